@@ -1,0 +1,463 @@
+;;; meta-log-peer-sync-core.el --- Options and state of the local peer  -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The meta-log-peer-sync authors
+
+;; SPDX-License-Identifier: MIT
+
+;; Author: The meta-log-peer-sync authors
+;; Version: 0.1.0
+;; URL: https://github.com/bthornemail/meta-log-peer-sync
+;; Keywords: comm, hypermedia
+;; Package-Requires: ((emacs "28.1") (jsonrpc "1.0.14"))
+
+;;; Commentary:
+
+;; What every other file of the package stands on: the options, the table
+;; of known peers, starting the sidecar with the right arguments, and the
+;; text of the mode line.  Commands are in `meta-log-peer-sync'.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'subr-x)
+(require 'meta-log-peer-sync-rpc)
+(require 'meta-log-peer-sync-events)
+(require 'meta-log-peer-sync-guard)
+(require 'meta-log-peer-sync-view)
+
+(defgroup meta-log-peer-sync nil
+  "Share canvases with other people, signed, without a company in between."
+  :group 'comm
+  :prefix "meta-log-peer-sync-"
+  :link '(emacs-library-link :tag "Source" "meta-log-peer-sync.el")
+  :link '(url-link :tag "Home page" "https://github.com/bthornemail/meta-log-peer-sync")
+  :link '(url-link :tag "Manual"
+                   "https://github.com/bthornemail/meta-log-peer-sync/tree/main/docs"))
+
+(defcustom meta-log-peer-sync-state-directory nil
+  "Folder of the identity, the synced files and the history, or nil.
+Nil stands for `meta-log/' below `user-emacs-directory'.  Only its owner
+can read it.  It takes effect at the next start."
+  :type '(choice (const :tag "meta-log/ in the Emacs directory" nil) directory)
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defcustom meta-log-peer-sync-broker-url nil
+  "URL of the MQTT broker, or nil.
+Nil stands for what the environment and the configuration file say, and
+without them for mqtt://localhost:1883, or a broker that the sidecar
+brings along when none answers there.  Never write a password into it:
+that comes from the variable MQTT_PASSWORD or from auth-source."
+  :type '(choice (const :tag "Default" nil) string)
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defcustom meta-log-peer-sync-broker-username nil
+  "User name at the broker, or nil for what the environment says.
+The password is taken from MQTT_PASSWORD in the environment, else from
+auth-source: an entry for the broker's host, this user and port mqtt."
+  :type '(choice (const :tag "Default" nil) string)
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defcustom meta-log-peer-sync-trust-policy nil
+  "Whose documents are taken.
+`ask' holds the documents of a new peer back until it is accepted once;
+`announced' takes what every announced peer syncs; `paired' takes nothing
+from peers that were not accepted.  Nil is what the configuration file
+says, and without it `ask'."
+  :type '(choice (const :tag "Configured" nil) (const "ask") (const "announced")
+                 (const "paired"))
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(cl-defstruct (meta-log-peer-sync-peer (:constructor meta-log-peer-sync-peer-create)
+                                       (:copier nil))
+  "A known peer.
+ID and PUBLIC-KEY are its identity, NAME its display name or nil, ADDRESS
+what it announced or nil.  ONLINE and CONNECTED are t or nil.  TRUST is
+accepted, announced, unknown or blocked.  LAST-SEEN is UTC text or nil,
+UNACKNOWLEDGED and HELD count documents."
+  id public-key name address online connected trust last-seen
+  (unacknowledged 0) (held 0))
+
+(defvar meta-log-peer-sync-core-peers (make-hash-table :test #'equal)
+  "Known peers: peer id -> `meta-log-peer-sync-peer'.")
+
+(defvar meta-log-peer-sync-core-identity nil
+  "The own identity: plist of `:peer_id', `:public_key' and `:name', or nil.")
+
+(defvar meta-log-peer-sync-core-changed-functions nil
+  "Functions called with EVENT after the state has followed it.
+EVENT is the plist of an event, or nil when everything may have changed.
+Lists that are shown use it; for programs there are the documented hooks.")
+
+(defvar meta-log-peer-sync-core-ready-functions nil
+  "Functions called with the status each time that the sidecar is ready.")
+
+(defvar meta-log-peer-sync-core--refresh-timer nil "Timer of the next peers.list.")
+(defvar meta-log-peer-sync-core--held-timer nil "Timer of the message about held documents.")
+(defvar meta-log-peer-sync-core--held-told nil "Non-nil once that message was shown.")
+(defvar meta-log-peer-sync-core--broker nil "`connected', `connecting' or `offline', or nil.")
+
+(defvar meta-log-peer-sync-modeline " Sync:-"
+  "State of the peer for the mode line: a space, a word, one sign.
+`-' stopped, `~' starting, `!' failed or without a broker, else how many
+peers are online; `?N' when N documents wait for a decision.")
+
+;;;; Text of other people
+
+(defun meta-log-peer-sync-core-plain (text &optional width)
+  "Return TEXT, which may be anybody's, as one harmless line.
+Control, invisible and direction-changing characters show as `?'; it is
+cut to WIDTH columns, default 80."
+  (let ((text (if (stringp text) (substring-no-properties text) "")))
+    (truncate-string-to-width
+     (replace-regexp-in-string
+      "[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+      "?" text t t)
+     (or width 80) nil nil t)))
+
+(defun meta-log-peer-sync-core-name (peer-id)
+  "Return how to call the peer PEER-ID in a message to people."
+  (let* ((peer (gethash peer-id meta-log-peer-sync-core-peers))
+         (name (and peer (meta-log-peer-sync-peer-name peer))))
+    (if (and (stringp name) (not (string-empty-p name)))
+        (meta-log-peer-sync-core-plain name 40)
+      (meta-log-peer-sync-core-plain
+       (if (stringp peer-id) (substring peer-id 0 (min 13 (length peer-id))) "nobody")))))
+
+;;;; The mode line
+
+(defun meta-log-peer-sync-core--update-modeline ()
+  "Bring `meta-log-peer-sync-modeline' up to date."
+  (let ((online 0) (held 0))
+    (maphash (lambda (_id peer)
+               (when (meta-log-peer-sync-peer-online peer) (cl-incf online))
+               (cl-incf held (or (meta-log-peer-sync-peer-held peer) 0)))
+             meta-log-peer-sync-core-peers)
+    (let ((text (pcase (meta-log-peer-sync-rpc-state)
+                  ('stopped " Sync:-")
+                  ('failed " Sync:!")
+                  ((or 'starting 'waiting) " Sync:~")
+                  (_ (concat " Sync:"
+                             (if (eq meta-log-peer-sync-core--broker 'offline) "!"
+                               (number-to-string online))
+                             (if (> held 0) (format "?%d" held) ""))))))
+      (unless (equal text meta-log-peer-sync-modeline)
+        (setq meta-log-peer-sync-modeline text)
+        (force-mode-line-update t)))))
+
+;;;; Peers
+
+(defun meta-log-peer-sync-core--true (value)
+  "Return t when VALUE is JSON's true, else nil."
+  (eq value t))
+
+(defun meta-log-peer-sync-core--store-peer (fields)
+  "Put a peer with FIELDS, as `peers.list' tells them, into the table."
+  (let ((id (plist-get fields :peer_id)))
+    (puthash id
+             (meta-log-peer-sync-peer-create
+              :id id
+              :public-key (plist-get fields :public_key)
+              :name (plist-get fields :name)
+              :address (plist-get fields :address)
+              :online (meta-log-peer-sync-core--true (plist-get fields :online))
+              :connected (meta-log-peer-sync-core--true (plist-get fields :connected))
+              :trust (plist-get fields :trust)
+              :last-seen (plist-get fields :last_seen)
+              :unacknowledged (or (plist-get fields :unacknowledged) 0)
+              :held (or (plist-get fields :held) 0))
+             meta-log-peer-sync-core-peers)))
+
+(defun meta-log-peer-sync-core--store-peers (answer)
+  "Replace the table by ANSWER, the result of `peers.list'."
+  (let ((seen (make-hash-table :test #'equal)))
+    (mapc (lambda (fields)
+            (puthash (plist-get fields :peer_id) t seen)
+            (meta-log-peer-sync-core--store-peer fields))
+          (plist-get answer :peers))
+    (maphash (lambda (id _peer)
+               (unless (gethash id seen) (remhash id meta-log-peer-sync-core-peers)))
+             (copy-hash-table meta-log-peer-sync-core-peers)))
+  (meta-log-peer-sync-core--changed nil))
+
+(defun meta-log-peer-sync-core-refresh-peers (&optional function)
+  "Ask for all peers; then call FUNCTION, if any."
+  (meta-log-peer-sync-rpc-request
+   "peers.list" nil
+   (lambda (answer)
+     (meta-log-peer-sync-core--store-peers answer)
+     (when function (funcall function)))
+   #'ignore))
+
+(defun meta-log-peer-sync-core--refresh-later ()
+  "Ask for all peers soon, once for many events."
+  (unless meta-log-peer-sync-core--refresh-timer
+    (setq meta-log-peer-sync-core--refresh-timer
+          (run-at-time 0.5 nil
+                       (lambda ()
+                         (setq meta-log-peer-sync-core--refresh-timer nil)
+                         (when (eq (meta-log-peer-sync-rpc-state) 'ready)
+                           (meta-log-peer-sync-core-refresh-peers)))))))
+
+(defun meta-log-peer-sync-core--follow-peer (event)
+  "Let the table follow EVENT, which is about a peer."
+  (let* ((id (plist-get event :peer_id))
+         (peer (or (gethash id meta-log-peer-sync-core-peers)
+                   (puthash id (meta-log-peer-sync-peer-create :id id :trust "unknown")
+                            meta-log-peer-sync-core-peers))))
+    (when (plist-get event :name)
+      (setf (meta-log-peer-sync-peer-name peer) (plist-get event :name)))
+    (pcase (plist-get event :event)
+      ("peer-discovered"
+       (setf (meta-log-peer-sync-peer-public-key peer) (plist-get event :public_key)
+             (meta-log-peer-sync-peer-address peer) (plist-get event :address)
+             (meta-log-peer-sync-peer-online peer) t
+             (meta-log-peer-sync-peer-last-seen peer) (plist-get event :time)))
+      ("peer-connected"
+       (setf (meta-log-peer-sync-peer-online peer) t
+             (meta-log-peer-sync-peer-connected peer) t
+             (meta-log-peer-sync-peer-last-seen peer) (plist-get event :time)))
+      ("peer-disconnected"
+       (setf (meta-log-peer-sync-peer-online peer) nil
+             (meta-log-peer-sync-peer-connected peer) nil))
+      ("peer-trusted"
+       (setf (meta-log-peer-sync-peer-trust peer) "accepted"
+             (meta-log-peer-sync-peer-held peer) 0))
+      ("document-held"
+       (setf (meta-log-peer-sync-peer-held peer) (or (plist-get event :held) 1))))))
+
+(defun meta-log-peer-sync-core--changed (event)
+  "Tell those who show the state that EVENT happened; nil: everything."
+  (meta-log-peer-sync-core--update-modeline)
+  (meta-log-peer-sync-events-run 'meta-log-peer-sync-core-changed-functions event))
+
+(defun meta-log-peer-sync-core--tell-held ()
+  "Say once, without a prompt, that documents wait for a decision."
+  (setq meta-log-peer-sync-core--held-timer nil)
+  (let ((held 0))
+    (maphash (lambda (_id peer) (cl-incf held (or (meta-log-peer-sync-peer-held peer) 0)))
+             meta-log-peer-sync-core-peers)
+    (when (and (> held 0) (not meta-log-peer-sync-core--held-told))
+      (setq meta-log-peer-sync-core--held-told t)
+      (message "%d document%s of new peers wait%s; M-x meta-log-peer-sync-accept-peer"
+               held (if (= held 1) "" "s") (if (= held 1) "s" "")))))
+
+(defun meta-log-peer-sync-core--on-event (event)
+  "Follow EVENT, then run its hooks."
+  (pcase (plist-get event :event)
+    ((or "peer-discovered" "peer-connected" "peer-disconnected" "peer-trusted"
+         "document-held")
+     (meta-log-peer-sync-core--follow-peer event)
+     (meta-log-peer-sync-core--refresh-later))
+    ("broker-connected" (setq meta-log-peer-sync-core--broker 'connected))
+    ("broker-lost" (setq meta-log-peer-sync-core--broker 'offline))
+    ("document-changed"
+     (meta-log-peer-sync-view-follow event (meta-log-peer-sync-core-name
+                                            (plist-get event :peer_id))))
+    ("conflict-detected"
+     (message "meta-log-peer-sync: %s was changed by %s at the same time; both versions \
+are kept, M-x meta-log-peer-sync-conflicts"
+              (meta-log-peer-sync-core-plain (plist-get event :file))
+              (meta-log-peer-sync-core-name (plist-get event :peer_id))))
+    ("identity-changed"
+     (message "meta-log-peer-sync: somebody else uses this identity: %s"
+              (meta-log-peer-sync-core-plain (plist-get event :reason))))
+    ("events-dropped"
+     (meta-log-peer-sync-core--refresh-later)))
+  (when (equal (plist-get event :event) "document-held")
+    (unless (or meta-log-peer-sync-core--held-told meta-log-peer-sync-core--held-timer)
+      (setq meta-log-peer-sync-core--held-timer
+            (run-at-time 1 nil #'meta-log-peer-sync-core--tell-held))))
+  (when (equal (plist-get event :event) "peer-trusted")
+    (setq meta-log-peer-sync-core--held-told nil))
+  (meta-log-peer-sync-core--changed event)
+  (meta-log-peer-sync-events-dispatch event))
+
+;;;; Starting
+
+(defun meta-log-peer-sync-core-state-directory ()
+  "Return the state directory, absolute, with a slash at its end."
+  (file-name-as-directory
+   (expand-file-name (or meta-log-peer-sync-state-directory
+                         (locate-user-emacs-file "meta-log/")))))
+
+(defun meta-log-peer-sync-core--prepare-directory ()
+  "Make the state directory, readable by its owner only; return its name."
+  (let ((directory (meta-log-peer-sync-core-state-directory)))
+    (when (file-remote-p directory)
+      (user-error "The state directory has to be on this machine; correct \
+`meta-log-peer-sync-state-directory'"))
+    (with-file-modes #o700
+      (make-directory directory t))
+    (unless (= (logand (file-modes directory) #o777) #o700)
+      (set-file-modes directory #o700))
+    (directory-file-name directory)))
+
+(defun meta-log-peer-sync-core-default-broker-url ()
+  "Return the URL of the broker that a start would use, as far as Emacs knows."
+  (or meta-log-peer-sync-broker-url
+      (getenv "META_LOG_PEER_SYNC_BROKER_URL")
+      (getenv "META_LOG_MQTT_BROKER")
+      (and (getenv "MQTT_BROKER_HOST")
+           (format "mqtt://%s:%s" (getenv "MQTT_BROKER_HOST")
+                   (or (getenv "MQTT_BROKER_PORT") "1883")))
+      "mqtt://localhost:1883"))
+
+(defun meta-log-peer-sync-core-same-url-p (one other)
+  "Return non-nil when the broker URLs ONE and OTHER are the same."
+  (and (stringp one) (stringp other)
+       (equal (string-remove-suffix "/" one) (string-remove-suffix "/" other))))
+
+(defun meta-log-peer-sync-core-broker-url ()
+  "Return the URL of the broker that the sidecar uses or will use."
+  (or (and (eq (meta-log-peer-sync-rpc-state) 'ready)
+           (plist-get (plist-get (meta-log-peer-sync-rpc-status) :broker) :url))
+      (plist-get (meta-log-peer-sync-rpc-arguments) :broker-url)
+      (meta-log-peer-sync-core-default-broker-url)))
+
+(declare-function auth-source-search "auth-source")
+
+(defun meta-log-peer-sync-core--password (user)
+  "Return the password of USER at the broker from auth-source, or nil."
+  (when (and user (not (getenv "MQTT_PASSWORD")))
+    (require 'auth-source)
+    (require 'url-parse)
+    (let* ((url (url-generic-parse-url (meta-log-peer-sync-core-default-broker-url)))
+           (found (ignore-errors
+                    (car (auth-source-search :host (url-host url) :user user
+                                             :port '("mqtt" "mqtts")
+                                             :max 1 :require '(:secret)))))
+           (secret (plist-get found :secret)))
+      (if (functionp secret) (funcall secret) secret))))
+
+(declare-function url-host "url-parse")
+
+(defun meta-log-peer-sync-core--on-ready (status)
+  "The sidecar is ready, with STATUS: learn who is there."
+  (setq meta-log-peer-sync-core-identity
+        (list :peer_id (plist-get status :peer_id)
+              :public_key (plist-get status :public_key)
+              :name (plist-get status :name))
+        meta-log-peer-sync-core--broker
+        (let ((state (plist-get (plist-get status :broker) :state)))
+          (and (stringp state) (intern state))))
+  (when (stringp (plist-get status :synced_dir))
+    (meta-log-peer-sync-guard-protect (plist-get status :synced_dir)))
+  (meta-log-peer-sync-core-refresh-peers #'meta-log-peer-sync-core--tell-held)
+  (meta-log-peer-sync-events-run 'meta-log-peer-sync-core-ready-functions status)
+  (meta-log-peer-sync-core--changed nil))
+
+(defun meta-log-peer-sync-core--on-state ()
+  "The state of the sidecar has changed: show it."
+  (unless (meta-log-peer-sync-rpc-running-p)
+    (setq meta-log-peer-sync-core--broker nil)
+    (maphash (lambda (_id peer)
+               (setf (meta-log-peer-sync-peer-online peer) nil
+                     (meta-log-peer-sync-peer-connected peer) nil))
+             meta-log-peer-sync-core-peers))
+  (meta-log-peer-sync-core--changed nil))
+
+(cl-defun meta-log-peer-sync-core-start (&key policy broker-url username password)
+  "Start the sidecar unless it runs; return at once.
+POLICY, BROKER-URL, USERNAME and PASSWORD are strings, or nil for what
+the options say.  A BROKER-URL other than that of a running sidecar
+restarts it."
+  (let* ((user (or username meta-log-peer-sync-broker-username))
+         (arguments
+          (list :state-dir (meta-log-peer-sync-core--prepare-directory)
+                :policy (or meta-log-peer-sync-trust-policy policy)
+                :broker-url (or broker-url meta-log-peer-sync-broker-url)
+                :username user
+                :password (or password (meta-log-peer-sync-core--password user)))))
+    (setq meta-log-peer-sync-rpc-event-function #'meta-log-peer-sync-core--on-event
+          meta-log-peer-sync-rpc-ready-function #'meta-log-peer-sync-core--on-ready
+          meta-log-peer-sync-rpc-state-function #'meta-log-peer-sync-core--on-state)
+    (meta-log-peer-sync-guard-protect (plist-get arguments :state-dir))
+    (meta-log-peer-sync-guard-mode 1)
+    (cond
+     ((not (meta-log-peer-sync-rpc-running-p))
+      (setq meta-log-peer-sync-core--held-told nil)
+      (meta-log-peer-sync-rpc-start arguments))
+     ((and broker-url
+           (not (meta-log-peer-sync-core-same-url-p
+                 broker-url (meta-log-peer-sync-core-broker-url))))
+      (meta-log-peer-sync-rpc-restart
+       (plist-put (copy-sequence (meta-log-peer-sync-rpc-arguments))
+                  :broker-url broker-url))))
+    t))
+
+(defun meta-log-peer-sync-core-request (method params &optional success error)
+  "Start the sidecar unless it runs, and ask it METHOD with PARAMS.
+SUCCESS and ERROR as for `meta-log-peer-sync-rpc-request'."
+  (unless (meta-log-peer-sync-rpc-running-p)
+    (meta-log-peer-sync-core-start))
+  (meta-log-peer-sync-rpc-request method params success error))
+
+(defun meta-log-peer-sync-core-local-file (file)
+  "Return the absolute name of FILE; a `user-error' when it cannot be synced."
+  (let ((file (expand-file-name file)))
+    (cond ((file-remote-p file)
+           (user-error "%s is on another machine; copy it here first" file))
+          ((file-directory-p file)
+           (user-error "%s is a folder; name a file in it" file))
+          ((not (file-exists-p file))
+           (user-error "There is no file %s; save it first" file))
+          ((not (file-readable-p file))
+           (user-error "%s cannot be read; check its mode" file)))
+    file))
+
+(defun meta-log-peer-sync-core-sync-file (file &optional function)
+  "Sync FILE; return its absolute name at once.
+FUNCTION is called with the answer when it is recorded; without it, a
+message tells."
+  (let ((file (meta-log-peer-sync-core-local-file file)))
+    (meta-log-peer-sync-core-request
+     "sync.file" (list :path file)
+     (or function
+         (lambda (answer)
+           (message "meta-log-peer-sync: %s is %s%s"
+                    (meta-log-peer-sync-core-plain (plist-get answer :file))
+                    (if (equal (plist-get answer :state) "unchanged")
+                        "up to date" "recorded and goes out")
+                    (if (eq (plist-get answer :conflict) t)
+                        ", beside a concurrent version" ""))))
+     (lambda (problem)
+       (message "meta-log-peer-sync: %s was not synced: %s" file
+                (meta-log-peer-sync-rpc-error-text problem))))
+    file))
+
+(defun meta-log-peer-sync-core-read-peer (prompt)
+  "Ask for a known peer with PROMPT, in the minibuffer; return its id."
+  (let ((choices nil))
+    (maphash (lambda (id peer)
+               (push (cons (format "%s  %s" (meta-log-peer-sync-core-name id)
+                                   (if (meta-log-peer-sync-peer-online peer) "online"
+                                     "offline"))
+                           id)
+                     choices)
+               (push (cons id id) choices))
+             meta-log-peer-sync-core-peers)
+    (unless choices
+      (user-error "No peer is known yet; wait until one announces itself"))
+    (let ((answer (completing-read prompt choices nil t)))
+      (or (cdr (assoc answer choices)) answer))))
+
+(defun meta-log-peer-sync-core-check-peer-id (peer-id)
+  "Return PEER-ID, or signal a `user-error' when it is not the id of a peer."
+  (if (and (stringp peer-id) (string-match-p "\\`peer-[a-z2-7]\\{52\\}\\'" peer-id))
+      peer-id
+    (user-error "%S is not a peer id, which is peer- and 52 characters; copy it whole"
+                peer-id)))
+
+(defun meta-log-peer-sync-core-unload-function ()
+  "Cancel the timers."
+  (dolist (timer (list meta-log-peer-sync-core--refresh-timer
+                       meta-log-peer-sync-core--held-timer))
+    (when timer (cancel-timer timer)))
+  nil)
+
+(provide 'meta-log-peer-sync-core)
+;;; meta-log-peer-sync-core.el ends here

@@ -1,0 +1,294 @@
+;;; meta-log-peer-sync-guard.el --- Open synced files inert  -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The meta-log-peer-sync authors
+
+;; SPDX-License-Identifier: MIT
+
+;; Author: The meta-log-peer-sync authors
+;; Version: 0.1.0
+;; URL: https://github.com/bthornemail/meta-log-peer-sync
+;; Keywords: comm, files
+;; Package-Requires: ((emacs "28.1") (jsonrpc "1.0.14"))
+
+;;; Commentary:
+
+;; Synced files come from other people.  Emacs obeys files in many ways
+;; when it visits them: mode cookies, file-local and directory-local
+;; variables (`read-symbol-shorthands' among them, which runs before any
+;; question is asked), coding cookies, text formats, modes that macroexpand
+;; or follow what they show.  `meta-log-peer-sync-guard-mode' switches all
+;; of that off for every file below the state directory, whatever name it
+;; is reached by: such a file is text, in a mode chosen by this file alone,
+;; and saving it writes the very bytes that were read.
+;;
+;; It works through advice on Lisp functions only.  Advice on a primitive
+;; would need a trampoline, which a natively compiled Emacs has to compile
+;; first.
+
+;;; Code:
+
+(require 'cl-lib)
+
+(defvar meta-log-peer-sync-state-directory)
+
+(defcustom meta-log-peer-sync-guard-modes nil
+  "Major modes for synced files, by the ending of their names.
+Each entry is (ENDING . MODE), such as (\"json\" . js-json-mode).  Without
+one, a synced file is plain text.  Name only modes that do nothing but
+show and colour: what you name here is trusted with text of other people.
+`org-mode', for one, acts on keywords in the file."
+  :type '(alist :key-type (string :tag "Ending") :value-type function)
+  :risky t
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defvar meta-log-peer-sync-guard--roots nil "Folders whose files open inert.")
+(defvar meta-log-peer-sync-guard--exempt nil
+  "Files below them that Emacs itself writes, and that open as usual.")
+(defvar meta-log-peer-sync-guard--decoding nil
+  "Non-nil while the text of a guarded file is being decoded.")
+
+(defvar-local meta-log-peer-sync-guard--inert nil
+  "Non-nil in a buffer whose text came from a synced file.")
+(put 'meta-log-peer-sync-guard--inert 'permanent-local t)
+
+(defvar meta-log-peer-sync-guard-mode)
+
+;;;; What is guarded
+
+(defun meta-log-peer-sync-guard--plain-name (file)
+  "Return the local, absolute name of FILE, without quoting and host."
+  (let ((file (expand-file-name file)))
+    (when (file-remote-p file)
+      (setq file (file-local-name file)))
+    (file-name-unquote file)))
+
+(defun meta-log-peer-sync-guard--true-name (file)
+  "Return the true name of FILE, also when parts of it do not exist."
+  (condition-case nil
+      (let ((file-name-handler-alist nil))
+        (file-truename (meta-log-peer-sync-guard--plain-name file)))
+    ;; A cycle of symbolic links: nothing can be read through it.
+    (error (meta-log-peer-sync-guard--plain-name file))))
+
+(defun meta-log-peer-sync-guard-protect (folder)
+  "Let the files of FOLDER open inert while the guard is on."
+  (let ((folder (file-name-as-directory
+                 (meta-log-peer-sync-guard--plain-name folder))))
+    (cl-pushnew folder meta-log-peer-sync-guard--roots :test #'equal)))
+
+(defun meta-log-peer-sync-guard-exempt (file)
+  "Let FILE, which Emacs itself writes, open as usual."
+  (cl-pushnew (meta-log-peer-sync-guard--plain-name file)
+              meta-log-peer-sync-guard--exempt :test #'equal))
+
+(defun meta-log-peer-sync-guard-file-p (file)
+  "Return non-nil when FILE, by any of its names, is below a guarded folder."
+  (and (stringp file)
+       (let* ((file-name-handler-alist nil)
+              (plain (meta-log-peer-sync-guard--plain-name file))
+              (names (delete-dups
+                      (list plain (meta-log-peer-sync-guard--true-name plain)))))
+         (and (cl-some
+               (lambda (root)
+                 (let ((roots (list root (file-name-as-directory
+                                          (meta-log-peer-sync-guard--true-name root)))))
+                   (cl-some (lambda (name)
+                              (cl-some (lambda (folder)
+                                         (string-prefix-p
+                                          folder (if (file-directory-p name)
+                                                     (file-name-as-directory name)
+                                                   name)))
+                                       roots))
+                            names)))
+               meta-log-peer-sync-guard--roots)
+              (not (cl-some
+                    (lambda (exempt)
+                      (equal (meta-log-peer-sync-guard--true-name exempt) (car (last names))))
+                    meta-log-peer-sync-guard--exempt))))))
+
+(defun meta-log-peer-sync-guard-buffer-p (&optional buffer)
+  "Return non-nil when BUFFER, default the current one, has to stay inert.
+That is so when it visits a guarded file, once did, or shows a guarded
+folder."
+  (with-current-buffer (or buffer (current-buffer))
+    (or meta-log-peer-sync-guard--inert
+        (meta-log-peer-sync-guard-file-p (or buffer-file-name default-directory)))))
+
+;;;; Bytes and text
+
+(defun meta-log-peer-sync-guard-coding (file)
+  "Return the coding system that reads FILE and writes the same bytes.
+It is UTF-8 always.  Line ends are converted only when all are CR LF, and
+the mark at the beginning is taken off only when text follows it."
+  (with-temp-buffer
+    (set-buffer-multibyte nil)
+    (condition-case nil
+        (let ((meta-log-peer-sync-guard--decoding t))
+          (insert-file-contents-literally file))
+      (file-error nil))
+    (goto-char (point-min))
+    (let* ((signature (and (> (buffer-size) 3)
+                           (equal (buffer-substring (point-min) (+ (point-min) 3))
+                                  "\357\273\277")))
+           (dos (and (search-forward "\r\n" nil t)
+                     (progn (goto-char (point-min))
+                            (not (re-search-forward "\\(?:\\`\\|[^\r]\\)\n" nil t))))))
+      (cond ((and signature dos) 'utf-8-with-signature-dos)
+            (signature 'utf-8-with-signature-unix)
+            (dos 'utf-8-dos)
+            (t 'utf-8-unix)))))
+
+(defun meta-log-peer-sync-guard--find-auto-coding (function file size)
+  "Around `find-auto-coding': FUNCTION is not asked about a guarded FILE of SIZE."
+  (if (and (not meta-log-peer-sync-guard--decoding)
+           (meta-log-peer-sync-guard-file-p file))
+      (progn
+        (setq meta-log-peer-sync-guard--decoding 'once)
+        (cons (meta-log-peer-sync-guard-coding file) :coding))
+    (funcall function file size)))
+
+(defun meta-log-peer-sync-guard--format-decode (function format length &rest rest)
+  "Around `format-decode': text of a guarded file has no FORMAT.
+FUNCTION is called with it, LENGTH and REST for every other file."
+  (let ((guarded (or meta-log-peer-sync-guard--decoding
+                     (meta-log-peer-sync-guard-buffer-p))))
+    (when (eq meta-log-peer-sync-guard--decoding 'once)
+      (setq meta-log-peer-sync-guard--decoding nil))
+    (if guarded length (apply function format length rest))))
+
+(defun meta-log-peer-sync-guard--safe-coding (function from to &rest rest)
+  "Around `select-safe-coding-system': a guarded buffer keeps its coding.
+FUNCTION is called with FROM, TO and REST for every other buffer.  It
+would ask when a cookie in the text names another coding."
+  (if (and (not (stringp from)) buffer-file-name
+           (meta-log-peer-sync-guard-buffer-p))
+      (if (memq (coding-system-base (or buffer-file-coding-system 'undecided))
+                '(utf-8 utf-8-with-signature no-conversion))
+          buffer-file-coding-system
+        'utf-8-unix)
+    (apply function from to rest)))
+
+;;;; Modes and variables
+
+(defvar meta-log-peer-sync-guard--bidi
+  (let ((table (make-char-table 'glyphless-char-display)))
+    (dolist (char '(#x61c #x200b #x200c #x200d #x200e #x200f #x202a #x202b #x202c #x202d
+                          #x202e #x2060 #x2066 #x2067 #x2068 #x2069 #xfeff))
+      (aset table char 'hex-code))
+    table)
+  "Shows characters that hide or turn text around as their numbers.")
+
+(defun meta-log-peer-sync-guard-show-all ()
+  "Show invisible and direction-changing characters of the current buffer."
+  (let ((table (copy-sequence meta-log-peer-sync-guard--bidi)))
+    (set-char-table-parent table (default-value 'glyphless-char-display))
+    (setq-local glyphless-char-display table))
+  (setq-local bidi-paragraph-direction 'left-to-right))
+
+(defun meta-log-peer-sync-guard-make-inert ()
+  "Mark the current buffer: nothing in its text is to be obeyed."
+  (setq meta-log-peer-sync-guard--inert t)
+  (setq-local enable-local-variables nil)
+  (setq-local enable-local-eval nil)
+  (setq-local enable-dir-local-variables nil)
+  (setq-local untrusted-content t)
+  ;; The folder holds documents only; nothing is left beside them.
+  (setq-local backup-inhibited t)
+  (setq-local create-lockfiles nil)
+  (setq-local require-final-newline nil)
+  (setq-local mode-require-final-newline nil)
+  (meta-log-peer-sync-guard-show-all))
+
+(define-derived-mode meta-log-peer-sync-guard-file-mode text-mode "Synced"
+  "Major mode for synced files: text in which nothing is obeyed."
+  (meta-log-peer-sync-guard-make-inert))
+
+(defun meta-log-peer-sync-guard--mode (file)
+  "Return the major mode for the guarded FILE."
+  (let ((mode (cdr (assoc (file-name-extension (or file ""))
+                          meta-log-peer-sync-guard-modes))))
+    (if (and mode (fboundp mode)) mode #'meta-log-peer-sync-guard-file-mode)))
+
+(defun meta-log-peer-sync-guard--set-auto-mode (function &optional keep)
+  "Around `set-auto-mode': FUNCTION, with KEEP, is for other files only."
+  (if (not (and buffer-file-name (meta-log-peer-sync-guard-buffer-p)))
+      (funcall function keep)
+    (let ((mode (meta-log-peer-sync-guard--mode buffer-file-name)))
+      (setq meta-log-peer-sync-guard--inert t)
+      (unless (and keep (eq major-mode mode))
+        (funcall mode))
+      (meta-log-peer-sync-guard-make-inert)
+      (unless (file-exists-p buffer-file-name)
+        (setq buffer-file-coding-system 'utf-8-unix)))))
+
+(defun meta-log-peer-sync-guard--unless-guarded (function &rest arguments)
+  "Call FUNCTION with ARGUMENTS unless the current buffer has to stay inert."
+  (unless (meta-log-peer-sync-guard-buffer-p)
+    (apply function arguments)))
+
+(defun meta-log-peer-sync-guard--visit (function buffer file &rest rest)
+  "Around `find-file-noselect-1': FUNCTION with BUFFER, FILE and REST."
+  (if (not (meta-log-peer-sync-guard-file-p file))
+      (progn
+        ;; The buffer may have visited a guarded file before.
+        (with-current-buffer buffer
+          (kill-local-variable 'meta-log-peer-sync-guard--inert))
+        (apply function buffer file rest))
+    (let ((format-alist nil)
+          (inhibit-file-name-handlers
+           (append '(jka-compr-handler image-file-handler epa-file-handler)
+                   (and (eq inhibit-file-name-operation 'insert-file-contents)
+                        inhibit-file-name-handlers)))
+          (inhibit-file-name-operation 'insert-file-contents))
+      (with-current-buffer buffer
+        (setq meta-log-peer-sync-guard--inert t))
+      (prog1 (apply function buffer file rest)
+        (when (buffer-live-p buffer)
+          (with-current-buffer buffer
+            (meta-log-peer-sync-guard-make-inert)))))))
+
+(defun meta-log-peer-sync-guard--insert (function file &rest rest)
+  "Around `insert-file-1': FUNCTION with FILE and REST, without formats."
+  (if (meta-log-peer-sync-guard-file-p file)
+      (let ((format-alist nil)) (apply function file rest))
+    (apply function file rest)))
+
+(defconst meta-log-peer-sync-guard--advice
+  '((find-file-noselect-1 . meta-log-peer-sync-guard--visit)
+    (insert-file-1 . meta-log-peer-sync-guard--insert)
+    (find-auto-coding . meta-log-peer-sync-guard--find-auto-coding)
+    (select-safe-coding-system . meta-log-peer-sync-guard--safe-coding)
+    (format-decode . meta-log-peer-sync-guard--format-decode)
+    (set-auto-mode . meta-log-peer-sync-guard--set-auto-mode)
+    (hack-local-variables . meta-log-peer-sync-guard--unless-guarded)
+    (hack-local-variables-prop-line . meta-log-peer-sync-guard--unless-guarded)
+    (hack-local-variables--find-variables . meta-log-peer-sync-guard--unless-guarded)
+    (hack-dir-local-variables . meta-log-peer-sync-guard--unless-guarded))
+  "What the guard advises, and with what.")
+
+;;;###autoload
+(define-minor-mode meta-log-peer-sync-guard-mode
+  "Open every file below the state directory as inert text.
+Nothing in such a file is obeyed or evaluated, by whatever command or name
+it is opened.  Starting a peer turns this on; an init file may do so
+before, for files that Emacs opens before the peer is started."
+  :global t
+  :group 'meta-log-peer-sync
+  (dolist (entry meta-log-peer-sync-guard--advice)
+    (advice-remove (car entry) (cdr entry)))
+  (when meta-log-peer-sync-guard-mode
+    (meta-log-peer-sync-guard-protect
+     (or (bound-and-true-p meta-log-peer-sync-state-directory)
+         (locate-user-emacs-file "meta-log/")))
+    (dolist (entry meta-log-peer-sync-guard--advice)
+      (when (fboundp (car entry))
+        (advice-add (car entry) :around (cdr entry))))))
+
+(defun meta-log-peer-sync-guard-unload-function ()
+  "Take the advice away."
+  (meta-log-peer-sync-guard-mode -1)
+  nil)
+
+(provide 'meta-log-peer-sync-guard)
+;;; meta-log-peer-sync-guard.el ends here

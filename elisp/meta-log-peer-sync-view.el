@@ -1,0 +1,156 @@
+;;; meta-log-peer-sync-view.el --- Show synced files and follow their changes  -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The meta-log-peer-sync authors
+
+;; SPDX-License-Identifier: MIT
+
+;; Author: The meta-log-peer-sync authors
+;; Version: 0.1.0
+;; URL: https://github.com/bthornemail/meta-log-peer-sync
+;; Keywords: comm, files
+;; Package-Requires: ((emacs "28.1") (jsonrpc "1.0.14"))
+
+;;; Commentary:
+
+;; `meta-log-peer-sync-view-file' shows a file without visiting it: its text
+;; is inserted as it is into a read-only buffer.  And buffers that visit a
+;; synced file, or show one, follow it when a peer has changed it.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'meta-log-peer-sync-guard)
+
+(defcustom meta-log-peer-sync-view-follow-buffers t
+  "Non-nil: a buffer without unsaved changes follows the synced file it visits.
+A buffer with unsaved changes is always left alone, and a message says so."
+  :type 'boolean
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defconst meta-log-peer-sync-view--limit (* 8 1024 1024)
+  "Bytes of a file that the viewer shows.")
+
+(defvar-local meta-log-peer-sync-view--file nil "File that this buffer shows.")
+(defvar-local meta-log-peer-sync-view--told nil
+  "Modification time that was last told about in this buffer.")
+
+(defvar meta-log-peer-sync-view-mode-map
+  (let ((map (make-sparse-keymap)))
+    (set-keymap-parent map special-mode-map)
+    (define-key map "g" #'revert-buffer)
+    map)
+  "Keys of `meta-log-peer-sync-view-mode'.")
+
+(define-derived-mode meta-log-peer-sync-view-mode special-mode "Synced-View"
+  "Major mode that shows a synced file; nothing in it is obeyed.
+Direction-changing and invisible characters show as their numbers."
+  (meta-log-peer-sync-guard-make-inert)
+  (setq-local bidi-display-reordering nil)
+  (setq-local truncate-lines t)
+  (setq-local revert-buffer-function #'meta-log-peer-sync-view--revert)
+  (setq-local buffer-undo-list t))
+
+(defun meta-log-peer-sync-view--text (file coding &optional limit)
+  "Return the text of FILE decoded by CODING, its first LIMIT bytes if given."
+  (with-temp-buffer
+    (set-buffer-multibyte nil)
+    (insert-file-contents-literally file nil (and limit 0) limit)
+    (decode-coding-string (buffer-string) coding t)))
+
+(defun meta-log-peer-sync-view--revert (&rest _ignored)
+  "Show the file of the current buffer as it is now."
+  (let* ((file meta-log-peer-sync-view--file)
+         (line (line-number-at-pos))
+         (text (meta-log-peer-sync-view--text
+                file (meta-log-peer-sync-guard-coding file) meta-log-peer-sync-view--limit))
+         (inhibit-read-only t))
+    (erase-buffer)
+    (insert text)
+    (when (> (file-attribute-size (file-attributes file)) meta-log-peer-sync-view--limit)
+      (insert "\n[The rest of the file is not shown.]\n"))
+    (set-buffer-modified-p nil)
+    (goto-char (point-min))
+    (forward-line (1- line))))
+
+;;;###autoload
+(defun meta-log-peer-sync-view-file (file)
+  "Show FILE without visiting it; return the buffer.
+Its text is inserted as it is, and nothing in it is obeyed."
+  (interactive "fView file: ")
+  (let ((file (expand-file-name file)))
+    (unless (file-regular-p file)
+      (user-error "There is no file %s" file))
+    (let ((buffer (get-buffer-create
+                   (format "*synced: %s*" (file-name-nondirectory file)))))
+      (with-current-buffer buffer
+        (meta-log-peer-sync-view-mode)
+        (setq meta-log-peer-sync-view--file file
+              default-directory (file-name-directory file))
+        (meta-log-peer-sync-view--revert)
+        (goto-char (point-min)))
+      (unless noninteractive (pop-to-buffer buffer))
+      buffer)))
+
+;;;; Following changes
+
+(defun meta-log-peer-sync-view--replace (file)
+  "Make the current buffer, which visits FILE, equal to it.
+Point, marks and undo stay where they are."
+  (let* ((coding (meta-log-peer-sync-guard-coding file))
+         (text (meta-log-peer-sync-view--text file coding))
+         (attributes (file-attributes file))
+         (source (generate-new-buffer " *synced text*" t))
+         (inhibit-read-only t))
+    (unwind-protect
+        (progn
+          (with-current-buffer source (insert text))
+          (undo-boundary)
+          ;; Without a visited file, Emacs neither locks it nor asks about
+          ;; the change on disk, which is the change we follow.
+          (let ((buffer-file-name nil) (buffer-file-truename nil))
+            (save-restriction
+              (widen)
+              (replace-buffer-contents source 0.05)))
+          (undo-boundary)
+          (setq buffer-file-coding-system coding
+                buffer-file-number (nthcdr 10 attributes))
+          (set-visited-file-modtime (file-attribute-modification-time attributes))
+          (set-buffer-modified-p nil))
+      (kill-buffer source))))
+
+(defun meta-log-peer-sync-view--follow-buffer (file who)
+  "Let the current buffer follow FILE, which WHO has changed."
+  (cond
+   (meta-log-peer-sync-view--file (meta-log-peer-sync-view--revert))
+   ((or (verify-visited-file-modtime) (not meta-log-peer-sync-view-follow-buffers)))
+   ((buffer-modified-p)
+    (let ((time (file-attribute-modification-time (file-attributes file))))
+      (unless (equal time meta-log-peer-sync-view--told)
+        (setq meta-log-peer-sync-view--told time)
+        (message "%s was changed by %s; your unsaved changes are still here, \
+M-x revert-buffer takes theirs" (buffer-name) who))))
+   (find-file-literally
+    (revert-buffer t t t))
+   (t (meta-log-peer-sync-view--replace file))))
+
+(defun meta-log-peer-sync-view-follow (event who)
+  "Let buffers follow EVENT, a document that WHO, a name, has changed."
+  (let ((file (plist-get event :path)))
+    (when (and (stringp file) (file-regular-p file))
+      (let ((true (file-truename file)))
+        (dolist (buffer (buffer-list))
+          (with-current-buffer buffer
+            (when (or (and buffer-file-name
+                           (or (equal buffer-file-name file)
+                               (equal (expand-file-name (or buffer-file-truename "")) true)))
+                      (and meta-log-peer-sync-view--file
+                           (equal (file-truename meta-log-peer-sync-view--file) true)))
+              (condition-case problem
+                  (meta-log-peer-sync-view--follow-buffer file who)
+                (error (message "%s was changed by %s but does not show it: %s"
+                                (buffer-name) who
+                                (error-message-string problem)))))))))))
+
+(provide 'meta-log-peer-sync-view)
+;;; meta-log-peer-sync-view.el ends here

@@ -1,0 +1,296 @@
+;;; meta-log-peer-sync.el --- Share canvases with peers, signed, over MQTT  -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The meta-log-peer-sync authors
+
+;; SPDX-License-Identifier: MIT
+
+;; Author: The meta-log-peer-sync authors
+;; Version: 0.1.0
+;; URL: https://github.com/bthornemail/meta-log-peer-sync
+;; Keywords: comm, hypermedia, files
+;; Package-Requires: ((emacs "28.1") (jsonrpc "1.0.14"))
+
+;;; Commentary:
+
+;; People who think on canvases share them between machines and with each
+;; other: CanvasL, JSON Canvas, Org and text files, signed by their authors,
+;; over any MQTT broker, or none on one machine.  A sidecar written in Python
+;; does the work; this package starts it and speaks with it.
+;;
+;; M-x meta-log-peer-sync-start starts it.  M-x meta-log-peer-sync-mode shares
+;; the visited file and syncs it after every save.  M-x meta-log-peer-sync-peers
+;; and M-x meta-log-peer-sync-documents show who and what is there.  Nothing
+;; happens when this file is loaded, unless META_LOG_ENABLE_FEDERATION=1 in
+;; the environment asks for a start after the init file.
+;;
+;; For programs: the hooks `meta-log-peer-sync-*-functions', and the
+;; functions of `meta-log-peer-sync-demo', `meta-log-federation',
+;; `meta-log-mqtt', `meta-log-webrtc' and `meta-log-identity', which this
+;; file loads.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'meta-log-peer-sync-core)
+(require 'meta-log-peer-sync-demo)
+(require 'meta-log-federation)
+(require 'meta-log-mqtt)
+(require 'meta-log-webrtc)
+(require 'meta-log-identity)
+
+(declare-function meta-log-peer-sync-documents-show-history "meta-log-peer-sync-documents")
+(declare-function meta-log-peer-sync-documents-show-conflicts "meta-log-peer-sync-documents")
+
+;;;; Start and stop
+
+;;;###autoload
+(defun meta-log-peer-sync-start ()
+  "Start the local peer; return t at once.
+Documents of new peers wait until you accept the peer, once, with
+\\[meta-log-peer-sync-accept-peer], unless `meta-log-peer-sync-trust-policy'
+or the configuration says otherwise."
+  (interactive)
+  (let ((running (meta-log-peer-sync-rpc-running-p)))
+    (meta-log-peer-sync-core-start)
+    (meta-log-peer-sync-rpc-refresh-status
+     (lambda (status)
+       (message "%s" (meta-log-peer-sync--summary status))))
+    (unless running
+      (message "Starting the peer…")))
+  t)
+
+;;;###autoload
+(defun meta-log-peer-sync-stop ()
+  "Stop the local peer of this Emacs; return t at once.
+Another Emacs on the same state directory goes on."
+  (interactive)
+  (meta-log-peer-sync-rpc-stop)
+  (message "The peer is stopped")
+  t)
+
+;;;###autoload
+(defun meta-log-peer-sync-restart ()
+  "Stop the sidecar and start it again with the options as they are now."
+  (interactive)
+  (if (not (meta-log-peer-sync-rpc-running-p))
+      (meta-log-peer-sync-start)
+    (let ((policy (plist-get (meta-log-peer-sync-rpc-arguments) :policy)))
+      (meta-log-peer-sync-rpc-stop)
+      (meta-log-peer-sync-core-start :policy policy)
+      (message "The peer is started again")
+      t)))
+
+(defun meta-log-peer-sync--summary (status)
+  "Return STATUS as one line."
+  (let ((broker (plist-get status :broker)) (peers (plist-get status :peers)))
+    (format "%s on %s (%s), %s of %s peers online, %s documents%s%s; policy %s"
+            (or (and (plist-get status :name)
+                     (meta-log-peer-sync-core-plain (plist-get status :name)))
+                (meta-log-peer-sync-core-name (plist-get status :peer_id)))
+            (meta-log-peer-sync-core-plain (plist-get broker :url))
+            (meta-log-peer-sync-core-plain (plist-get broker :state))
+            (or (plist-get peers :online) 0) (or (plist-get peers :known) 0)
+            (or (plist-get status :documents) 0)
+            (if (> (or (plist-get status :held) 0) 0)
+                (format ", %d held back" (plist-get status :held)) "")
+            (if (> (or (plist-get status :conflicts) 0) 0)
+                (format ", %d in conflict" (plist-get status :conflicts)) "")
+            (plist-get status :policy))))
+
+;;;###autoload
+(defun meta-log-peer-sync-status ()
+  "Show the state of the local peer; return it as one line.
+The line is what is known now; a message brings the news of the sidecar."
+  (interactive)
+  (let ((text
+         (pcase (meta-log-peer-sync-rpc-state)
+           ('stopped "The peer is not running; M-x meta-log-peer-sync-start")
+           ('failed (concat "The peer is not running: " (meta-log-peer-sync-rpc-failure)))
+           ('starting "The peer is starting")
+           ('waiting "The sidecar was lost and is started again")
+           (_ (meta-log-peer-sync-rpc-refresh-status
+               (lambda (status) (message "%s" (meta-log-peer-sync--summary status))))
+              (meta-log-peer-sync--summary (meta-log-peer-sync-rpc-status))))))
+    (message "%s" text)
+    text))
+
+;;;; Files
+
+;;;###autoload
+(defun meta-log-peer-sync-sync-file (file)
+  "Sync FILE with all peers; return its absolute name at once.
+Interactively, the visited file, or with a prefix argument any file."
+  (interactive
+   (list (if (or current-prefix-arg (not buffer-file-name))
+             (read-file-name "Sync file: " nil nil t)
+           (when (buffer-modified-p) (save-buffer))
+           buffer-file-name)))
+  (meta-log-peer-sync-core-sync-file file))
+
+(defun meta-log-peer-sync--after-save ()
+  "Sync the file that was just saved."
+  (condition-case problem
+      (meta-log-peer-sync-core-sync-file buffer-file-name #'ignore)
+    (error (message "meta-log-peer-sync: %s" (error-message-string problem)))))
+
+;;;###autoload
+(define-minor-mode meta-log-peer-sync-mode
+  "Share the visited file, and sync it after every save.
+The name of the file, without its folder, is the name that other people
+see.  What they change is saved in the synced folder, as
+\\[meta-log-peer-sync-documents] shows; this file is never written."
+  :lighter meta-log-peer-sync-modeline
+  :group 'meta-log-peer-sync
+  (cond
+   ((not meta-log-peer-sync-mode)
+    (remove-hook 'after-save-hook #'meta-log-peer-sync--after-save t))
+   ((not buffer-file-name)
+    (setq meta-log-peer-sync-mode nil)
+    (user-error "This buffer visits no file; save it under a name first"))
+   ((file-remote-p buffer-file-name)
+    (setq meta-log-peer-sync-mode nil)
+    (user-error "This file is on another machine; only local files can be shared"))
+   (t
+    (add-hook 'after-save-hook #'meta-log-peer-sync--after-save nil t)
+    (when (file-exists-p buffer-file-name)
+      (meta-log-peer-sync--after-save)))))
+
+;;;; Peers
+
+;;;###autoload
+(defun meta-log-peer-sync-connect (peer-id)
+  "Ask the peer PEER-ID to answer, and compare documents with it; return t."
+  (interactive (list (meta-log-peer-sync-core-read-peer "Connect to peer: ")))
+  (meta-log-federation-connect-to-peer peer-id))
+
+;;;###autoload
+(defun meta-log-peer-sync-accept-peer (peer-id)
+  "Accept the peer PEER-ID: take its documents, now and from now on; return t."
+  (interactive (list (meta-log-peer-sync-core-read-peer "Accept peer: ")))
+  (meta-log-peer-sync-core-request
+   "trust.accept" (list :peer_id (meta-log-peer-sync-core-check-peer-id peer-id))
+   (lambda (answer)
+     (message "%s is accepted, %s documents taken"
+              (meta-log-peer-sync-core-name peer-id) (or (plist-get answer :released) 0))
+     (meta-log-peer-sync-core-refresh-peers)))
+  t)
+
+;;;###autoload
+(defun meta-log-peer-sync-block-peer (peer-id)
+  "Block the peer PEER-ID: take nothing of it from now on; return t."
+  (interactive (list (meta-log-peer-sync-core-read-peer "Block peer: ")))
+  (meta-log-peer-sync-core-request
+   "trust.block" (list :peer_id (meta-log-peer-sync-core-check-peer-id peer-id))
+   (lambda (_answer)
+     (message "%s is blocked; M-x meta-log-peer-sync-accept-peer takes it back"
+              (meta-log-peer-sync-core-name peer-id))
+     (meta-log-peer-sync-core-refresh-peers)))
+  t)
+
+;;;; History
+
+(defun meta-log-peer-sync--document-name (file)
+  "Return FILE as the name of a document.
+A file below the synced folder has its relative name there, every other
+one its name without the folder."
+  (let ((synced (plist-get (meta-log-peer-sync-rpc-status) :synced_dir)))
+    (if (not (file-name-absolute-p file))
+        file
+      (if (and synced (file-in-directory-p file synced))
+          (file-relative-name (file-truename file) (file-truename synced))
+        (file-name-nondirectory file)))))
+
+(defun meta-log-peer-sync--read-document ()
+  "Ask for the name of a document, the visited one by default."
+  (let ((default (and buffer-file-name
+                      (meta-log-peer-sync--document-name buffer-file-name))))
+    (read-string (if default (format "Document (default %s): " default) "Document: ")
+                 nil nil default)))
+
+;;;###autoload
+(defun meta-log-peer-sync-history (document)
+  "Show every revision of DOCUMENT, a document's or file's name."
+  (interactive (list (meta-log-peer-sync--read-document)))
+  (require 'meta-log-peer-sync-documents)
+  (meta-log-peer-sync-documents-show-history
+   (meta-log-peer-sync--document-name document)))
+
+;;;###autoload
+(defun meta-log-peer-sync-restore (document revision)
+  "Make REVISION of DOCUMENT the newest one; return t at once.
+REVISION is 8 or more digits of its id; \\[meta-log-peer-sync-history] shows
+them.  Nothing is lost: the present version stays in the history.  In a
+conflict this settles it."
+  (interactive (list (meta-log-peer-sync--read-document)
+                     (read-string "Revision: ")))
+  (unless (string-match-p "\\`[0-9a-f]\\{8,64\\}\\'" revision)
+    (user-error "%S is not a revision; M-x meta-log-peer-sync-history shows them" revision))
+  (let ((name (meta-log-peer-sync--document-name document)))
+    (meta-log-peer-sync-core-request
+     "documents.restore" (list :file name :revision revision)
+     (lambda (answer)
+       (message "%s is restored; the new revision is %s"
+                (meta-log-peer-sync-core-plain name)
+                (substring (plist-get answer :revision) 0 8))
+       (meta-log-peer-sync-view-follow answer "you")))
+    t))
+
+;;;###autoload
+(defun meta-log-peer-sync-conflicts ()
+  "Show the documents that two people changed at once, with both versions."
+  (interactive)
+  (require 'meta-log-peer-sync-documents)
+  (meta-log-peer-sync-documents-show-conflicts))
+
+;;;; Mode line
+
+(defvar mode-line-misc-info)
+
+;;;###autoload
+(define-minor-mode meta-log-peer-sync-modeline-mode
+  "Show the state of the local peer in every mode line.
+`Sync:2' is two peers online, `-' stopped, `~' starting, `!' failed or
+without a broker; `?3' means that three documents wait for a decision."
+  :global t
+  :group 'meta-log-peer-sync
+  (setq global-mode-string
+        (delq 'meta-log-peer-sync-modeline
+              (if (listp global-mode-string) global-mode-string
+                (list global-mode-string))))
+  (when meta-log-peer-sync-modeline-mode
+    (setq global-mode-string
+          (append (or global-mode-string '("")) '(meta-log-peer-sync-modeline)))))
+
+;;;; Start from the environment
+
+(defun meta-log-peer-sync--start-from-environment ()
+  "Start the peer as META_LOG_ENABLE_FEDERATION asks; an error is a message."
+  (condition-case problem
+      (meta-log-peer-sync-start)
+    (error (message "meta-log-peer-sync: %s" (error-message-string problem)))))
+
+(when (equal (getenv "META_LOG_ENABLE_FEDERATION") "1")
+  (cond ((not after-init-time)
+         (add-hook 'emacs-startup-hook #'meta-log-peer-sync--start-from-environment))
+        ((daemonp)
+         (run-at-time 0 nil #'meta-log-peer-sync--start-from-environment))))
+
+(defun meta-log-peer-sync-unload-function ()
+  "Stop the peer and unload the parts."
+  (meta-log-peer-sync-modeline-mode -1)
+  (remove-hook 'emacs-startup-hook #'meta-log-peer-sync--start-from-environment)
+  (dolist (buffer (buffer-list))
+    (with-current-buffer buffer
+      (when meta-log-peer-sync-mode (meta-log-peer-sync-mode -1))))
+  (meta-log-peer-sync-rpc-stop)
+  (dolist (part '(meta-log-peer-sync-peers meta-log-peer-sync-documents
+                  meta-log-federation meta-log-peer-sync-demo meta-log-mqtt
+                  meta-log-webrtc meta-log-identity meta-log-peer-sync-core
+                  meta-log-peer-sync-view meta-log-peer-sync-guard
+                  meta-log-peer-sync-events meta-log-peer-sync-rpc))
+    (when (featurep part)
+      (unload-feature part t)))
+  nil)
+
+(provide 'meta-log-peer-sync)
+;;; meta-log-peer-sync.el ends here

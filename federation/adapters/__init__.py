@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The only rooms with input and output; siblings never import one another."""

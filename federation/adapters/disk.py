@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: MIT
+"""Files below the state directory: synced documents, conflicts, copies for hooks.
+
+    STATE/synced/NAME                 the documents of `commons`, and nothing else
+    STATE/conflicts/NAME.REVISION.EXT concurrent versions, readable
+    STATE/received/                   copies handed to hooks and exports
+    STATE/tmp/                        half-written files; emptied at start
+
+A document's path is opened component by component below a directory handle,
+never through a symbolic link and never into another file system, so what a
+name means cannot be changed between the check and the use.  A file is written
+beside, fsynced, and renamed: a reader sees the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from federation.errors import Refusal
+
+_OPENAT2 = 437
+#: RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH (openat2(2))
+_RESOLVE = 0x01 | 0x04 | 0x08
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Modified:
+    """The file on disk holds something that was never recorded."""
+
+    content: bytes
+
+
+def _openat2(parent: int, name: str) -> int:
+    """Open a directory below another; OSError(ENOSYS) where the system has no openat2."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    how = _OpenHow(_DIRECTORY, 0, _RESOLVE)
+    result = libc.syscall(
+        _OPENAT2, parent, os.fsencode(name), ctypes.byref(how), ctypes.sizeof(how)
+    )
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), name)
+    return int(result)
+
+
+def _open_directory(parent: int, name: str) -> int:
+    try:
+        return _openat2(parent, name)
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EINVAL):
+            raise
+    found = os.open(name, _DIRECTORY, dir_fd=parent)
+    if os.fstat(found).st_dev != os.fstat(parent).st_dev:
+        os.close(found)
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), name)
+    return found
+
+
+def refusal_of(error: OSError, name: str) -> Refusal:
+    """The refusal that a failed system call means."""
+    reasons = {
+        errno.ELOOP: "path-symlink-escape",
+        errno.EXDEV: "path-mount-escape",
+        errno.ENOTDIR: "path-not-directory",
+        errno.EISDIR: "path-not-regular",
+        errno.ENOENT: "file-not-found",
+        errno.ENOSPC: "disk-full",
+        errno.EDQUOT: "disk-full",
+        errno.ENAMETOOLONG: "path-too-long",
+    }
+    reason = reasons.get(error.errno or 0, "path-io-error")
+    detail = name if reason != "path-io-error" else f"{name}: {error.strerror}"
+    return Refusal(reason, detail)
+
+
+class Disk:
+    """The files of one state directory."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state = state_dir
+        self.synced = state_dir / "synced"
+        for name in ("synced", "conflicts", "received", "tmp"):
+            folder = state_dir / name
+            if not folder.is_symlink():
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in (state_dir / "tmp").iterdir():
+            left.unlink()
+        #: directory -> (mtime_ns, NFC name -> name as it is)
+        self._looks: dict[str, tuple[int, dict[str, str]]] = {}
+        self._number = 0
+
+    # --- where things are ------------------------------------------------------
+    def synced_path(self, file: str) -> str:
+        """The absolute path of a document's file."""
+        return str(self.synced / file)
+
+    def conflict_path(self, file: str, revision: str) -> str:
+        """The absolute path of a concurrent version."""
+        path = PurePosixPath(file)
+        name = f"{path.stem}.{revision[:12]}{path.suffix}"
+        return str(self._state / "conflicts" / path.parent / name)
+
+    def document_of(self, path: Path) -> str:
+        """The document name that a local file has: relative below ``synced``, else its base."""
+        for root in {self.synced, Path(os.path.realpath(self.synced))}:
+            for one in (path, Path(os.path.realpath(path.parent)) / path.name):
+                if one.is_relative_to(root):
+                    return one.relative_to(root).as_posix()
+        return path.name
+
+    # --- checking ----------------------------------------------------------------
+    @contextlib.contextmanager
+    def _folder(self, file: str, *, make: bool) -> Iterator[int | None]:
+        """A handle of the folder that a document lies in; None while there is none."""
+        parts = file.split("/")[:-1]
+        with contextlib.ExitStack() as stack:
+            try:
+                state = os.open(self._state, _DIRECTORY & ~os.O_NOFOLLOW)
+                stack.callback(os.close, state)
+                here = _open_directory(state, "synced")
+                stack.callback(os.close, here)
+                for part in parts:
+                    try:
+                        here = _open_directory(here, part)
+                    except FileNotFoundError:
+                        if not make:
+                            yield None
+                            return
+                        os.mkdir(part, 0o700, dir_fd=here)
+                        os.fsync(here)
+                        here = _open_directory(here, part)
+                    stack.callback(os.close, here)
+            except OSError as error:
+                raise refusal_of(error, file) from error
+            yield here
+
+    def check(self, file: str) -> None:
+        """Raise the Refusal that writing this document would meet now."""
+        with self._folder(file, make=False) as folder:
+            if folder is not None:
+                self._check_leaf(folder, file)
+
+    def _check_leaf(self, folder: int, file: str) -> os.stat_result | None:
+        name = file.rsplit("/", 1)[-1]
+        if not os.fstat(folder).st_mode & stat.S_IWUSR:
+            raise Refusal("path-io-error", f"{file}: the folder is not writable")
+        try:
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            self._check_look(folder, file, name)
+            return None
+        except OSError as error:
+            raise refusal_of(error, file) from error
+        if stat.S_ISLNK(found.st_mode):
+            raise Refusal("path-symlink-escape", file)
+        if not stat.S_ISREG(found.st_mode):
+            raise Refusal("path-not-regular", file)
+        return found
+
+    def _check_look(self, folder: int, file: str, name: str) -> None:
+        """A new name may not be one that is there already in another spelling."""
+        key = file.rpartition("/")[0]
+        mtime = os.fstat(folder).st_mtime_ns
+        cached = self._looks.get(key)
+        if cached is None or cached[0] != mtime:
+            looks = {unicodedata.normalize("NFC", one): one for one in os.listdir(folder)}
+            cached = self._looks[key] = (mtime, looks)
+        there = cached[1].get(unicodedata.normalize("NFC", name))
+        if there is not None and there != name:
+            raise Refusal("path-normalisation-conflict", file)
+
+    def _remember(self, folder: int, file: str) -> None:
+        key, _, name = file.rpartition("/")
+        cached = self._looks.get(key)
+        if cached is not None:
+            cached[1][unicodedata.normalize("NFC", name)] = name
+            self._looks[key] = (os.fstat(folder).st_mtime_ns, cached[1])
+
+    # --- writing -------------------------------------------------------------------
+    def write_synced(self, file: str, content: bytes, known: str | None) -> Modified | None:
+        """Make a document's file hold ``content``.
+
+        ``known`` is the hash of what was last written there.  A file that
+        holds anything else was edited meanwhile: it stays, and is returned.
+        Raises Refusal; ``path-local-modified`` while an editor has it locked.
+        """
+        name = file.rsplit("/", 1)[-1]
+        with self._folder(file, make=True) as folder:
+            if folder is None:
+                raise Refusal("file-not-found", file)
+            found = self._check_leaf(folder, file)
+            if found is not None:
+                present = self._read(folder, name, file)
+                if present == content:
+                    return None
+                if hashlib.sha256(present).hexdigest() != known:
+                    return Modified(present)
+            if _exists(folder, f".#{name}"):
+                raise Refusal("path-local-modified", file)
+            self._replace(folder, name, content, file)
+            self._remember(folder, file)
+        return None
+
+    @staticmethod
+    def _read(folder: int, name: str, file: str) -> bytes:
+        try:
+            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            with os.fdopen(handle, "rb") as stream:
+                return stream.read()
+        except OSError as error:
+            raise refusal_of(error, file) from error
+
+    def _replace(self, folder: int, name: str, content: bytes, file: str) -> None:
+        """Write beside, fsync, rename, fsync the folder."""
+        self._number += 1
+        beside = self._state / "tmp" / f"{os.getpid()}-{self._number}"
+        try:
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.rename(beside, name, dst_dir_fd=folder)
+            os.fsync(folder)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise refusal_of(error, file) from error
+
+    def read_synced(self, file: str) -> bytes | None:
+        """What a document's file holds; None where there is none."""
+        with self._folder(file, make=False) as folder:
+            if folder is None or self._check_leaf(folder, file) is None:
+                return None
+            return self._read(folder, file.rsplit("/", 1)[-1], file)
+
+    def write_conflict(self, file: str, revision: str, content: bytes) -> Path:
+        """Make a concurrent version readable; its path."""
+        path = Path(self.conflict_path(file, revision))
+        self._write_plain(path, content)
+        return path
+
+    def drop_conflicts(self, file: str, keep: tuple[str, ...]) -> None:
+        """Remove the readable copies of versions that are settled."""
+        kept = {self.conflict_path(file, revision) for revision in keep}
+        pattern = Path(self.conflict_path(file, "*" * 12))
+        stem, suffix = PurePosixPath(file).stem, PurePosixPath(file).suffix
+        if not pattern.parent.is_dir():
+            return
+        for path in pattern.parent.iterdir():
+            middle = path.name[len(stem) + 1 : len(path.name) - len(suffix)]
+            ours = path.name == f"{stem}.{middle}{suffix}" and len(middle) == 12
+            if ours and str(path) not in kept:
+                path.unlink(missing_ok=True)
+
+    def write_received(self, name: str, content: bytes, keep: int) -> Path:
+        """A copy for hooks or an export; only the newest ``keep`` stay."""
+        folder = self._state / "received"
+        path = folder / name
+        self._write_plain(path, content)
+        copies = sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime_ns)
+        for old in copies[: max(len(copies) - keep, 0)]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def write_export(self, path: Path, content: bytes) -> None:
+        """Write a new file that the user named; an existing one is refused."""
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise refusal_of(error, str(path)) from error
+
+    def _write_plain(self, path: Path, content: bytes) -> None:
+        """Write below the state directory, outside of ``synced``."""
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder = os.open(path.parent, _DIRECTORY)
+        except OSError as error:
+            raise refusal_of(error, path.name) from error
+        try:
+            self._replace(folder, path.name, content, path.name)
+        finally:
+            os.close(folder)
+
+
+def _exists(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def read_user_file(path: Path, limit: int) -> bytes:
+    """A file that the user named, whole; a link, a folder or a device is refused."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise refusal_of(error, str(path)) from error
+    with os.fdopen(handle, "rb") as stream:
+        found = os.fstat(stream.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise Refusal("path-not-regular", str(path))
+        if found.st_size > limit:
+            raise Refusal("file-too-large", f"{path}: {found.st_size} bytes")
+        try:
+            return stream.read(limit + 1)
+        except OSError as error:
+            raise refusal_of(error, str(path)) from error

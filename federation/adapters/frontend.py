@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""One front end: frames in, requests run, responses and events out.
+
+Responses go before events.  Events wait in a bounded queue and leave in
+batches of at most 60 KB, a hundred a second, which Emacs 28 takes easily.  A
+front end that does not read loses no document: of several changes of one
+document the last one is told, and only other events are dropped, counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from jsonrpcserver.async_main import dispatch_to_serializable
+from jsonrpcserver.result import Error, Result, Success
+
+from federation import limits
+from federation.errors import Refusal
+from federation.rpc import requests
+from federation.rpc.framing import FrameDecoder, encode
+from federation.rpc.methods import METHODS, Method
+
+log = logging.getLogger(__name__)
+#: a method of the peer: the front end and the checked parameters -> the answer
+Handler = Callable[["FrontEnd", Any], Awaitable[dict[str, object]]]
+#: events of which only the newest of its document counts
+_PER_DOCUMENT = frozenset({"document-changed", "document-held", "conflict-detected"})
+
+
+class Writer(Protocol):
+    """The writing half of a stream."""
+
+    def write(self, data: bytes, /) -> None:
+        """Queue bytes."""
+
+    async def drain(self) -> None:
+        """Wait until the other side reads."""
+
+    def close(self) -> None:
+        """Close the stream."""
+
+
+class FrontEnd:
+    """A client of the RPC: Emacs over stdio, another one or a verb by the socket."""
+
+    def __init__(self, writer: Writer, handlers: Mapping[str, Handler]) -> None:
+        self._writer = writer
+        self._methods = {name: _adapt(METHODS[name], handler) for name, handler in handlers.items()}
+        self._decoder = FrameDecoder()
+        self._responses: deque[bytes] = deque()
+        self._events: deque[tuple[str, bytes]] = deque()
+        self._event_bytes = 0
+        self._dropped = 0
+        self._wake = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._sender = asyncio.ensure_future(self._send())
+        self.subscribed = False
+        self.closed = False
+        #: (connection, topic filter) of topic.subscribe
+        self.topics: set[tuple[int, str]] = set()
+
+    # --- in ------------------------------------------------------------------------
+    async def feed(self, data: bytes) -> None:
+        """Take bytes; raises Refusal when the stream cannot be understood any more."""
+        try:
+            bodies = self._decoder.feed(data)
+        except Refusal as refusal:
+            self._respond(requests.error_response(refusal))
+            raise
+        for body in bodies:
+            while len(self._running) >= limits.RPC_IN_FLIGHT:
+                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            task = asyncio.ensure_future(self._handle(body))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def finish(self, timeout: float) -> None:
+        """Let running requests end and their responses leave."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout)
+        deadline = asyncio.get_running_loop().time() + timeout
+        while self._responses and not self._sender.done():
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(0)
+        self.close()
+
+    def close(self) -> None:
+        """Stop at once."""
+        self.closed = True
+        self._sender.cancel()
+        for task in self._running:
+            task.cancel()
+        with contextlib.suppress(OSError, RuntimeError):
+            self._writer.close()
+
+    async def _handle(self, body: bytes) -> None:
+        try:
+            value = requests.decode(body)
+            batch = requests.check_batch(value)
+        except Refusal as refusal:
+            self._respond(requests.error_response(refusal))
+            return
+        if batch is None:
+            answer = await self._answer(value)
+            if answer is not None:
+                self._respond(answer)
+            return
+        answers = await asyncio.gather(*(self._answer(one) for one in batch))
+        given = [one for one in answers if one is not None]
+        if given:
+            self._respond(given)
+
+    async def _answer(self, value: object) -> dict[str, object] | None:
+        try:
+            request = requests.check_request(value)
+        except Refusal as refusal:
+            identifier = value.get("id") if isinstance(value, dict) else None
+            known = isinstance(identifier, str | int) and not isinstance(identifier, bool)
+            return requests.error_response(refusal, identifier if known else None)
+        response = await dispatch_to_serializable(
+            "",
+            methods=self._methods,
+            context=self,
+            deserializer=lambda _text: request,
+            validator=lambda checked: checked,
+        )
+        if not isinstance(response, dict):
+            return None
+        error = response.get("error")
+        if isinstance(error, dict) and not isinstance(error.get("data"), dict):
+            reason = _STANDARD.get(error["code"], "internal-error")
+            plain = Refusal(reason, str(error.get("data", "")))
+            return requests.error_response(plain, response.get("id"))
+        return response
+
+    # --- out -------------------------------------------------------------------------
+    def _respond(self, value: object) -> None:
+        self._responses.append(encode(requests.encode(value)))
+        self._wake.set()
+
+    def notify(self, event: str, body: dict[str, object]) -> None:
+        """Queue an event; ``body`` has its ``event``, ``time`` and fields."""
+        if self.closed or not self.subscribed:
+            return
+        data = requests.encode(body)
+        key = f"{event}\0{body.get('file')}" if event in _PER_DOCUMENT else ""
+        self._events.append((key, data))
+        self._event_bytes += len(data)
+        if (
+            len(self._events) > limits.RPC_EVENT_QUEUE
+            or self._event_bytes > limits.RPC_EVENT_QUEUE_BYTES
+        ):
+            self._shrink()
+        self._wake.set()
+
+    def _shrink(self) -> None:
+        """Keep the newest event of each document, and half of the room for others."""
+        kept: deque[tuple[str, bytes]] = deque()
+        seen: set[str] = set()
+        room = limits.RPC_EVENT_QUEUE_BYTES // 2
+        count = limits.RPC_EVENT_QUEUE // 2
+        for key, data in reversed(self._events):
+            if key and key not in seen:
+                seen.add(key)
+                kept.appendleft((key, data))
+            elif not key and count > 0 and room > len(data):
+                count -= 1
+                room -= len(data)
+                kept.appendleft((key, data))
+            else:
+                self._dropped += 1
+        self._events = kept
+        self._event_bytes = sum(len(data) for _key, data in kept)
+
+    def _next_batch(self) -> bytes | None:
+        """One ``events`` notification with as many events as fit."""
+        batch: list[bytes] = []
+        size = 0
+        if self._dropped:
+            dropped: dict[str, object] = {"event": "events-dropped", "count": self._dropped}
+            batch.append(requests.encode(dropped))
+            self._dropped = 0
+        while self._events:
+            data = self._events[0][1]
+            if batch and size + len(data) > limits.RPC_NOTIFICATION:
+                break
+            self._events.popleft()
+            self._event_bytes -= len(data)
+            size += len(data) + 1
+            batch.append(data)
+        if not batch:
+            return None
+        body = b'{"jsonrpc":"2.0","method":"events","params":{"events":[%s]}}' % b",".join(batch)
+        return encode(body)
+
+    async def _send(self) -> None:
+        last = 0.0
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                while self._responses:
+                    self._writer.write(self._responses.popleft())
+                    await self._writer.drain()
+                pause = last + limits.RPC_EVENT_INTERVAL - loop.time()
+                if self._events and pause <= 0:
+                    batch = self._next_batch()
+                    if batch is not None:
+                        self._writer.write(batch)
+                        await self._writer.drain()
+                        last = loop.time()
+                    continue
+                self._wake.clear()
+                if self._responses:
+                    continue
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), pause if self._events else None)
+        except (ConnectionError, OSError) as error:
+            log.info("a front end is gone: %s", error)
+            self.closed = True
+
+
+_STANDARD = {-32601: "rpc-method-not-found", -32602: "rpc-invalid-params"}
+
+
+def _adapt(method: Method, handler: Handler) -> Callable[..., Awaitable[Result]]:
+    """A handler in the form that jsonrpcserver calls."""
+
+    async def call(front_end: FrontEnd, **given: object) -> Result:
+        try:
+            return Success(await handler(front_end, requests.convert(method.params, given)))
+        except Refusal as refusal:
+            log.info("%s refused: %s %s", method.name, refusal.reason, refusal.detail)
+            data = {"reason": refusal.reason, "hint": refusal.hint}
+            return Error(refusal.code, refusal.message, data)
+        except Exception:
+            log.exception("a defect in %s", method.name)
+            defect = Refusal("internal-error", method.name)
+            data = {"reason": defect.reason, "hint": defect.hint}
+            return Error(defect.code, defect.message, data)
+
+    return call

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Hooks as programs: one run an event, its JSON on standard input.
+
+Bounded in number, in waiting and in time; a program's end, good or bad, never
+stops the peer.  Programs are named by the user's own configuration, run
+without a shell, and get no secret in their environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+
+from federation import limits
+
+log = logging.getLogger(__name__)
+_SECRETS = ("PASSWORD", "PASSPHRASE", "SECRET", "TOKEN")
+
+
+class Programs:
+    """The hook programs of a peer: event name -> program and arguments."""
+
+    def __init__(self, commands: Mapping[str, Sequence[str]]) -> None:
+        self._commands = dict(commands)
+        self._queue: asyncio.Queue[tuple[Sequence[str], str, bytes]] = asyncio.Queue(
+            maxsize=limits.HOOK_QUEUE
+        )
+        self._workers = [
+            asyncio.ensure_future(self._work()) for _ in range(limits.HOOK_PROGRAMS)
+        ] if self._commands else []  # fmt: skip
+
+    def run(self, event: str, body: Mapping[str, object]) -> None:
+        """Run the program of an event, if there is one, when its turn comes."""
+        command = self._commands.get(event)
+        if not command:
+            return
+        try:
+            data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+            self._queue.put_nowait((command, event, data))
+        except asyncio.QueueFull:
+            log.warning("too many events wait for hook programs; one %s was left out", event)
+
+    async def _work(self) -> None:
+        while True:
+            command, event, body = await self._queue.get()
+            try:
+                await self._run(command, event, body)
+            except OSError as error:
+                log.warning("the hook program %s cannot be run: %s", command[0], error)
+
+    async def _run(self, command: Sequence[str], event: str, body: bytes) -> None:
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not any(word in name for word in _SECRETS)
+        }
+        clean["META_LOG_PEER_SYNC_EVENT"] = event
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=clean,
+        )
+        try:
+            await asyncio.wait_for(process.communicate(body + b"\n"), limits.HOOK_TIMEOUT)
+        except TimeoutError:
+            log.warning("the hook program %s took too long and was ended", command[0])
+            process.kill()
+            await process.wait()
+        except asyncio.CancelledError:
+            process.kill()
+            raise
+        if process.returncode:
+            log.warning("the hook program %s ended with %s", command[0], process.returncode)
+
+    async def close(self) -> None:
+        """End what runs."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""Opening the database, its transactions, and counters that never repeat.
+
+WAL with ``synchronous=FULL``: a commit returns after its fsync, so what was
+committed before a reply or an acknowledgement survives a crash.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from federation import limits
+from federation.adapters.store.documents import DocumentTables
+from federation.adapters.store.messages import MessageTables
+from federation.adapters.store.peers import PeerTables
+from federation.adapters.store.schema import MIGRATIONS, VERSION
+from federation.errors import Fault, Refusal
+
+T = TypeVar("T")
+
+
+class SqliteStore(PeerTables, DocumentTables, MessageTables):
+    """The store of one peer.  Not thread-safe: one loop owns it."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
+        try:
+            self._configure()
+            self._migrate()
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise Fault(f"the store {path} cannot be opened: {error}") from error
+        except Refusal:
+            self._db.close()
+            raise
+
+    def _configure(self) -> None:
+        """Durability first; the cache is small because rows are read by key."""
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA foreign_keys=ON")
+        self._db.execute("PRAGMA busy_timeout=2000")
+        self._db.execute("PRAGMA cache_size=-8000")
+        self._db.execute(f"PRAGMA journal_size_limit={64 * limits.MIB}")
+
+    def _migrate(self) -> None:
+        """Bring an older schema forward; refuse a newer one untouched."""
+        (found,) = self._db.execute("PRAGMA user_version").fetchone()
+        if found > VERSION:
+            raise Refusal("config-state-newer", f"schema {found}, this version knows {VERSION}")
+        for number in range(found, VERSION):
+            script = f"BEGIN; {MIGRATIONS[number]} PRAGMA user_version={number + 1}; COMMIT;"
+            self._db.executescript(script)
+
+    def close(self) -> None:
+        """Close the database; what was committed is durable."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One unit of work: committed and fsynced at the end, or not at all."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def attempt(self, work: Callable[[], T]) -> T:
+        """Run ``work`` so that its failure undoes its own changes only."""
+        self._db.execute("SAVEPOINT attempt")
+        try:
+            result = work()
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK TO attempt")
+                self._db.execute("RELEASE attempt")
+            raise
+        self._db.execute("RELEASE attempt")
+        return result
+
+    def meta(self, key: str) -> str | None:
+        """A value of the peer's own notes."""
+        row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Write one of the peer's own notes."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?,?)", (key, value))
+
+    def next_seq(self) -> int:
+        """The next counter: used in the transaction that records its message."""
+        seq = int(self.meta("seq") or "0") + 1
+        self.set_meta("seq", str(seq))
+        return seq
+
+    def own_sessions(self) -> set[str]:
+        """The newest sessions of this peer, limits.OWN_SESSIONS of them."""
+        rows = self._db.execute(
+            "SELECT session FROM own_sessions ORDER BY number DESC LIMIT ?", (limits.OWN_SESSIONS,)
+        )
+        return {str(row[0]) for row in rows}
+
+    def add_own_session(self, session: str) -> None:
+        """Remember a session of this peer; the oldest ones are forgotten."""
+        cursor = self._db.execute("INSERT INTO own_sessions (session) VALUES (?)", (session,))
+        newest = cursor.lastrowid or 0
+        self._db.execute(
+            "DELETE FROM own_sessions WHERE number<=?", (newest - limits.OWN_SESSIONS,)
+        )

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""The tables of documents, their revisions and contents."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from federation.errors import Fault
+from federation.replica.records import Document, Revision
+
+_COLUMNS = (
+    "revision, file, author, seq, timestamp, timestamp_us, received_us, content_hash, size, "
+    "binary, plain, counted, vector, parents, envelope"
+)
+
+
+def _revision(row: tuple[Any, ...]) -> Revision:
+    return Revision(
+        revision=row[0], file=row[1], author=row[2], seq=row[3], timestamp=row[4],
+        timestamp_us=row[5], received_us=row[6], content_hash=row[7], size=row[8],
+        binary=bool(row[9]), plain=bool(row[10]), counted=bool(row[11]),
+        vector=json.loads(row[12]), parents=tuple(json.loads(row[13])), envelope=row[14],
+    )  # fmt: skip
+
+
+class DocumentTables:
+    """The part of the store that ``ports.DocumentStore`` describes."""
+
+    _db: sqlite3.Connection
+
+    def document(self, file: str) -> Document | None:
+        """The document of this name."""
+        row = self._db.execute("SELECT * FROM documents WHERE file=?", (file,)).fetchone()
+        return None if row is None else Document(*row)
+
+    def documents(self) -> list[Document]:
+        """All documents, by name."""
+        return [Document(*row) for row in self._db.execute("SELECT * FROM documents ORDER BY file")]
+
+    def put_document(self, document: Document) -> None:
+        """Insert or replace a document."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO documents VALUES (?,?,?,?)",
+            (document.file, document.kind, document.current, document.written),
+        )
+
+    def _select(self, where: str, *values: object) -> list[Revision]:
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM revisions WHERE {where}", values)
+        return [_revision(row) for row in rows]
+
+    def heads(self, file: str) -> list[Revision]:
+        """The revisions of a document that no other one succeeds."""
+        return self._select(
+            "revision IN (SELECT revision FROM heads WHERE file=?) ORDER BY number", file
+        )
+
+    def all_heads(self) -> list[tuple[str, str]]:
+        """(file, revision) of every head of every document, sorted."""
+        rows = self._db.execute("SELECT file, revision FROM heads ORDER BY file, revision")
+        return [(str(file), str(revision)) for file, revision in rows]
+
+    def set_heads(self, file: str, revisions: Iterable[str]) -> None:
+        """Replace the heads of a document."""
+        self._db.execute("DELETE FROM heads WHERE file=?", (file,))
+        self._db.executemany(
+            "INSERT INTO heads VALUES (?,?)", [(file, revision) for revision in revisions]
+        )
+
+    def revision(self, revision: str) -> Revision | None:
+        """A revision by its whole id."""
+        found = self._select("revision=?", revision)
+        return found[0] if found else None
+
+    def find_revisions(self, file: str, prefix: str) -> list[Revision]:
+        """The revisions of a document whose ids begin so (two at most)."""
+        return self._select(
+            "file=? AND revision>=? AND revision<? LIMIT 2", file, prefix, prefix + "g"
+        )
+
+    def revisions(self, file: str) -> list[Revision]:
+        """A document's revisions in the order they were recorded."""
+        return self._select("file=? ORDER BY number", file)
+
+    def count_revisions(self) -> dict[str, int]:
+        """File -> how many revisions."""
+        rows = self._db.execute("SELECT file, count(*) FROM revisions GROUP BY file")
+        return {str(file): int(count) for file, count in rows}
+
+    def add_revision(self, revision: Revision, content: bytes) -> None:
+        """Record a revision and its content."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO contents VALUES (?,?)", (revision.content_hash, content)
+        )
+        self._db.execute(
+            f"INSERT INTO revisions ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                revision.revision, revision.file, revision.author, revision.seq,
+                revision.timestamp, revision.timestamp_us, revision.received_us,
+                revision.content_hash, revision.size, revision.binary, revision.plain,
+                revision.counted, json.dumps(dict(revision.vector)),
+                json.dumps(revision.parents),
+                revision.envelope,
+            ),
+        )  # fmt: skip
+
+    def content(self, content_hash: str) -> bytes:
+        """A recorded content; raises Fault when it is gone."""
+        row = self._db.execute(
+            "SELECT data FROM contents WHERE content_hash=?", (content_hash,)
+        ).fetchone()
+        if row is None:
+            raise Fault(f"the content {content_hash} is not in the store")
+        return bytes(row[0])
+
+    def has_content(self, file: str, content_hash: str) -> bool:
+        """Whether some revision of a document has this content."""
+        row = self._db.execute(
+            "SELECT 1 FROM revisions WHERE content_hash=? AND file=?", (content_hash, file)
+        ).fetchone()
+        return row is not None
+
+    def last_of_author(self, file: str, author: str) -> Revision | None:
+        """The newest revision of an author in a document, by counter."""
+        found = self._select("file=? AND author=? ORDER BY seq DESC LIMIT 1", file, author)
+        return found[0] if found else None
+
+    def last_seq(self, author: str) -> int:
+        """The highest counter an author's message has carried; 0 for none."""
+        row = self._db.execute(
+            "SELECT max(seq) FROM revisions WHERE author=? AND counted=1", (author,)
+        ).fetchone()
+        return int(row[0] or 0)
+
+    def revision_at(self, author: str, seq: int) -> str | None:
+        """The revision that an author's message of this counter made."""
+        row = self._db.execute(
+            "SELECT revision FROM revisions WHERE author=? AND counted=1 AND seq=?", (author, seq)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def synced_from(self, path: str) -> tuple[str, str] | None:
+        """(file, revision) last synced from a local path."""
+        row = self._db.execute("SELECT file, revision FROM paths WHERE path=?", (path,)).fetchone()
+        return None if row is None else (str(row[0]), str(row[1]))
+
+    def set_synced_from(self, path: str, file: str, revision: str) -> None:
+        """Remember which revision a local path holds."""
+        self._db.execute("INSERT OR REPLACE INTO paths VALUES (?,?,?)", (path, file, revision))

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""The tables of messages that wait, and of those that were seen."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from federation import limits
+from federation.replica.records import Held, Outgoing
+
+
+class MessageTables:
+    """The part of the store that ``ports.MessageStore`` describes."""
+
+    _db: sqlite3.Connection
+
+    def hold(self, held: Held, now_us: int) -> None:
+        """Keep a message until its author is accepted."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO held (revision, peer_id, file, raw, held_us) VALUES (?,?,?,?,?)",
+            (held.revision, held.peer_id, held.file, held.raw, now_us),
+        )
+
+    def held(self, peer_id: str) -> list[Held]:
+        """What is held from a peer, oldest first."""
+        rows = self._db.execute(
+            "SELECT revision, peer_id, file, raw FROM held WHERE peer_id=? ORDER BY number",
+            (peer_id,),
+        )
+        return [Held(*row) for row in rows]
+
+    def is_held(self, revision: str) -> bool:
+        """Whether this revision is held."""
+        row = self._db.execute("SELECT 1 FROM held WHERE revision=?", (revision,)).fetchone()
+        return row is not None
+
+    def held_counts(self) -> dict[str, tuple[int, int]]:
+        """Peer id -> (documents, bytes)."""
+        rows = self._db.execute(
+            "SELECT peer_id, count(DISTINCT file), sum(length(raw)) FROM held GROUP BY peer_id"
+        )
+        return {str(peer): (int(count), int(size)) for peer, count, size in rows}
+
+    def drop_held(self, peer_id: str) -> int:
+        """Forget what is held from a peer; how many that were."""
+        return self._db.execute("DELETE FROM held WHERE peer_id=?", (peer_id,)).rowcount
+
+    def drop_one_held(self, revision: str) -> None:
+        """Forget one held message."""
+        self._db.execute("DELETE FROM held WHERE revision=?", (revision,))
+
+    def queue_message(self, message: Outgoing, now_us: int) -> None:
+        """Keep a message until its recipient acknowledges it."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO outgoing (message_id, recipient, raw, queued_us) "
+            "VALUES (?,?,?,?)",
+            (message.message_id, message.to, message.raw, now_us),
+        )
+
+    def queued_messages(self, to: str) -> list[Outgoing]:
+        """The unacknowledged messages for a peer, oldest first."""
+        rows = self._db.execute(
+            "SELECT message_id, recipient, raw FROM outgoing WHERE recipient=? ORDER BY number",
+            (to,),
+        )
+        return [Outgoing(*row) for row in rows]
+
+    def count_queued(self) -> dict[str, int]:
+        """Peer id -> messages waiting for its acknowledgement."""
+        rows = self._db.execute("SELECT recipient, count(*) FROM outgoing GROUP BY recipient")
+        return {str(peer): int(count) for peer, count in rows}
+
+    def drop_message(self, message_id: str, to: str) -> bool:
+        """Forget an acknowledged message; whether there was one."""
+        cursor = self._db.execute(
+            "DELETE FROM outgoing WHERE recipient=? AND message_id=?", (to, message_id)
+        )
+        return cursor.rowcount > 0
+
+    def first_time(self, peer_id: str, message_id: str) -> bool:
+        """Remember a message of a peer; False when it was seen before.
+
+        The newest limits.SEEN_PER_PEER of each peer are remembered.
+        """
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO seen (peer_id, message_id) VALUES (?,?)", (peer_id, message_id)
+        )
+        if cursor.rowcount == 0:
+            return False
+        if (cursor.lastrowid or 0) % 256 == 0:
+            self._db.execute(
+                "DELETE FROM seen WHERE peer_id=? AND number NOT IN "
+                "(SELECT number FROM seen WHERE peer_id=? ORDER BY number DESC LIMIT ?)",
+                (peer_id, peer_id, limits.SEEN_PER_PEER),
+            )
+        return True

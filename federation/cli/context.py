@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""What every verb may need: its arguments, the state directory, the configuration, the peer."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from federation import limits
+from federation.adapters import runtime
+from federation.cli.client import Client
+from federation.cli.output import CommandError, clean
+from federation.config import KEYS, PREFIX, Config, resolve
+from federation.errors import Refusal
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Context:
+    """One command line, taken apart, with the environment it was given in."""
+
+    arguments: argparse.Namespace
+    environ: Mapping[str, str]
+    _client: Client | None = field(default=None, init=False)
+
+    def argument(self, name: str, default: Any = None) -> Any:
+        """An argument of the verb; flags that were not given are absent."""
+        return getattr(self.arguments, name, default)
+
+    @property
+    def as_json(self) -> bool:
+        """Whether the answer is for a program."""
+        return bool(self.argument("json", False))
+
+    def state_dir(self, *, running: bool = True) -> Path:
+        """The state directory; ``running`` false for verbs that start a peer."""
+        return runtime.resolve_state_dir(
+            self.argument("state_dir"), self.environ, running=running
+        )
+
+    def config_file(self, state_dir: Path) -> tuple[Path, bool]:
+        """The configuration file, and whether somebody named it (then it has to be there)."""
+        named = self.argument("config_file") or self.environ.get(PREFIX + "CONFIG")
+        if named:
+            return runtime.absolute(named, self.environ), True
+        return state_dir / runtime.CONFIG_NAME, False
+
+    def config_text(self, state_dir: Path) -> str | None:
+        """The text of the configuration file, or None where there is none."""
+        path, named = self.config_file(state_dir)
+        try:
+            return runtime.read_private_text(path)
+        except Refusal as refusal:
+            if refusal.reason == "file-not-found" and not named:
+                return None
+            raise
+
+    def flags(self) -> dict[str, str]:
+        """Name of key -> text, of the keys' flags on the command line."""
+        given = vars(self.arguments)
+        return {name: given[name] for name in KEYS if name in given}
+
+    def settings(self, state_dir: Path) -> Config:
+        """The configuration in force for ``state_dir``."""
+        return resolve(self.flags(), self.environ, self.config_text(state_dir))
+
+    def client(self) -> Client:
+        """A connection to the running peer, or ``no-running-peer`` naming the state directory."""
+        if self._client is None:
+            state_dir = self.state_dir()
+            peer = runtime.running_peer(state_dir)
+            if peer is None:
+                raise Refusal("no-running-peer", str(state_dir))
+            self._client = Client(peer.socket)
+        return self._client
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._client is not None:
+            self._client.__exit__(None, None, None)
+
+    def call(self, method: str, params: Row | None = None, *, extra: float = 0) -> Row:
+        """Ask the running peer; ``extra`` seconds more where the request waits for others."""
+        if extra:
+            return self.client().call(method, params, timeout=extra + limits.CONNECT_TIMEOUT)
+        return self.client().call(method, params)
+
+    def peer_id(self, text: str) -> str:
+        """The whole id of the peer that ``text`` names: its id, its short id or its name."""
+        if len(text) == len("peer-") + 52 and text.startswith("peer-"):
+            return text
+        found: list[str] = []
+        for peer in cast("list[Row]", self.call("peers.list")["peers"]):
+            identity = str(peer["peer_id"])
+            if text in (identity, peer.get("name")) or (
+                len(text) >= 9 and identity.startswith(text)
+            ):
+                found.append(identity)
+        if len(found) == 1:
+            return found[0]
+        detail = clean(text) + (f" names {len(found)} peers" if found else "")
+        hint = "give the whole id: `peers` lists them"
+        raise CommandError.of(Refusal("unknown-peer", detail, hint=hint))

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""Verbs about documents: sync, sync-status, history, restore, conflicts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import cast
+
+from federation.cli.context import Context, Row
+from federation.cli.output import CommandError, Result, clean, count, short_id, table
+from federation.errors import Refusal
+
+
+def sync(context: Context) -> Result:
+    """Import a file as a new revision, or compare everything with the peers."""
+    file, peer = context.argument("file"), context.argument("peer")
+    if file is None:
+        return _sync_all(context, peer)
+    wait = bool(context.argument("wait"))
+    seconds = float(context.argument("timeout"))
+    params: Row = {"path": os.path.abspath(file), "wait": wait, "timeout": seconds}
+    data = context.call("sync.file", params, extra=seconds + 0.1 if wait else 0)
+    if peer is not None:
+        context.call("sync.all", {"peer_id": context.peer_id(peer)})
+    revision = str(data["revision"])[:12]
+    done = f"{clean(data['file'])} {revision} {clean(data['state'])}"
+    lines = [f"{done}, copy in {clean(data['path'])}"]
+    if data.get("conflict"):
+        lines.append("There is a concurrent version: `conflicts` shows it.")
+    if not wait:
+        return Result(data, lines)
+    missing = cast("list[str]", data.get("missing") or [])
+    have = cast("list[str]", data.get("acknowledged") or [])
+    lines.append(f"{count(len(have), 'peer')} acknowledged")
+    if not missing:
+        return Result(data, lines)
+    names = ", ".join(map(short_id, missing))
+    late = Refusal("timeout", f"{names} did not acknowledge in {seconds:g} s",
+                   hint="it is kept, and sent again")  # fmt: skip
+    return Result(data, lines, problem=CommandError.of(late))
+
+
+def _sync_all(context: Context, peer: str | None) -> Result:
+    if context.argument("wait"):
+        raise CommandError.of(
+            Refusal("rpc-invalid-params", "--wait needs a FILE", hint="sync FILE --wait")
+        )
+    params: Row = {} if peer is None else {"peer_id": context.peer_id(peer)}
+    data = context.call("sync.all", params)
+    asked = cast("list[str]", data["peers"])
+    imported = count(data["imported"], "document")
+    return Result(data, [f"{imported} imported, {count(len(asked), 'peer')} asked"])
+
+
+def sync_status(context: Context) -> Result:
+    """Who has which document."""
+    data = context.call("sync.status")
+    documents = cast("list[Row]", data["documents"])
+    rows = [
+        (document["file"], str(document["revision"])[:12], len(document["acknowledged"]),
+         " ".join(map(short_id, document["pending"])) or "-")
+        for document in documents
+    ]  # fmt: skip
+    headers = ("document", "revision", "peers have it", "waiting for")
+    return Result(data, table(headers, rows) if rows else ["No documents yet."])
+
+
+def _name(context: Context) -> str:
+    """The document that the argument names; a path below ``synced/`` names it, too."""
+    given = str(context.argument("file"))
+    if not os.path.isabs(given):
+        return given
+    synced = Path(str(context.call("status")["synced_dir"]))
+    path = Path(os.path.abspath(given))
+    return path.relative_to(synced).as_posix() if path.is_relative_to(synced) else path.name
+
+
+def history(context: Context) -> Result:
+    """The revisions of a document, oldest first."""
+    data = context.call("documents.history", {"file": _name(context)})
+    rows = [
+        (str(entry["revision"])[:12],
+         entry["time"] + ("" if entry["clock"] == "ok" else " (unverified)"),
+         entry.get("name") or short_id(entry["peer_id"]), entry["size"], entry["state"])
+        for entry in cast("list[Row]", data["revisions"])
+    ]  # fmt: skip
+    return Result(data, table(("revision", "time", "who", "bytes", "state"), rows))
+
+
+def restore(context: Context) -> Result:
+    """Make an earlier revision the newest."""
+    params = {"file": _name(context), "revision": str(context.argument("revision"))}
+    data = context.call("documents.restore", params)
+    revision = str(data["revision"])[:12]
+    return Result(data, [f"{clean(data['file'])} is now {revision}, in {clean(data['path'])}"])
+
+
+def conflicts(context: Context) -> Result:
+    """Documents with concurrent versions; each version is readable at its path."""
+    data = context.call("conflicts.list")
+    rows = [
+        (conflict["file"],
+         str(version["revision"])[:12]
+         + (" (in place)" if version["revision"] == conflict["current"] else ""),
+         version["time"], short_id(version["peer_id"]), version["size"], version["path"])
+        for conflict in cast("list[Row]", data["conflicts"])
+        for version in conflict["versions"]
+    ]  # fmt: skip
+    if not rows:
+        return Result(data, ["No conflicts."])
+    headers = ("document", "revision", "time", "who", "bytes", "path")
+    return Result(data, [*table(headers, rows),
+                         "`restore FILE REVISION` makes one of them the newest."])  # fmt: skip

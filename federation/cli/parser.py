@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""The grammar of the command line: one table of verbs, one flag for each configuration key.
+
+``docs/reference/cli.md`` is made from :data:`VERBS` and :func:`build`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from federation import __version__, limits
+from federation.cli.output import PROGRAM, usage_error
+from federation.config import KEYS
+
+Arguments = Callable[[argparse.ArgumentParser], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: what it does, where its function is (``module:function``), its arguments."""
+
+    name: str
+    help: str
+    function: str
+    usage: str = ""
+    arguments: Arguments | None = None
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are ours: one line, exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the usage error instead of ending the process."""
+        verb = self.prog.removeprefix(PROGRAM).strip()
+        raise usage_error(message, f"see {PROGRAM} {verb} --help".replace("  ", " "))
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= limits.WAIT_MAX:
+        raise argparse.ArgumentTypeError(f"seconds from 0 to {int(limits.WAIT_MAX)}")
+    return value
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text[:12]) <= high:
+            raise argparse.ArgumentTypeError(f"a number from {low} to {high}")
+        return int(text[:12])
+
+    return read
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stdio", action="store_true", required=True,
+                        help="speak JSON-RPC on standard input and output")  # fmt: skip
+
+
+def _broker(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_whole(0, 65535), default=1883,
+                        help="TCP port on the loopback address; 0 takes a free one")  # fmt: skip
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--emacs", default="emacs", metavar="PROGRAM", help="the Emacs to use")
+    parser.add_argument("--keep", metavar="FOLDER",
+                        help="keep the peers' files in this new folder")  # fmt: skip
+
+
+def _identity(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", default="show",
+                        choices=("show", "create", "export", "import", "words"),
+                        help="show (default): the identity; create: make one without starting "
+                        "a peer; export, import: a backup under a passphrase; words: safety "
+                        "words to compare with a peer by voice")  # fmt: skip
+    parser.add_argument("target", nargs="?", metavar="FILE|PEER",
+                        help="the backup of export and import, the peer of words")  # fmt: skip
+    parser.add_argument("--passphrase-file", metavar="FILE", dest="backup_passphrase_file",
+                        help="file of mode 0600 with the passphrase of the backup")  # fmt: skip
+
+
+def _peer(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("peer", metavar="PEER", help="its id, short id or name")
+
+
+def _connect(parser: argparse.ArgumentParser) -> None:
+    _peer(parser)
+    _timeout(parser)
+
+
+def _timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--timeout", type=_seconds, default=limits.WAIT_DEFAULT, metavar="S",
+                        help="seconds to wait (default 30)")  # fmt: skip
+
+
+def _sync(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE",
+                        help="file to import; without one: compare all documents")  # fmt: skip
+    parser.add_argument("--peer", metavar="PEER", help="compare with this peer")
+    parser.add_argument("--wait", action="store_true",
+                        help="return when every online peer acknowledged")  # fmt: skip
+    _timeout(parser)
+
+
+def _document(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="name of the document")
+
+
+def _restore(parser: argparse.ArgumentParser) -> None:
+    _document(parser)
+    parser.add_argument("revision", metavar="REVISION", help="8 or more digits of its id")
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("key", nargs="?", metavar="KEY", help="one key")
+    parser.add_argument("value", nargs="?", metavar="VALUE",
+                        help="what to set it to, from the next start on")  # fmt: skip
+    parser.add_argument("--reset", action="store_true",
+                        help="put the file aside, or KEY back to its default")  # fmt: skip
+
+
+def _logs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-n", type=_whole(1, limits.LOG_LINES), default=100, dest="lines",
+                        metavar="N", help="how many lines, newest last (default 100)")  # fmt: skip
+    parser.add_argument("-f", "--follow", action="store_true", help="and those that come")
+
+
+def _trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("accept", "block"), help="what to do")
+    _peer(parser)
+
+
+#: Every verb, in the order of the help.
+VERBS: Final = (
+    Verb("serve", "Run a peer for Emacs, on standard input and output.", "start:serve",
+         "--stdio", _serve),
+    Verb("bot", "Run a headless peer; one JSON line an event.", "start:bot"),
+    Verb("broker", "Run the embedded broker alone, on the loopback address.", "start:broker",
+         "[--port N]", _broker),
+    Verb("demo", "Two Emacsen and a bot share a canvas on this machine.", "demo:demo",
+         "[--emacs PROGRAM] [--keep FOLDER]", _demo),
+    Verb("emacs-setup", "Print the two lines for an init file.", "emacs:setup"),
+    Verb("emacs-path", "Print the folder for Emacs's load-path.", "emacs:path"),
+    Verb("identity", "Show, create, back up or compare the identity.", "identity:identity",
+         "[show | create | export FILE | import FILE | words PEER]", _identity),
+    Verb("status", "The state of the running peer.", "peers:status"),
+    Verb("health", "Whether the peer can do its work; exit code 1 if not.", "peers:health"),
+    Verb("peers", "Every known peer.", "peers:peers"),
+    Verb("discovered", "The peers that are online now.", "peers:discovered"),
+    Verb("connect", "Ask a peer to answer, and compare documents with it.", "peers:connect",
+         "PEER [--timeout S]", _connect),
+    Verb("trust", "Accept or block a peer.", "peers:trust", "accept|block PEER", _trust),
+    Verb("sync", "Import a file, or compare everything with the peers.", "documents:sync",
+         "[FILE] [--peer PEER] [--wait] [--timeout S]", _sync),
+    Verb("sync-status", "Who has which document.", "documents:sync_status"),
+    Verb("history", "The revisions of a document.", "documents:history", "FILE", _document),
+    Verb("restore", "Make an earlier revision the newest.", "documents:restore",
+         "FILE REVISION", _restore),
+    Verb("conflicts", "Documents with concurrent versions.", "documents:conflicts"),
+    Verb("config", "Show, set or reset the configuration.", "settings:config",
+         "[KEY [VALUE]] [--reset]", _config),
+    Verb("logs", "The newest lines of the log.", "logs:logs", "[-n N] [--follow]", _logs),
+)  # fmt: skip
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    """The flags that every verb takes, before it or after it.
+
+    Their defaults are left out, so that the one place does not undo the other.
+    """
+    general = parser.add_argument_group("options of every verb")
+    general.add_argument("-h", "--help", action="help", help="show this and end")
+    general.add_argument("--json", action="store_true", default=argparse.SUPPRESS,
+                         help="answers and errors as JSON")  # fmt: skip
+    general.add_argument("--state-dir", metavar="DIR", default=argparse.SUPPRESS,
+                         help="state directory (default: the only running peer's)")  # fmt: skip
+    general.add_argument("--config", metavar="FILE", dest="config_file",
+                         default=argparse.SUPPRESS,
+                         help="configuration file (default: config.toml there)")  # fmt: skip
+    keys = parser.add_argument_group("configuration keys, as `config` explains them")
+    for key in KEYS.values():
+        if key.flag is None:
+            continue
+        form = key.form.replace(" ", "") if key.choices or key.kind == "boolean" else None
+        keys.add_argument(key.flag, dest=key.name, metavar=form or key.kind.upper(),
+                          default=argparse.SUPPRESS,
+                          help=_key_help(key.name, key.help))  # fmt: skip
+
+
+def _key_help(name: str, text: str) -> str:
+    if not name.startswith("hooks."):
+        return text.replace("%", "%%")
+    if name != "hooks.ready":
+        return argparse.SUPPRESS  # sixteen lines that say the same
+    return "Program that a bot runs on this event; every event has such a flag."
+
+
+def build() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = Parser(
+        prog=PROGRAM, add_help=False, allow_abbrev=False, usage=f"{PROGRAM} VERB [OPTIONS]",
+        description="Signed peer-to-peer sync of canvases, for Emacs and headless bots.",
+        epilog=f"{PROGRAM} VERB --help explains each verb.",
+    )  # fmt: skip
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True,
+                                  parser_class=Parser)  # fmt: skip
+    _common(parser)
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}",
+                        help="show the version and end")  # fmt: skip
+    for verb in VERBS:
+        usage = " ".join(filter(None, (PROGRAM, verb.name, verb.usage, "[OPTIONS]")))
+        made = verbs.add_parser(verb.name, help=verb.help, description=verb.help, usage=usage,
+                                add_help=False, allow_abbrev=False)  # fmt: skip
+        if verb.arguments is not None:
+            verb.arguments(made)
+        _common(made)
+    return parser

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: MIT
+"""The RPC's methods: each checks, asks the node in a turn, and answers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+
+from federation import __version__, limits
+from federation.adapters import logs
+from federation.adapters.disk import read_user_file
+from federation.adapters.frontend import FrontEnd, Handler
+from federation.daemon.identities import Identities
+from federation.daemon.paths import user_path
+from federation.daemon.peer import RunningPeer
+from federation.errors import Refusal
+from federation.node import queries
+from federation.replica.records import Document
+from federation.rpc import openrpc
+from federation.rpc import params as p
+
+Answer = dict[str, object]
+
+
+class Methods:
+    """Every method of ``rpc.methods`` for one running peer."""
+
+    def __init__(self, peer: RunningPeer) -> None:
+        self._peer = peer
+        self._node = peer.node
+        self._identities = Identities(peer)
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Method name -> handler."""
+        extras = self._peer.extras
+        return {
+            "rpc.discover": self.discover,
+            "status": self.status,
+            "health": self.health,
+            "peers.list": self.peers,
+            "peers.announce": self.announce,
+            "peers.connect": self.connect,
+            "trust.accept": self.accept,
+            "trust.block": self.block,
+            "sync.file": self.sync_file,
+            "sync.all": self.sync_all,
+            "sync.status": self.sync_status,
+            "documents.list": self.documents,
+            "documents.history": self.history,
+            "documents.export": self.export,
+            "documents.restore": self.restore,
+            "conflicts.list": self.conflicts,
+            "message.send": self.send,
+            "topic.publish": extras.publish,
+            "topic.subscribe": extras.subscribe,
+            "topic.unsubscribe": extras.unsubscribe,
+            "broker.open": extras.open,
+            "broker.close": extras.close_one,
+            "config.show": self.config,
+            "logs.tail": self.log_tail,
+            "logs.level": self.log_level,
+            "events.subscribe": self.events,
+            "shutdown": self.shutdown,
+            **self._identities.handlers(),
+        }
+
+    # --- the peer itself ---------------------------------------------------------------
+    async def discover(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``rpc.discover``."""
+        return openrpc.document()
+
+    async def status(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``status``."""
+        peer = self._peer
+        doors = peer.doors
+        known = await peer.turns.ask(lambda _now: queries.status(self._node))
+        return {
+            "version": __version__,
+            **known,
+            "state_dir": str(peer.options.state_dir),
+            "synced_dir": str(peer.disk.synced),
+            "broker": peer.link.status(),
+            "front_ends": len(doors.front_ends) if doors is not None else 0,
+            "uptime": peer.uptime(),
+        }
+
+    async def health(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``health``."""
+        peer = self._peer
+        free = os.statvfs(peer.options.state_dir)
+        room = free.f_bavail * free.f_frsize
+        broker = peer.link.status()
+        checks: list[dict[str, object]] = [
+            {"name": "store", "ok": not peer.turns.failing, "detail": peer.turns.failing or "ok"},
+            {"name": "broker", "ok": peer.link.up, "detail": broker["error"] or broker["state"]},
+            {"name": "disk", "ok": room > limits.DISK_RESERVE, "detail": f"{room} bytes free"},
+        ]
+        return {"healthy": all(check["ok"] for check in checks), "checks": checks}
+
+    async def config(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``config.show``."""
+        return {"config": self._peer.options.config.show()}
+
+    async def log_tail(self, _front_end: FrontEnd, given: p.Lines) -> Answer:
+        """``logs.tail``."""
+        return {"lines": logs.tail(self._peer.options.log_path, given.lines)}
+
+    async def log_level(self, _front_end: FrontEnd, given: p.LogLevel) -> Answer:
+        """``logs.level``."""
+        logs.set_level(given.level)
+        return {"level": given.level}
+
+    async def events(self, front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``events.subscribe``."""
+        front_end.subscribed = True
+        return {"subscribed": True}
+
+    async def shutdown(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``shutdown``."""
+        asyncio.get_running_loop().call_later(0.05, self._peer.stopping.set)
+        return {"stopping": True}
+
+    # --- peers ---------------------------------------------------------------------------
+    async def peers(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``peers.list``."""
+        return {"peers": await self._peer.turns.ask(lambda _now: queries.peers(self._node))}
+
+    async def announce(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``peers.announce``."""
+        done = await self._peer.turns.ask(lambda now: self._node.at(now, self._node.announce))
+        return {"announced": done}
+
+    async def connect(self, _front_end: FrontEnd, given: p.Connect) -> Answer:
+        """``peers.connect``: connected once the peer has answered a nonce."""
+        node = self._node
+        await self._peer.turns.ask(lambda now: node.at(now, lambda: node.hello(given.peer_id)))
+        able = node.book.can_answer(given.peer_id)
+
+        def there() -> bool:
+            live = node.book.presence_of(given.peer_id)
+            return live.connected if able else live.online
+
+        if not await self._wait(there, given.timeout):
+            raise Refusal("timeout", f"{given.peer_id} did not answer")
+        return {"peer_id": given.peer_id, "connected": True, "route": "mqtt"}
+
+    async def accept(self, _front_end: FrontEnd, given: p.Peer) -> Answer:
+        """``trust.accept``."""
+        node = self._node
+        released = await self._peer.turns.ask(
+            lambda now: node.at(now, lambda: node.accept(given.peer_id))
+        )
+        return {"peer_id": given.peer_id, "trust": "accepted", "released": released}
+
+    async def block(self, _front_end: FrontEnd, given: p.Peer) -> Answer:
+        """``trust.block``."""
+        node = self._node
+        dropped = await self._peer.turns.ask(
+            lambda now: node.at(now, lambda: node.block(given.peer_id))
+        )
+        return {"peer_id": given.peer_id, "trust": "blocked", "dropped": dropped}
+
+    async def send(self, _front_end: FrontEnd, given: p.Send) -> Answer:
+        """``message.send``."""
+        node = self._node
+        message_id = await self._peer.turns.ask(
+            lambda now: node.at(
+                now, lambda: node.send_message(given.peer_id, given.kind, given.content)
+            )
+        )
+        return {"id": message_id, "to": given.peer_id}
+
+    # --- documents ------------------------------------------------------------------------
+    async def sync_file(self, _front_end: FrontEnd, given: p.SyncFile) -> Answer:
+        """``sync.file``."""
+        peer, node = self._peer, self._node
+        path = user_path(given.path)
+        file = peer.disk.document_of(path)
+        content = read_user_file(path, peer.options.node.max_document)
+        recorded = await peer.turns.ask(
+            lambda now: node.at(now, lambda: node.sync_content(file, content, str(path)))
+        )
+        revision = recorded.revision
+        heads = await peer.turns.ask(lambda _now: len(peer.store.heads(file)))
+        answer: Answer = {
+            "file": file,
+            "revision": revision.revision,
+            "size": revision.size,
+            "state": "unchanged" if recorded.place == "unchanged" else "recorded",
+            "conflict": heads > 1,
+            "path": peer.disk.synced_path(file),
+        }
+        if given.wait:
+            await self._wait(lambda: not node.delivery.missing(revision.revision), given.timeout)
+            have = peer.store.acknowledgements().get(file, {})
+            answer["missing"] = node.delivery.missing(revision.revision)
+            answer["acknowledged"] = sorted(
+                peer_id for peer_id, one in have.items() if one == revision.revision
+            )
+        return answer
+
+    async def sync_all(self, _front_end: FrontEnd, given: p.SyncAll) -> Answer:
+        """``sync.all``: import what was edited below ``synced``, then compare."""
+        peer, node = self._peer, self._node
+        if given.peer_id is not None:
+            node.book.require(given.peer_id)
+        imported = 0
+        for document in await peer.turns.ask(lambda _now: peer.store.documents()):
+            imported += await self._import_synced(document)
+        if given.peer_id is not None:
+            one = given.peer_id
+            await peer.turns.ask(lambda now: node.at(now, lambda: node.hello(one)))
+            return {"imported": imported, "peers": [one]}
+        asked = await peer.turns.ask(lambda now: node.at(now, node.compare_all))
+        return {"imported": imported, "peers": asked}
+
+    async def _import_synced(self, document: Document) -> bool:
+        """Import what somebody wrote into a synced file; whether that was anything new."""
+        peer, node = self._peer, self._node
+        file = document.file
+        content = peer.disk.read_synced(file)
+        if content is None or document.written is None:
+            return False
+        path = peer.disk.synced_path(file)
+        return await peer.turns.ask(
+            lambda now: node.at(now, lambda: node.import_changed(file, content, path))
+        )
+
+    async def sync_status(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``sync.status``."""
+        rows = await self._peer.turns.ask(lambda _now: queries.sync_status(self._node))
+        return {"documents": [asdict(row) for row in rows]}
+
+    async def documents(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``documents.list``."""
+        rows = await self._peer.turns.ask(lambda _now: queries.documents(self._node))
+        return {"documents": rows}
+
+    async def history(self, _front_end: FrontEnd, given: p.Document) -> Answer:
+        """``documents.history``."""
+        rows = await self._peer.turns.ask(lambda _now: queries.history(self._node, given.file))
+        return {"file": given.file, "revisions": rows}
+
+    async def export(self, _front_end: FrontEnd, given: p.Export) -> Answer:
+        """``documents.export``."""
+        node = self._node
+        wanted = given.revision or node.library.require(given.file).current
+        revision = await self._peer.turns.ask(lambda _now: node.library.find(given.file, wanted))
+        content = self._peer.outlet.content(revision.content_hash)
+        target = user_path(given.path) if given.path is not None else None
+        path = self._peer.outlet.export(given.file, revision.revision, target, content)
+        return {
+            "file": given.file,
+            "revision": revision.revision,
+            "path": str(path),
+            "size": revision.size,
+        }
+
+    async def restore(self, _front_end: FrontEnd, given: p.Revision) -> Answer:
+        """``documents.restore``."""
+        node = self._node
+        recorded = await self._peer.turns.ask(
+            lambda now: node.at(now, lambda: node.restore(given.file, given.revision))
+        )
+        return {
+            "file": given.file,
+            "revision": recorded.revision.revision,
+            "path": self._peer.disk.synced_path(given.file),
+        }
+
+    async def conflicts(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``conflicts.list``."""
+        rows = await self._peer.turns.ask(lambda _now: queries.conflicts(self._node))
+        return {"conflicts": rows}
+
+    async def _wait(self, reached: Callable[[], bool], timeout: float) -> bool:
+        """Wait until a condition of the node holds; False after ``timeout`` seconds."""
+        condition = self._peer.turns.turned
+        try:
+            async with asyncio.timeout(timeout), condition:
+                await condition.wait_for(reached)
+        except TimeoutError:
+            return reached()
+        return True

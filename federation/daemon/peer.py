@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""One running peer: every part put together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from federation import limits
+from federation.adapters.control import Doors
+from federation.adapters.disk import Disk
+from federation.adapters.mqtt import MqttOptions
+from federation.adapters.output import Output
+from federation.adapters.programs import Programs
+from federation.adapters.store import SqliteStore
+from federation.broker_url import BrokerUrl
+from federation.config import Config
+from federation.daemon.extra import Extras
+from federation.daemon.link import BrokerLink
+from federation.daemon.outlet import Outlet
+from federation.daemon.turns import Turns, instant
+from federation.identity.protect import Opened
+from federation.node.context import NodeSettings
+from federation.node.router import Node
+from federation.wire import topics
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a peer is to run."""
+
+    state_dir: Path
+    url: BrokerUrl
+    may_host: bool
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    node: NodeSettings = field(default_factory=NodeSettings)
+    hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    log_path: Path
+    config: Config
+
+
+class RunningPeer:
+    """The parts of a peer, and the loop that joins them."""
+
+    def __init__(self, options: Options, identity: Opened) -> None:
+        self.options = options
+        self.identity = identity
+        self.started = time.monotonic()
+        self.disk = Disk(options.state_dir)
+        self.store = SqliteStore(options.state_dir / "store.db")
+        with self.store.transaction():
+            self.node = Node(self.store, self.disk, identity.key, options.node, secrets.token_bytes)
+            client_id = self._client_id()
+        self.outlet = Outlet(self.store, self.node, self.disk)
+        self.turns = Turns(self.store, self.node, self.outlet.perform)
+        self.outlet.turns = self.turns
+        self.link = BrokerLink(
+            options.url,
+            MqttOptions(
+                client_id=client_id,
+                username=options.username,
+                password=options.password,
+                ca_file=options.ca_file,
+                persistent=True,
+                no_local=True,
+            ),
+            self.node,
+            self.turns,
+            self.outlet,
+            may_host=options.may_host,
+            state_dir=options.state_dir,
+        )
+        self.extras = Extras(self)
+        self.programs: Programs | None = None
+        self.output: Output | None = None
+        self.doors: Doors | None = None
+        self.stopping = asyncio.Event()
+
+    def _client_id(self) -> str:
+        """The MQTT client id: the peer's, and this state directory's own mark."""
+        mark = self.store.meta("client")
+        if mark is None:
+            mark = secrets.token_hex(4)
+            self.store.set_meta("client", mark)
+        return f"{self.node.context.peer_id}-{mark}"
+
+    # --- life -------------------------------------------------------------------------
+    async def start(self, doors: Doors, output: Output | None) -> None:
+        """Open everything but the broker, which may come later."""
+        self.doors = doors
+        self.output = output
+        self.programs = Programs(self.options.hooks)
+        doors.on_gone = self.extras.forget_front_end
+        self.outlet.publish = self.link.publish
+        self.outlet.tell = self.tell
+        self.turns.on_pressure = self._pressure
+        self.link.on_user_message = self.extras.own_broker_message
+        self.outlet.perform(self.node.library.unwritten())
+
+    def _pressure(self, full: bool) -> None:
+        if full:
+            self.link.connection.pause()
+        else:
+            self.link.connection.resume()
+
+    def ready(self) -> None:
+        """Say that identity, store and control socket are open."""
+        fields = {"peer_id": self.node.context.peer_id, "broker": str(self.options.url)}
+        if self.output is not None:
+            self.output.line(json.dumps({"event": "ready", **fields}, separators=(",", ":")))
+        log.info("ready", extra=fields)
+
+    async def run(self) -> None:
+        """Make turns until somebody stops the peer."""
+        turning = asyncio.ensure_future(self.turns.run())
+        await self.link.start()
+        stopping = asyncio.ensure_future(self.stopping.wait())
+        await asyncio.wait({turning, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if turning.done():
+            turning.result()
+        await self._stop(turning)
+
+    async def _stop(self, turning: asyncio.Future[None]) -> None:
+        self.turns.stop()
+        try:
+            async with asyncio.timeout(limits.SHUTDOWN):
+                await turning
+                await self.extras.close()
+                await self.link.stop()
+        except TimeoutError:
+            log.warning("stopping took too long; what is recorded is safe")
+        if self.programs is not None:
+            await self.programs.close()
+        if self.doors is not None:
+            await self.doors.close()
+        if self.output is not None:
+            self.output.close()
+        self.store.close()
+
+    # --- telling ------------------------------------------------------------------------
+    def tell(self, event: str, body: dict[str, object]) -> None:
+        """Tell an event to front ends, hook programs and the bot's output."""
+        if self.doors is not None:
+            for front_end in self.doors.front_ends:
+                front_end.notify(event, body)
+        if self.programs is not None:
+            self.programs.run(event, body)
+        if self.output is not None:
+            self.output.line(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+
+    def is_ours(self, topic: str) -> bool:
+        """Whether the pipeline looks at this topic anyway."""
+        return topics.is_own(topic, self.node.context.peer_id)
+
+    def uptime(self) -> float:
+        """Seconds since the start."""
+        return round(time.monotonic() - self.started, 1)
+
+    def now(self) -> int:
+        """Microseconds since 1970 UTC."""
+        return instant().wall_us

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""Turns: many events, one commit, then the effects.
+
+    event … event -> node (inside one transaction) -> commit, fsynced
+                  -> files -> replies -> messages -> notices
+
+Whatever waits while a turn is being made durable shares the next one, so the
+number of fsyncs follows the disk, not the number of messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from federation import limits
+from federation.adapters.store import SqliteStore
+from federation.errors import Refusal
+from federation.events import Effect, Instant
+from federation.node.router import Node
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def instant() -> Instant:
+    """Now."""
+    return Instant(time.time_ns() // 1000, time.monotonic())
+
+
+@dataclass(slots=True)
+class _Work:
+    run: Callable[[Instant], Any]
+    future: asyncio.Future[Any] | None
+    size: int
+
+
+class Turns:
+    """The one place where the node runs."""
+
+    def __init__(
+        self, store: SqliteStore, node: Node, perform: Callable[[Sequence[Effect]], None]
+    ) -> None:
+        self._store = store
+        self._node = node
+        self._perform = perform
+        self._queue: deque[_Work] = deque()
+        self._lazy: deque[_Work] = deque()
+        self._bytes = 0
+        self._wake = asyncio.Event()
+        self._stopping = False
+        #: called with True when too much waits, with False when there is room again
+        self.on_pressure: Callable[[bool], None] = lambda _full: None
+        self._pressed = False
+        #: pulsed after every turn, for whoever waits for a state
+        self.turned = asyncio.Condition()
+        self.failing = ""
+
+    def post(self, run: Callable[[Instant], None], size: int = 0) -> None:
+        """Run something in the next turn; nobody waits for its result."""
+        self._add(_Work(run, None, size))
+
+    def post_lazily(self, run: Callable[[Instant], None]) -> None:
+        """Run something at the head of the next turn, whatever makes that one.
+
+        For notes that a crash may lose: they cost no commit of their own while
+        there is other work.
+        """
+        if not self._lazy:
+            asyncio.get_running_loop().call_later(limits.LAZY, self._wake.set)
+        self._lazy.append(_Work(run, None, 0))
+
+    def ask(self, run: Callable[[Instant], T]) -> asyncio.Future[T]:
+        """Run something in the next turn; the result comes when it is durable."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        if self._stopping:
+            future.set_exception(Refusal("shutting-down"))
+            return future
+        self._add(_Work(run, future, 0))
+        return future
+
+    def _add(self, work: _Work) -> None:
+        self._queue.append(work)
+        self._bytes += work.size
+        if not self._pressed and (
+            len(self._queue) > limits.INBOUND or self._bytes > limits.INBOUND_BYTES
+        ):
+            self._pressed = True
+            self.on_pressure(True)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Make turns until stopped and empty."""
+        while not (self._stopping and not self._queue and not self._lazy):
+            pause = self._node.next_timer() - time.monotonic()
+            if not self._queue and pause > 0 and not self._stopping:
+                self._wake.clear()
+                try:
+                    async with asyncio.timeout(min(pause, 3600.0)):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass  # a timer of the node is due
+            await self._turn()
+            await asyncio.sleep(0)
+
+    def stop(self) -> None:
+        """Take nothing more; what waits is still done."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _turn(self) -> None:
+        count = min(len(self._queue), limits.BATCH)
+        batch = [*self._lazy, *(self._queue.popleft() for _ in range(count))]
+        self._lazy.clear()
+        self._bytes -= sum(work.size for work in batch)
+        try:
+            results, effects = self._commit(batch)
+        except sqlite3.Error as error:
+            self._failed(batch, error)
+            await asyncio.sleep(0.2)
+            return
+        self.failing = ""
+        self._perform(effects)
+        for work, result in zip(batch, results, strict=True):
+            _settle(work.future, result)
+        if self._pressed and len(self._queue) < limits.INBOUND // 2:
+            self._pressed = False
+            self.on_pressure(False)
+        async with self.turned:
+            self.turned.notify_all()
+
+    def _commit(self, batch: Sequence[_Work]) -> tuple[list[object], Sequence[Effect]]:
+        """Run a batch inside one transaction; durable when this returns."""
+        with self._store.transaction():
+            now = instant()
+            results = [self._one(work, now) for work in batch]
+            self._node.handle_timer(now)
+            effects = self._node.take_effects()
+        return results, effects
+
+    def _one(self, work: _Work, now: Instant) -> object:
+        """One piece of work; a defect in it undoes only its own changes."""
+        mark = self._node.mark()
+        try:
+            return self._store.attempt(lambda: work.run(now))
+        except Refusal as refusal:
+            self._node.undo(mark)
+            return refusal
+        except sqlite3.Error:
+            raise
+        except Exception:
+            log.exception("an event met a defect; the others go on")
+            self._node.undo(mark)
+            return Refusal("internal-error")
+
+    def _failed(self, batch: Sequence[_Work], error: sqlite3.Error) -> None:
+        """The store could not be written: nothing of this turn has happened."""
+        self._node.undo()
+        full = "full" in str(error) or "disk" in str(error)
+        refusal = Refusal("disk-full" if full else "path-io-error", f"the store: {error}")
+        if self.failing != str(error):
+            log.error("the store cannot be written: %s", error)
+        self.failing = str(error)
+        for work in batch:
+            _settle(work.future, refusal)
+
+
+def _settle(future: asyncio.Future[Any] | None, result: object) -> None:
+    if future is None or future.done():
+        return
+    if isinstance(result, Refusal):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

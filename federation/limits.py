@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: MIT
+"""Every bound of the peer, each with its reason.
+
+Sizes are bytes, times are seconds.  A bound that a user may move is also a
+``limits.*`` key of the configuration; its range is in ``config.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# --- the wire -------------------------------------------------------------
+#: One MQTT message.  Brokers and slow peers stay responsive below it.
+WIRE_MESSAGE: Final = MIB
+#: Nesting of JSON in a message; no type of ours needs more than four.
+JSON_DEPTH: Final = 64
+#: A document: the largest canvas measured is 4 MB; sixteen times that.
+DOCUMENT: Final = 64 * MIB
+#: A message that came in pieces: a document whose every byte needed escaping
+#: as two, plus its envelope.
+ASSEMBLED_MESSAGE: Final = 2 * DOCUMENT + 64 * KIB
+#: Payload of one piece: base64 of it and the envelope stay below WIRE_MESSAGE.
+PIECE: Final = 512 * KIB
+#: Half-received messages of one peer; a sender sends them one after another.
+ASSEMBLIES_PER_PEER: Final = 4
+#: Half-received bytes of all peers together.
+ASSEMBLY_BYTES: Final = 4 * DOCUMENT
+#: A half-received message that got no piece for so long is dropped and asked for again.
+ASSEMBLY_TIMEOUT: Final = 30.0
+#: Largest integer that I-JSON carries (RFC 7493).
+SAFE_INTEGER: Final = 2**53 - 1
+#: One message may move its author's counter this far: half of the space, so
+#: that no single message can use it up.
+SEQ_JUMP: Final = 2**52
+#: Display names (contract).
+DISPLAY_NAME: Final = 64
+#: `caps`: entries, and characters of each.
+CAPS: Final = 16
+CAP_LENGTH: Final = 32
+#: Parents of one revision: heads of one document at once.
+PARENTS: Final = 16
+#: Authors that the vector of one revision names: a document's whole crowd.
+VECTOR: Final = 256
+#: Entries of one acknowledgement, want list or page of heads.
+HEADS_PER_MESSAGE: Final = 1000
+#: A plain message between two peers' users.
+PEER_MESSAGE: Final = 256 * KIB
+#: x- fields: how many, and the length of their names.
+EXTENSION_FIELDS: Final = 16
+FIELD_NAME: Final = 64
+
+# --- time -----------------------------------------------------------------
+HEARTBEAT: Final = 15.0
+#: Offline after two missed heartbeats (contract), and a little for the road.
+HEARTBEAT_GRACE: Final = 2.0
+#: A live announcement further off than this gives no online state.
+FRESHNESS: Final = 300.0
+#: An acknowledgement that did not come in this time makes us send again ...
+RESEND_FIRST: Final = 2.0
+#: ... doubling up to this.
+RESEND_MAX: Final = 60.0
+#: Two connected peers compare what they have this often.
+ANTI_ENTROPY: Final = 60.0
+#: Nonces of ours that one peer may still answer.
+NONCES: Final = 8
+#: Revisions asked for at once; the rest waits until these have come.
+WANTS: Final = 64
+#: Bytes of content sent for one list of wants; the rest is asked for again.
+DELIVERY: Final = 16 * MIB
+#: The same list is not sent to a peer again within this time.
+LIST_AGAIN: Final = 1.0
+#: The retained presence is refreshed this often, to stay within FRESHNESS.
+PRESENCE: Final = 60.0
+#: Peers that find no broker wait up to this, by chance, before they host one.
+HOST_PAUSE: Final = 0.3
+#: After a broker of ours could not start.
+HOST_AGAIN: Final = 2.0
+#: A file that could not be written is tried again this often.
+WRITE_AGAIN: Final = 2.0
+RECONNECT_FIRST: Final = 0.1
+RECONNECT_MAX: Final = 5.0
+#: Waiting for a broker's answer to CONNECT.
+CONNECT_TIMEOUT: Final = 10.0
+#: Default and longest wait of a request that waits for others.
+WAIT_DEFAULT: Final = 30.0
+WAIT_MAX: Final = 3600.0
+
+# --- tables ---------------------------------------------------------------
+#: Peers that nobody accepted yet: sybils cost at most this many rows.
+UNKNOWN_PEERS: Final = 256
+#: Documents held back per peer until it is accepted (contract).
+HELD_PER_PEER: Final = 64 * MIB
+#: Remembered messages for the replay check, per peer, beside its sequence.
+SEEN_PER_PEER: Final = 10_000
+#: Messages waiting for one peer's acknowledgement.
+OUTBOX_PER_PEER: Final = 1000
+#: Heads of one document that are kept as concurrent versions.
+HEADS: Final = 16
+#: Own sessions remembered, to tell an old presence of ours from a clone.
+OWN_SESSIONS: Final = 64
+#: Own messages remembered in memory, to tell an echo from a clone.
+ECHOES: Final = 4096
+
+# --- the RPC --------------------------------------------------------------
+#: A frame from a front end: paths and small texts; a larger one is a mistake.
+RPC_FRAME: Final = 8 * MIB
+RPC_HEADER: Final = 1024
+RPC_BATCH: Final = 100
+#: Requests of one front end that are under way at once.
+RPC_IN_FLIGHT: Final = 256
+#: One notification to a front end: above it Emacs's pipe becomes slow.
+RPC_NOTIFICATION: Final = 60 * KIB
+#: Batches of events a second to a front end: what Emacs 28 takes easily.
+RPC_EVENT_INTERVAL: Final = 0.01
+#: Events waiting for a front end that does not read; older ones that can be
+#: asked for again are then dropped, and the front end is told how many.
+RPC_EVENT_QUEUE: Final = 10_000
+RPC_EVENT_QUEUE_BYTES: Final = 16 * MIB
+#: Content above this is handed to hooks as a file (contract).
+HOOK_CONTENT: Final = 64 * KIB
+#: Saved copies kept for hooks, newest last; a consumer copies what it keeps.
+HOOK_FILES: Final = 256
+#: Front ends and verbs connected to one control socket.
+CONTROL_CLIENTS: Final = 64
+#: Topic filters of one front end, and second broker connections of all.
+SUBSCRIPTIONS: Final = 1000
+CONNECTIONS: Final = 8
+#: Longest path of a socket that every system takes.
+SOCKET_PATH: Final = 100
+#: The sidecar is gone this long after the end of its input (contract: 3 s).
+SHUTDOWN: Final = 2.0
+
+# --- the daemon -----------------------------------------------------------
+#: Inbound events waiting for the node; MQTT is not read while it is full.
+INBOUND: Final = 2000
+#: Bytes of them.
+INBOUND_BYTES: Final = 64 * MIB
+#: Events handled under one commit.
+BATCH: Final = 256
+#: Notes that need no commit of their own wait so long for another one.
+LAZY: Final = 0.05
+#: Messages handed to MQTT and not yet on the wire.
+OUTBOUND: Final = 1000
+#: Hook programs: how long one may run, how many at once, how many may wait.
+HOOK_TIMEOUT: Final = 30.0
+HOOK_PROGRAMS: Final = 4
+HOOK_QUEUE: Final = 1000
+#: The log file, and how many older ones are kept.
+LOG_FILE: Final = 4 * MIB
+LOG_FILES: Final = 3
+#: Lines that `logs` shows at most.
+LOG_LINES: Final = 10_000
+
+# --- names (contract) -----------------------------------------------------
+NAME_PART: Final = 255
+NAME_TOTAL: Final = 1024
+NAME_DEPTH: Final = 32
+
+# --- identity -------------------------------------------------------------
+IDENTITY_FILE: Final = 64 * KIB
+PASSPHRASE_MIN: Final = 8
+PASSPHRASE_MAX: Final = 1024
+#: argon2id above these would let a prepared file exhaust the machine.
+ARGON2_OPS_MAX: Final = 16
+ARGON2_MEMORY_MAX: Final = 1024 * MIB
+ARGON2_OPS_MIN: Final = 3
+ARGON2_MEMORY_MIN: Final = 64 * MIB
+#: Identities loaded beside the running peer's own.
+LOADED_IDENTITIES: Final = 64
+#: Free bytes below which the peer calls itself unhealthy.
+DISK_RESERVE: Final = 16 * MIB

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""Messages that come in pieces, put together again within bounds.
+
+A piece is signed by its sender, so only a known peer can make us keep bytes;
+each peer has room for a few messages at once, all peers together for a fixed
+number of bytes.  What was put together is hashed before anybody reads it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from federation import limits
+from federation.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece: the id is the SHA-256 of the whole message."""
+
+    message_id: str
+    index: int
+    count: int
+    size: int
+    data: bytes
+
+
+@dataclass(slots=True)
+class _Partial:
+    count: int
+    size: int
+    touched: float
+    parts: dict[int, bytes] = field(default_factory=dict)
+
+
+class Assembler:
+    """The half-received messages of all peers."""
+
+    def __init__(self, max_message: int = limits.ASSEMBLED_MESSAGE) -> None:
+        self._max_message = max_message
+        self._partials: dict[tuple[str, str], _Partial] = {}
+        self._reserved = 0
+
+    @property
+    def pending(self) -> int:
+        """Messages that lack pieces."""
+        return len(self._partials)
+
+    def receive(self, peer_id: str, piece: Piece, mono: float) -> bytes | None:
+        """Take a piece; the whole message when it was the last one missing.
+
+        Raises Refusal: ``oversize``, ``bad-field`` (a piece that does not fit
+        the others), ``rate-limited`` (no room), ``content-mismatch``.
+        """
+        self._check(piece)
+        key = (peer_id, piece.message_id)
+        partial = self._partials.get(key)
+        if partial is None:
+            partial = self._open(peer_id, key, piece, mono)
+        if (partial.count, partial.size) != (piece.count, piece.size):
+            raise Refusal("bad-field", "count or size differ from the earlier pieces")
+        partial.touched = mono
+        partial.parts[piece.index] = piece.data
+        if len(partial.parts) < partial.count:
+            return None
+        self._close(key)
+        whole = b"".join(partial.parts[index] for index in range(partial.count))
+        if len(whole) != partial.size or hashlib.sha256(whole).hexdigest() != piece.message_id:
+            raise Refusal("content-mismatch", "the pieces do not make the promised message")
+        return whole
+
+    def _check(self, piece: Piece) -> None:
+        if piece.size > self._max_message:
+            raise Refusal("oversize", f"{piece.size} bytes in pieces")
+        expected = -(-piece.size // limits.PIECE)
+        if piece.count != expected or not 0 <= piece.index < piece.count:
+            raise Refusal("bad-field", "index or count")
+        last = piece.index == piece.count - 1
+        if len(piece.data) != (piece.size - (piece.count - 1) * limits.PIECE if last
+                               else limits.PIECE):  # fmt: skip
+            raise Refusal("bad-field", "the length of the piece")
+
+    def _open(self, peer_id: str, key: tuple[str, str], piece: Piece, mono: float) -> _Partial:
+        own = [one for one in self._partials if one[0] == peer_id]
+        if len(own) >= limits.ASSEMBLIES_PER_PEER:
+            self._close(min(own, key=lambda one: self._partials[one].touched))
+        if self._reserved + piece.size > limits.ASSEMBLY_BYTES:
+            raise Refusal("rate-limited", "too many messages in pieces at once")
+        self._reserved += piece.size
+        self._partials[key] = partial = _Partial(piece.count, piece.size, mono)
+        return partial
+
+    def _close(self, key: tuple[str, str]) -> None:
+        self._reserved -= self._partials.pop(key).size
+
+    def next_timer(self) -> float:
+        """When the oldest message is given up (monotonic seconds)."""
+        oldest = min((one.touched for one in self._partials.values()), default=float("inf"))
+        return oldest + limits.ASSEMBLY_TIMEOUT
+
+    def handle_timer(self, mono: float) -> int:
+        """Give up messages whose pieces stopped coming; how many."""
+        old = [
+            key
+            for key, partial in self._partials.items()
+            if mono >= partial.touched + limits.ASSEMBLY_TIMEOUT
+        ]
+        for key in old:
+            self._close(key)
+        return len(old)
+
+
+def split(message: bytes, message_id: str) -> list[Piece]:
+    """The pieces of a message, in order."""
+    count = -(-len(message) // limits.PIECE)
+    return [
+        Piece(
+            message_id,
+            index,
+            count,
+            len(message),
+            message[index * limits.PIECE : (index + 1) * limits.PIECE],
+        )
+        for index in range(count)
+    ]

@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: MIT
+"""Delivery: publishing revisions, acknowledging them, comparing with peers.
+
+The only retransmission is comparison: whoever lacks something asks for it by
+its id, and gets it in its author's own signed words from anybody who has it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+
+from federation import limits
+from federation.events import Acknowledge
+from federation.machines import assembly, presence
+from federation.machines.comparison import Comparison, Event, State
+from federation.node.book import Book
+from federation.node.context import Context
+from federation.node.library import Library
+from federation.replica.records import Outgoing, Peer, Revision
+from federation.wire import envelope, topics
+from federation.wire.messages import Message
+
+
+class Delivery:
+    """What goes to which peer, and what came from it."""
+
+    def __init__(self, context: Context, book: Book, library: Library) -> None:
+        self._context = context
+        self._book = book
+        self._library = library
+        self._comparisons: dict[str, Comparison] = {}
+        #: revision -> (file, peers that are online and have not acknowledged it)
+        self._awaiting: dict[str, tuple[str, set[str]]] = {}
+        #: revisions that were refused for good: never asked for again
+        self._refused: dict[str, None] = {}
+        book.on_presence = self._presence_changed
+        book.on_doubt = self._say_hello
+
+    def comparison(self, peer_id: str) -> Comparison:
+        """The comparison machine of a peer."""
+        if peer_id not in self._comparisons:
+            self._comparisons[peer_id] = Comparison()
+        return self._comparisons[peer_id]
+
+    # --- publishing ---------------------------------------------------------
+    def publish(self, revision: Revision, *, announce: bool = True) -> None:
+        """Publish a revision to everybody, and expect its acknowledgements."""
+        context = self._context
+        about = (revision.file, revision.revision)
+        message = self._library.message_of(revision)
+        if announce:
+            context.notify("sync-started", file=revision.file, revision=revision.revision)
+        self._send(topics.SYNC, message, None, about)
+        waiting = {peer.peer_id for peer in self._book.online() if "ack1" in peer.caps}
+        waiting = {
+            peer_id
+            for peer_id in waiting
+            if context.store.acknowledged(peer_id, revision.file) != revision.revision
+        }
+        for old, (file, _peers) in list(self._awaiting.items()):
+            if file == revision.file:
+                del self._awaiting[old]
+        if not waiting:
+            return
+        self._awaiting[revision.revision] = (revision.file, waiting)
+        for peer_id in waiting:
+            self.comparison(peer_id).receive(Event.CHANGED, context.now.mono)
+
+    def _send(
+        self, topic: str, message: bytes, to: str | None, about: tuple[str, str] | None = None
+    ) -> None:
+        """Publish a message whole, or in pieces where it does not fit."""
+        context = self._context
+        if len(message) <= limits.WIRE_MESSAGE:
+            context.publish(topic, message, about=about)
+            return
+        pieces = assembly.split(message, envelope.digest(message))
+        for piece in pieces:
+            last = piece.index == piece.count - 1
+            context.publish(
+                topic,
+                context.signed(
+                    "canvasl-piece",
+                    id=piece.message_id,
+                    index=piece.index,
+                    count=piece.count,
+                    size=piece.size,
+                    data=base64.b64encode(piece.data).decode("ascii"),
+                    **({"to": to} if to else {}),
+                ),
+                about=about if last else None,
+            )
+
+    def _send_to(self, peer_id: str, message_type: str, **fields: object) -> None:
+        message = self._context.signed(message_type, to=peer_id, **fields)
+        self._send(topics.inbox(peer_id), message, peer_id)
+
+    def published(self, about: tuple[str, str], result: str) -> None:
+        """What became of a publish: ``ok``, ``refused:…``, ``lost``, ``offline``, ``full``.
+
+        A peer that cannot acknowledge counts as served when the broker took the
+        message while that peer was online; nothing better can be known of it.
+        """
+        file, revision = about
+        context = self._context
+        if result == "ok":
+            for peer in self._book.online():
+                if "ack1" not in peer.caps:
+                    context.store.acknowledge(peer.peer_id, file, revision)
+        elif result.startswith("refused"):
+            context.notify(
+                "sync-failed",
+                file=file,
+                revision=revision,
+                peer_id=None,
+                reason=f"the broker refused the message ({result[8:]})",
+            )
+
+    # --- acknowledging --------------------------------------------------------
+    def acknowledge(self, peers: Iterable[str], kind: str, one: str) -> None:
+        """Acknowledge to these peers at the end of the turn.
+
+        ``kind``: ``stored``, ``held`` or ``messages``.
+        """
+        for peer_id in peers:
+            if peer_id != self._context.peer_id:
+                self._context.effects.append(Acknowledge(peer_id, kind, one))
+
+    def flush(self) -> None:
+        """One acknowledgement for each peer, for all of this turn."""
+        context = self._context
+        gathered: dict[str, dict[str, list[str]]] = {}
+        for effect in context.effects:
+            if isinstance(effect, Acknowledge):
+                kinds = gathered.setdefault(effect.peer_id, {})
+                kinds.setdefault(effect.kind, []).append(effect.one)
+        context.effects = [one for one in context.effects if not isinstance(one, Acknowledge)]
+        for peer_id, kinds in gathered.items():
+            fields: dict[str, object] = {
+                kind: list(dict.fromkeys(ids))[: limits.HEADS_PER_MESSAGE]
+                for kind, ids in kinds.items()
+            }
+            self._send_to(peer_id, "sync-ack", **fields)
+
+    def receive_ack(self, message: Message) -> None:
+        """A peer has these revisions and messages durably."""
+        store = self._context.store
+        for kind in ("stored", "held"):
+            for revision_id in _texts(message.fields.get(kind)):
+                revision = store.revision(revision_id)
+                if revision is not None:
+                    self.has(message.peer_id, revision)
+        for message_id in _texts(message.fields.get("messages")):
+            store.drop_message(message_id, message.peer_id)
+
+    def has(self, peer_id: str, revision: Revision) -> None:
+        """Note that a peer has a revision."""
+        context = self._context
+        document = context.store.document(revision.file)
+        if document is None or document.current != revision.revision:
+            return
+        if context.store.acknowledged(peer_id, revision.file) != revision.revision:
+            context.store.acknowledge(peer_id, revision.file, revision.revision)
+        entry = self._awaiting.get(revision.revision)
+        if entry is None or peer_id not in entry[1]:
+            return
+        entry[1].discard(peer_id)
+        self._completed(revision.revision)
+        if not any(peer_id in peers for _file, peers in self._awaiting.values()):
+            comparison = self.comparison(peer_id)
+            if comparison.state is State.ASKED:
+                comparison.receive(Event.LISTS_COMPARED, context.now.mono)
+
+    def _completed(self, revision_id: str) -> None:
+        file, peers = self._awaiting[revision_id]
+        if peers:
+            return
+        del self._awaiting[revision_id]
+        have = self._context.store.acknowledgements().get(file, {})
+        self._context.notify(
+            "sync-completed",
+            file=file,
+            revision=revision_id,
+            peers=sorted(peer for peer, revision in have.items() if revision == revision_id),
+        )
+
+    def missing(self, revision_id: str) -> list[str]:
+        """Online peers that have not acknowledged a revision we published."""
+        entry = self._awaiting.get(revision_id)
+        return sorted(entry[1]) if entry else []
+
+    # --- comparing ------------------------------------------------------------
+    def _presence_changed(self, peer_id: str, event: presence.Event) -> None:
+        context = self._context
+        peer = context.store.peer(peer_id)
+        live = self._book.presence_of(peer_id)
+        comparison = self.comparison(peer_id)
+        if peer is None or not live.online:
+            comparison.receive(Event.OFFLINE, context.now.mono)
+            for revision_id, (_file, peers) in list(self._awaiting.items()):
+                peers.discard(peer_id)
+                self._completed(revision_id)
+            return
+        if "ack1" in peer.caps:
+            comparison.receive(Event.ONLINE, context.now.mono)
+            if event is presence.Event.ANNOUNCED:
+                self._say_hello(peer_id)
+        else:
+            self._serve_plain(peer)
+
+    def _serve_plain(self, peer: Peer) -> None:
+        """Publish again what a peer without acknowledgements may have missed."""
+        store = self._context.store
+        for document in store.documents():
+            revision = store.revision(document.current)
+            if revision is None or revision.author != self._context.peer_id:
+                continue
+            if store.acknowledged(peer.peer_id, document.file) != document.current:
+                self.publish(revision, announce=False)
+
+    def _say_hello(self, peer_id: str, echo: str | None = None) -> None:
+        """Ask a peer to answer, or answer it; our root goes along."""
+        context = self._context
+        nonce = context.nonce()
+        comparison = self.comparison(peer_id)
+        comparison.remember_nonce(nonce, context.now.mono)
+        fields: dict[str, object] = {"root": self._library.root, "nonce": nonce}
+        if echo is not None:
+            fields["echo"] = echo
+        else:
+            comparison.receive(Event.HELLO_SENT, context.now.mono)
+        self._send_to(peer_id, "sync-hello", **fields)
+
+    def hello(self, peer: Peer) -> None:
+        """Compare with a peer now, by the user's wish."""
+        self._say_hello(peer.peer_id)
+
+    def receive_hello(self, message: Message) -> None:
+        """A peer's root: answer it; list our heads where the roots differ."""
+        peer_id, fields = message.peer_id, message.fields
+        echo = fields.get("echo")
+        comparison = self.comparison(peer_id)
+        root = str(fields["root"])
+        if isinstance(echo, str):
+            if not comparison.take_nonce(echo):
+                return
+            self._book.answered(peer_id)
+            self._resend_messages(peer_id)
+        else:
+            self._say_hello(peer_id, echo=str(fields["nonce"]))
+        if root == self._library.root:
+            self._in_step(peer_id)
+        else:
+            self._list_heads(peer_id, root)
+
+    def _in_step(self, peer_id: str) -> None:
+        """Equal roots: the peer has every head that we have."""
+        context = self._context
+        context.store.acknowledge_all(peer_id)
+        for revision_id, (_file, peers) in list(self._awaiting.items()):
+            peers.discard(peer_id)
+            self._completed(revision_id)
+        self.comparison(peer_id).receive(Event.ROOTS_EQUAL, context.now.mono)
+
+    def _list_heads(self, peer_id: str, root: str) -> None:
+        comparison = self.comparison(peer_id)
+        own = self._library.root
+        now = self._context.now.mono
+        if comparison.listed[:2] == (own, root) and now - comparison.listed[2] < limits.LIST_AGAIN:
+            return
+        comparison.listed = (own, root, now)
+        heads = [list(head) for head in self._context.store.all_heads()]
+        pages = [
+            heads[start : start + limits.HEADS_PER_MESSAGE]
+            for start in range(0, len(heads), limits.HEADS_PER_MESSAGE)
+        ] or [[]]
+        for number, page in enumerate(pages):
+            self._send_to(
+                peer_id,
+                "sync-heads",
+                heads=page,
+                page=number,
+                last=number == len(pages) - 1,
+                root=own,
+            )
+
+    def receive_heads(self, message: Message) -> None:
+        """A page of a peer's heads: note what it has, find what we lack."""
+        context = self._context
+        store = context.store
+        comparison = self.comparison(message.peer_id)
+        for file, revision_id in _pairs(message.fields["heads"]):
+            revision = store.revision(revision_id)
+            if revision is not None:
+                self.has(message.peer_id, revision)
+            elif store.is_held(revision_id):
+                self.acknowledge([message.peer_id], "held", revision_id)
+            elif revision_id not in self._refused:
+                comparison.missing[revision_id] = file
+        if comparison.missing:
+            comparison.receive(Event.MISSING_FOUND, context.now.mono)
+            self._ask(message.peer_id)
+        elif message.fields["last"]:
+            comparison.receive(Event.LISTS_COMPARED, context.now.mono)
+
+    def _ask(self, peer_id: str) -> None:
+        wants = self.comparison(peer_id).next_wants()
+        if wants:
+            self._send_to(peer_id, "sync-want", revisions=wants)
+
+    def receive_want(self, message: Message) -> None:
+        """Hand on what a peer asked for, up to a bounded number of bytes."""
+        store = self._context.store
+        room = limits.DELIVERY
+        for revision_id in _texts(message.fields["revisions"]):
+            revision = store.revision(revision_id)
+            if revision is None:
+                continue
+            room -= revision.size
+            if room < 0 and revision.size < limits.DELIVERY:
+                break
+            fields: dict[str, object] = {"payload": self._library.message_of(revision).decode()}
+            author = store.peer(revision.author)
+            if author is not None:
+                fields["announce"] = author.announce
+            self._send_to(message.peer_id, "sync-deliver", **fields)
+
+    def arrived(self, revision_id: str, *, refused: bool) -> None:
+        """A revision came, from anybody: nobody is asked for it any more."""
+        if refused:
+            self._refused[revision_id] = None
+            while len(self._refused) > limits.SEEN_PER_PEER:
+                self._refused.pop(next(iter(self._refused)))
+        for peer_id, comparison in self._comparisons.items():
+            if revision_id not in comparison.missing:
+                continue
+            comparison.fetched(revision_id)
+            comparison.progress(self._context.now.mono)
+            if not comparison.missing:
+                comparison.receive(Event.ALL_FETCHED, self._context.now.mono)
+            elif not comparison.asked:
+                self._ask(peer_id)
+
+    def forgive(self) -> None:
+        """Trust changed: what was refused before may be asked for again."""
+        self._refused.clear()
+        for peer in self._book.online():
+            if "ack1" in peer.caps:
+                self._say_hello(peer.peer_id)
+
+    # --- messages between people ------------------------------------------------
+    def send_message(self, peer_id: str, kind: str, content: str) -> str:
+        """Queue a message for a peer, and send it when it is online."""
+        context = self._context
+        raw = context.signed("peer-message", to=peer_id, kind=kind, content=content,
+                             seq=context.store.next_seq())  # fmt: skip
+        message_id = envelope.digest(raw)
+        context.store.queue_message(Outgoing(message_id, peer_id, raw), context.now.wall_us)
+        if self._book.presence_of(peer_id).online:
+            context.publish(topics.inbox(peer_id), raw)
+            self.comparison(peer_id).receive(Event.CHANGED, context.now.mono)
+        return message_id
+
+    def _resend_messages(self, peer_id: str) -> None:
+        for message in self._context.store.queued_messages(peer_id):
+            self._context.publish(topics.inbox(peer_id), message.raw)
+
+    # --- time ---------------------------------------------------------------------
+    def next_timer(self) -> float:
+        """The next moment to act (monotonic seconds)."""
+        return min((one.due for one in self._comparisons.values()), default=float("inf"))
+
+    def handle_timer(self) -> None:
+        """Ask again, or compare again, where it is time."""
+        now = self._context.now.mono
+        for peer_id, comparison in list(self._comparisons.items()):
+            if comparison.due > now:
+                continue
+            comparison.ask_again()
+            comparison.missing.clear()
+            comparison.receive(Event.TIMER, now)
+            if comparison.state is State.DUE and self._context.link_up:
+                self._say_hello(peer_id)
+
+    def offline(self) -> None:
+        """The broker is gone: nothing is awaited until somebody is seen again."""
+        for comparison in self._comparisons.values():
+            comparison.receive(Event.OFFLINE, self._context.now.mono)
+
+
+def _texts(value: object) -> Sequence[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def _pairs(value: object) -> list[tuple[str, str]]:
+    return (
+        [(str(file), str(revision)) for file, revision in value] if isinstance(value, list) else []
+    )

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: MIT
+"""The receive pipeline: named stages, each refusing with its own reason.
+
+size, UTF-8, JSON, schema, encodings, topic (all in ``wire.messages``) · known
+or blocked · recipient · signature · replay · file name and place · trust ·
+record.  A refusal leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+from federation import limits
+from federation.errors import Refusal
+from federation.events import Heard
+from federation.machines.assembly import Assembler, Piece
+from federation.node.book import Book
+from federation.node.context import Context
+from federation.node.delivery import Delivery
+from federation.node.library import Library
+from federation.replica.records import Held, Peer
+from federation.wire import envelope, topics
+from federation.wire.messages import Message, parse
+
+#: refusals of a document that another try may not meet
+PASSING = frozenset({
+    "path-io-error", "disk-full", "queue-full", "held-limit", "unknown-peer", "untrusted-peer",
+    "revoked-peer", "peer-limit", "path-local-modified", "rate-limited",
+})  # fmt: skip
+
+
+class Inbox:
+    """Everything that arrives from other peers."""
+
+    def __init__(self, context: Context, book: Book, library: Library, delivery: Delivery) -> None:
+        self._context = context
+        self._book = book
+        self._library = library
+        self._delivery = delivery
+        self.assembler = Assembler()
+        self._handlers: dict[str, Callable[[Message, Peer], None]] = {
+            "canvasl-sync": self._document,
+            "canvasl-binary": self._document,
+            "canvasl-piece": self._piece,
+            "sync-deliver": self._deliver,
+            "sync-ack": lambda message, _peer: delivery.receive_ack(message),
+            "sync-hello": lambda message, _peer: delivery.receive_hello(message),
+            "sync-heads": lambda message, _peer: delivery.receive_heads(message),
+            "sync-want": lambda message, _peer: delivery.receive_want(message),
+            "peer-message": self._message,
+        }
+
+    def receive(self, topic: str, payload: bytes, *, retained: bool = False) -> None:
+        """Take one message from the broker; raises Refusal."""
+        self._take(parse(payload, topic), retained=retained)
+
+    def _take(self, message: Message, *, retained: bool = False, via: Peer | None = None) -> None:
+        if message.type == "peer-announce":
+            self._book.receive_announcement(message, retained=retained)
+            return
+        context = self._context
+        if message.peer_id == context.peer_id:
+            self._own(message)
+            return
+        peer = self._book.require(message.peer_id)
+        if peer.trust == "blocked":
+            raise Refusal("revoked-peer", message.peer_id)
+        if message.fields.get("to", context.peer_id) != context.peer_id:
+            raise Refusal("wrong-recipient")
+        envelope.verify(message, peer.public_key)
+        if via is not None:
+            self._document(message, peer, via)
+        else:
+            self._handlers[message.type](message, peer)
+
+    def _own(self, message: Message) -> None:
+        """A message under our own id: an echo, or the work of a copied key."""
+        context = self._context
+        if envelope.digest(message.raw) in context.echoes:
+            return
+        envelope.verify(message, context.key.public_key)
+        if message.type not in ("canvasl-sync", "canvasl-binary"):
+            return
+        if context.store.revision(envelope.revision_id(message)) is not None:
+            return
+        context.notify(
+            "identity-changed",
+            peer_id=context.peer_id,
+            reason="a document signed with this identity was not written here",
+        )
+        raise Refusal("self-peer", "document")
+
+    # --- documents -----------------------------------------------------------
+    def _document(self, message: Message, peer: Peer, via: Peer | None = None) -> None:
+        context = self._context
+        revision_id = envelope.revision_id(message)
+        senders = [peer.peer_id] + ([via.peer_id] if via else [])
+        if context.store.revision(revision_id) is not None:
+            self._delivery.acknowledge(senders, "stored", revision_id)
+            self._delivery.arrived(revision_id, refused=False)
+            raise Refusal("replay", str(message.fields["file"]))
+        self._check_seq(message)
+        content = self._library.check_received(message)
+        if not self._book.may_write(peer):
+            self._hold(message, peer, revision_id)
+            self._delivery.acknowledge(senders, "held", revision_id)
+            self._delivery.arrived(revision_id, refused=False)
+            return
+        self._accept(message, revision_id, content)
+        self._delivery.acknowledge(senders, "stored", revision_id)
+        self._delivery.arrived(revision_id, refused=False)
+
+    def _check_seq(self, message: Message) -> None:
+        """One counter, one message; and no message may use the counter up."""
+        seq = message.fields.get("seq")
+        if not isinstance(seq, int):
+            return
+        store = self._context.store
+        if store.revision_at(message.peer_id, seq) is not None:
+            raise Refusal("fork", f"{seq}")
+        if seq > store.last_seq(message.peer_id) + limits.SEQ_JUMP:
+            raise Refusal("seq-jump", f"{seq}")
+
+    def _hold(self, message: Message, peer: Peer, revision_id: str) -> None:
+        """Keep a document until its author is accepted, within bounds."""
+        context = self._context
+        if context.settings.policy == "paired":
+            raise Refusal("untrusted-peer", peer.peer_id)
+        if context.store.is_held(revision_id):
+            self._delivery.acknowledge([peer.peer_id], "held", revision_id)
+            raise Refusal("replay", str(message.fields["file"]))
+        _count, size = context.store.held_counts().get(peer.peer_id, (0, 0))
+        if size + len(message.raw) > context.settings.max_held:
+            raise Refusal("held-limit", peer.peer_id)
+        file = str(message.fields["file"])
+        held = Held(revision_id, peer.peer_id, file, message.raw)
+        context.store.hold(held, context.now.wall_us)
+        count, _size = context.store.held_counts()[peer.peer_id]
+        context.notify("document-held", file=file, peer_id=peer.peer_id, held=count)
+
+    def _accept(self, message: Message, revision_id: str, content: bytes) -> None:
+        context = self._context
+        recorded = self._library.receive(message, revision_id, content)
+        revision = recorded.revision
+        if recorded.place == "current":
+            context.notify(
+                "document-changed",
+                file=revision.file,
+                peer_id=revision.author,
+                revision=revision.revision,
+                path=context.files.synced_path(revision.file),
+                size=revision.size,
+            )
+        large = None
+        if len(message.raw) > limits.RPC_NOTIFICATION or revision.size > limits.HOOK_CONTENT:
+            large = (revision.file, revision.revision, recorded.place)
+        context.effects.append(Heard(topics.SYNC, message.raw, large))
+
+    def release(self, peer: Peer) -> int:
+        """Take what was held from a peer that is accepted now; how many documents."""
+        released = 0
+        for held in self._context.store.held(peer.peer_id):
+            self._context.store.drop_one_held(held.revision)
+            message = parse(held.raw, topics.SYNC, limit=limits.ASSEMBLED_MESSAGE)
+            try:
+                content = self._library.check_received(message)
+                self._accept(message, held.revision, content)
+            except Refusal as refusal:
+                self._context.notify(
+                    "sync-failed",
+                    file=held.file,
+                    revision=held.revision,
+                    peer_id=peer.peer_id,
+                    reason=refusal.message,
+                )
+                continue
+            self._delivery.acknowledge([peer.peer_id], "stored", held.revision)
+            released += 1
+        return released
+
+    # --- roads -----------------------------------------------------------------
+    def _deliver(self, message: Message, peer: Peer) -> None:
+        """A document from somebody who has it, in its author's own words."""
+        announce = message.fields.get("announce")
+        inner = parse(
+            str(message.fields["payload"]).encode(), topics.SYNC, limit=limits.ASSEMBLED_MESSAGE
+        )
+        if inner.type not in ("canvasl-sync", "canvasl-binary"):
+            raise Refusal("wrong-type", "payload")
+        if isinstance(announce, str) and self._context.store.peer(inner.peer_id) is None:
+            introduction = parse(announce.encode(), topics.ANNOUNCE)
+            if introduction.peer_id == inner.peer_id:
+                self._book.receive_announcement(introduction, retained=True, live=False)
+        try:
+            self._take(inner, via=peer)
+        except Refusal as refusal:
+            if refusal.reason not in PASSING:
+                self._delivery.arrived(envelope.revision_id(inner), refused=True)
+            raise
+
+    def _piece(self, message: Message, peer: Peer) -> None:
+        fields = message.fields
+        piece = Piece(
+            str(fields["id"]),
+            _int(fields["index"]),
+            _int(fields["count"]),
+            _int(fields["size"]),
+            base64.b64decode(str(fields["data"]), validate=True),
+        )
+        whole = self.assembler.receive(peer.peer_id, piece, self._context.now.mono)
+        self._delivery.comparison(peer.peer_id).progress(self._context.now.mono)
+        if whole is None:
+            return
+        topic = topics.inbox(self._context.peer_id) if "to" in fields else topics.SYNC
+        inner = parse(whole, topic, limit=limits.ASSEMBLED_MESSAGE)
+        if inner.type == "canvasl-piece":
+            raise Refusal("wrong-type", "a piece made of pieces")
+        self._take(inner)
+
+    def _message(self, message: Message, peer: Peer) -> None:
+        """A message from its user to ours."""
+        context = self._context
+        if not self._book.may_write(peer):
+            raise Refusal("untrusted-peer", peer.peer_id)
+        message_id = envelope.digest(message.raw)
+        self._delivery.acknowledge([peer.peer_id], "messages", message_id)
+        if not context.store.first_time(peer.peer_id, message_id):
+            raise Refusal("replay", "message")
+        context.effects.append(Heard(topics.inbox(context.peer_id), message.raw))
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else -1

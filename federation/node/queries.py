@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""What the node can tell: the answers of the RPC's read-only methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from federation.identity import keys
+from federation.identity.peer_id import short_id
+from federation.identity.words import fingerprint, pair_words
+from federation.node.router import Node
+from federation.replica.records import Peer, Revision
+from federation.wire import timestamps
+
+#: an author's clock further off than this is shown as unverified (microseconds)
+_CLOCK_DOUBT = 24 * 3600 * 1_000_000
+
+
+def status(node: Node) -> dict[str, object]:
+    """The part of ``status`` that the node knows."""
+    store = node.context.store
+    documents = store.documents()
+    held = store.held_counts()
+    peers = store.peers()
+    online = node.book.online()
+    return {
+        "peer_id": node.context.peer_id,
+        "name": node.context.settings.name,
+        "public_key": keys.to_hex(node.context.key.public_key),
+        "policy": node.context.settings.policy,
+        "peers": {
+            "known": len(peers),
+            "online": len(online),
+            "connected": sum(node.book.presence_of(one.peer_id).connected for one in online),
+            "accepted": sum(peer.trust == "accepted" for peer in peers),
+            "blocked": sum(peer.trust == "blocked" for peer in peers),
+            "waiting": len(held),
+        },
+        "documents": len(documents),
+        "held": sum(count for count, _size in held.values()),
+        "conflicts": len(_conflicted(node)),
+        "outbox": sum(len(row.pending) for row in sync_status(node))
+        + sum(store.count_queued().values()),
+        "refused": sum(node.refused.values()),
+    }
+
+
+def _conflicted(node: Node) -> list[str]:
+    counts: dict[str, int] = {}
+    for file, _revision in node.context.store.all_heads():
+        counts[file] = counts.get(file, 0) + 1
+    return [file for file, count in counts.items() if count > 1]
+
+
+def peers(node: Node) -> list[dict[str, object]]:
+    """Every known peer."""
+    held = node.context.store.held_counts()
+    pending: dict[str, int] = dict(node.context.store.count_queued())
+    for row in sync_status(node):
+        for peer_id in row.pending:
+            pending[peer_id] = pending.get(peer_id, 0) + 1
+    return [_peer(node, peer, held, pending) for peer in node.context.store.peers()]
+
+
+def _peer(
+    node: Node,
+    peer: Peer,
+    held: Mapping[str, tuple[int, int]],
+    pending: Mapping[str, int],
+) -> dict[str, object]:
+    live = node.book.presence_of(peer.peer_id)
+    trust: str = peer.trust
+    if trust == "unknown" and node.context.settings.policy == "announced":
+        trust = "announced"
+    return {
+        "peer_id": peer.peer_id,
+        "name": peer.name,
+        "short": short_id(peer.peer_id),
+        "public_key": keys.to_hex(peer.public_key),
+        "address": peer.address,
+        "online": live.online,
+        "connected": live.connected,
+        "trust": trust,
+        "last_seen": timestamps.format_us(peer.last_seen_us) if peer.last_seen_us else None,
+        "clock": "ok" if live.clock_ok else "unverified",
+        "caps": list(peer.caps),
+        "unacknowledged": pending.get(peer.peer_id, 0),
+        "held": held.get(peer.peer_id, (0, 0))[0],
+    }
+
+
+def words(node: Node, peer_id: str) -> dict[str, object]:
+    """The safety words of this peer and another."""
+    peer = node.book.require(peer_id)
+    return {
+        "peer_id": peer_id,
+        "words": pair_words(node.context.key.public_key, peer.public_key),
+        "fingerprint": fingerprint(peer.public_key),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRow:
+    """Who lacks and who has one document of ours."""
+
+    file: str
+    revision: str
+    pending: list[str]
+    acknowledged: list[str]
+
+
+def sync_status(node: Node) -> list[SyncRow]:
+    """Who lacks and who has each document of ours."""
+    store = node.context.store
+    table = store.acknowledgements()
+    able = [one.peer_id for one in store.peers() if "ack1" in one.caps and one.trust != "blocked"]
+    rows: list[SyncRow] = []
+    for document in store.documents():
+        have = table.get(document.file, {})
+        acknowledged = [peer for peer, revision in have.items() if revision == document.current]
+        revision = store.revision(document.current)
+        ours = revision is not None and revision.author == node.context.peer_id
+        rows.append(
+            SyncRow(
+                document.file,
+                document.current,
+                [one for one in able if ours and have.get(one) != document.current],
+                sorted(acknowledged),
+            )
+        )
+    return rows
+
+
+def documents(node: Node) -> list[dict[str, object]]:
+    """Every document."""
+    store = node.context.store
+    conflicted = set(_conflicted(node))
+    counts = store.count_revisions()
+    rows: list[dict[str, object]] = []
+    for document in store.documents():
+        revision = store.revision(document.current)
+        if revision is None:
+            continue
+        rows.append(
+            {
+                "file": document.file,
+                "kind": document.kind,
+                **_author(node, revision),
+                "size": revision.size,
+                "revisions": counts.get(document.file, 0),
+                "conflict": document.file in conflicted,
+                "path": node.context.files.synced_path(document.file),
+                "written": document.written == document.current,
+            }
+        )
+    return rows
+
+
+def _author(node: Node, revision: Revision) -> dict[str, object]:
+    own = revision.author == node.context.peer_id
+    doubt = abs(revision.received_us - revision.timestamp_us) > _CLOCK_DOUBT
+    return {
+        "revision": revision.revision,
+        "peer_id": revision.author,
+        "name": node.context.settings.name if own else node.book.name(revision.author),
+        "time": revision.timestamp,
+        "clock": "unverified" if doubt else "ok",
+    }
+
+
+def history(node: Node, file: str) -> list[dict[str, object]]:
+    """The revisions of a document, oldest first."""
+    node.library.require(file)
+    store = node.context.store
+    document = store.document(file)
+    heads = {head.revision for head in store.heads(file)}
+    rows: list[dict[str, object]] = []
+    for revision in store.revisions(file):
+        if document is not None and revision.revision == document.current:
+            state = "current"
+        else:
+            state = "concurrent" if revision.revision in heads else "past"
+        rows.append(
+            {
+                **_author(node, revision),
+                "size": revision.size,
+                "content_hash": revision.content_hash,
+                "parents": list(revision.parents),
+                "state": state,
+            }
+        )
+    return rows
+
+
+def conflicts(node: Node) -> list[dict[str, object]]:
+    """Documents with concurrent versions."""
+    store = node.context.store
+    rows: list[dict[str, object]] = []
+    for file in _conflicted(node):
+        document = store.document(file)
+        if document is None:
+            continue
+        versions = [
+            {
+                **_author(node, head),
+                "size": head.size,
+                "path": node.context.files.synced_path(file)
+                if head.revision == document.current
+                else node.context.files.conflict_path(file, head.revision),
+            }
+            for head in store.heads(file)
+        ]
+        rows.append({"file": file, "current": document.current, "versions": versions})
+    return rows

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""The node: what the daemon drives.
+
+``receive_*`` takes what comes from outside, plain verbs what the user wants,
+``next_timer`` and ``handle_timer`` are its clock.  Every call happens inside a
+transaction of the store; the effects it leaves are carried out after that
+transaction is durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from federation.errors import Refusal
+from federation.events import Effect, Instant, Refused
+from federation.identity.keys import SigningKey
+from federation.node.book import Book
+from federation.node.context import Context, NodeSettings
+from federation.node.delivery import Delivery
+from federation.node.inbox import Inbox
+from federation.node.library import Library, Recorded
+from federation.ports import Files, Randomness, Store
+
+T = TypeVar("T")
+
+
+class Node:
+    """One peer, without its sockets."""
+
+    def __init__(
+        self,
+        store: Store,
+        files: Files,
+        key: SigningKey,
+        settings: NodeSettings,
+        random: Randomness,
+    ) -> None:
+        session = random(16).hex()
+        store.add_own_session(session)
+        self.context = Context(store, files, key, settings, random, session)
+        self.book = Book(self.context)
+        self.library = Library(self.context)
+        self.delivery = Delivery(self.context, self.book, self.library)
+        self.inbox = Inbox(self.context, self.book, self.library, self.delivery)
+        self.refused: dict[str, int] = {}
+
+    # --- from outside ---------------------------------------------------------
+    def receive_message(self, topic: str, payload: bytes, *, retained: bool, now: Instant) -> None:
+        """A message from the broker; what is wrong with it becomes an effect."""
+        self.context.now = now
+        try:
+            self.inbox.receive(topic, payload, retained=retained)
+        except Refusal as refusal:
+            self.refused[refusal.reason] = self.refused.get(refusal.reason, 0) + 1
+            self.context.effects.append(Refused(topic, refusal.reason, refusal.detail, None))
+
+    def receive_link_up(self, now: Instant) -> None:
+        """The broker answers."""
+        self.context.now = now
+        self.context.link_up = True
+        self.book.link_up()
+
+    def receive_link_down(self, now: Instant) -> None:
+        """The broker is gone."""
+        self.context.now = now
+        self.context.link_up = False
+        self.book.link_down()
+        self.delivery.offline()
+
+    def receive_published(self, about: tuple[str, str], result: str, now: Instant) -> None:
+        """What became of a publish that a document depends on."""
+        self.context.now = now
+        self.delivery.published(about, result)
+
+    def receive_written(self, file: str, revision: str, now: Instant) -> None:
+        """The synced file of a document now holds this revision."""
+        self.context.now = now
+        self.library.written(file, revision)
+
+    # --- the user's verbs --------------------------------------------------------
+    def at(self, now: Instant, verb: Callable[[], T]) -> T:
+        """Run a verb of the user at a moment."""
+        self.context.now = now
+        return verb()
+
+    def sync_content(self, file: str, content: bytes, path: str | None) -> Recorded:
+        """Import what the user has, and publish the newest version."""
+        recorded = self.library.import_content(file, content, path)
+        document = self.context.store.document(file)
+        if document is not None and document.current == recorded.revision.revision:
+            self.delivery.publish(recorded.revision)
+        return recorded
+
+    def import_changed(self, file: str, content: bytes, path: str) -> bool:
+        """Import and publish a file only if its content is new; whether it was."""
+        recorded = self.library.import_content(file, content, path)
+        if recorded.place == "unchanged":
+            return False
+        self.delivery.publish(recorded.revision)
+        return True
+
+    def restore(self, file: str, prefix: str) -> Recorded:
+        """Bring an earlier revision back as the newest."""
+        recorded = self.library.restore(file, prefix)
+        self.delivery.publish(recorded.revision)
+        return recorded
+
+    def accept(self, peer_id: str) -> int:
+        """Accept a peer; how many held documents were taken."""
+        peer = self.book.decide(peer_id, "accepted")
+        released = self.inbox.release(peer)
+        self.delivery.forgive()
+        return released
+
+    def block(self, peer_id: str) -> int:
+        """Block a peer; how many held documents were dropped."""
+        self.book.decide(peer_id, "blocked")
+        return self.context.store.drop_held(peer_id)
+
+    def hello(self, peer_id: str) -> None:
+        """Ask a peer to answer, and compare documents with it."""
+        peer = self.book.require(peer_id)
+        if peer.trust == "blocked":
+            raise Refusal("revoked-peer", peer_id)
+        self.delivery.hello(peer)
+
+    def compare_all(self) -> list[str]:
+        """Compare documents with every online peer; their ids."""
+        peers = [peer for peer in self.book.online() if "ack1" in peer.caps]
+        for peer in peers:
+            self.delivery.hello(peer)
+        return [peer.peer_id for peer in peers]
+
+    def send_message(self, peer_id: str, kind: str, content: str) -> str:
+        """Send a message to a peer's user; its id."""
+        peer = self.book.require(peer_id)
+        if peer.trust == "blocked":
+            raise Refusal("revoked-peer", peer_id)
+        return self.delivery.send_message(peer_id, kind, content)
+
+    def announce(self) -> bool:
+        """Announce this peer now; False while there is no broker."""
+        self.book.announce(retained=True)
+        return self.context.link_up
+
+    # --- time and effects ---------------------------------------------------------
+    def next_timer(self) -> float:
+        """The next moment at which ``handle_timer`` has work (monotonic seconds)."""
+        return min(
+            self.book.next_timer(),
+            self.delivery.next_timer(),
+            self.inbox.assembler.next_timer(),
+        )
+
+    def handle_timer(self, now: Instant) -> None:
+        """Heartbeats, missed ones, comparisons, half-received messages."""
+        self.context.now = now
+        self.book.handle_timer()
+        self.delivery.handle_timer()
+        self.inbox.assembler.handle_timer(now.mono)
+
+    def take_effects(self) -> list[Effect]:
+        """What is to be done now that this turn is durable."""
+        self.delivery.flush()
+        effects, self.context.effects = self.context.effects, []
+        return effects
+
+    def mark(self) -> int:
+        """Where the effects of the next event begin."""
+        return len(self.context.effects)
+
+    def undo(self, mark: int = 0) -> None:
+        """What came after ``mark`` effects was undone in the store: forget it here too."""
+        del self.context.effects[mark:]
+        self.library.reload()

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: MIT
+"""What the core asks of the world, as shapes: store, files, randomness.
+
+The node is handed objects of these shapes.  ``adapters/`` has the real ones;
+the tests have others.  No method here waits for a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from federation.replica.records import Document, Held, Outgoing, Peer, Revision
+
+
+class PeerStore(Protocol):
+    """Peers and what they have."""
+
+    def peer(self, peer_id: str) -> Peer | None:
+        """The known peer of this id."""
+        ...
+
+    def peers(self) -> list[Peer]:
+        """All known peers, by id."""
+        ...
+
+    def put_peer(self, peer: Peer) -> None:
+        """Insert or replace a peer."""
+        ...
+
+    def count_unknown(self) -> int:
+        """How many peers nobody has accepted or blocked."""
+        ...
+
+    def acknowledged(self, peer_id: str, file: str) -> str | None:
+        """The revision of a document that a peer is known to have."""
+        ...
+
+    def acknowledge(self, peer_id: str, file: str, revision: str) -> None:
+        """Remember that a peer has a revision durably."""
+        ...
+
+    def acknowledge_all(self, peer_id: str) -> None:
+        """Remember that a peer has the current revision of every document."""
+        ...
+
+    def acknowledgements(self) -> dict[str, dict[str, str]]:
+        """File -> peer id -> revision."""
+        ...
+
+
+class DocumentStore(Protocol):
+    """Documents, revisions and their contents."""
+
+    def document(self, file: str) -> Document | None:
+        """The document of this name."""
+        ...
+
+    def documents(self) -> list[Document]:
+        """All documents, by name."""
+        ...
+
+    def put_document(self, document: Document) -> None:
+        """Insert or replace a document."""
+        ...
+
+    def heads(self, file: str) -> list[Revision]:
+        """The revisions of a document that no other one succeeds."""
+        ...
+
+    def all_heads(self) -> list[tuple[str, str]]:
+        """(file, revision) of every head of every document, sorted."""
+        ...
+
+    def set_heads(self, file: str, revisions: Iterable[str]) -> None:
+        """Replace the heads of a document."""
+        ...
+
+    def revision(self, revision: str) -> Revision | None:
+        """A revision by its whole id."""
+        ...
+
+    def find_revisions(self, file: str, prefix: str) -> list[Revision]:
+        """The revisions of a document whose ids begin so (two at most)."""
+        ...
+
+    def revisions(self, file: str) -> list[Revision]:
+        """A document's revisions in the order they were recorded."""
+        ...
+
+    def count_revisions(self) -> dict[str, int]:
+        """File -> how many revisions."""
+        ...
+
+    def add_revision(self, revision: Revision, content: bytes) -> None:
+        """Record a revision and its content."""
+        ...
+
+    def content(self, content_hash: str) -> bytes:
+        """A recorded content; raises Fault when it is gone."""
+        ...
+
+    def last_of_author(self, file: str, author: str) -> Revision | None:
+        """The newest revision of an author in a document, by counter."""
+        ...
+
+    def last_seq(self, author: str) -> int:
+        """The highest counter an author's message has carried; 0 for none."""
+        ...
+
+    def revision_at(self, author: str, seq: int) -> str | None:
+        """The revision that an author's message of this counter made."""
+        ...
+
+    def synced_from(self, path: str) -> tuple[str, str] | None:
+        """(file, revision) last synced from a local path."""
+        ...
+
+    def set_synced_from(self, path: str, file: str, revision: str) -> None:
+        """Remember which revision a local path holds."""
+        ...
+
+
+class MessageStore(Protocol):
+    """Messages that wait, and messages that were seen."""
+
+    def hold(self, held: Held, now_us: int) -> None:
+        """Keep a message until its author is accepted."""
+        ...
+
+    def held(self, peer_id: str) -> list[Held]:
+        """What is held from a peer, oldest first."""
+        ...
+
+    def is_held(self, revision: str) -> bool:
+        """Whether this revision is held."""
+        ...
+
+    def held_counts(self) -> dict[str, tuple[int, int]]:
+        """Peer id -> (documents, bytes)."""
+        ...
+
+    def drop_held(self, peer_id: str) -> int:
+        """Forget what is held from a peer; how many that were."""
+        ...
+
+    def drop_one_held(self, revision: str) -> None:
+        """Forget one held message."""
+        ...
+
+    def queue_message(self, message: Outgoing, now_us: int) -> None:
+        """Keep a message until its recipient acknowledges it."""
+        ...
+
+    def queued_messages(self, to: str) -> list[Outgoing]:
+        """The unacknowledged messages for a peer, oldest first."""
+        ...
+
+    def count_queued(self) -> dict[str, int]:
+        """Peer id -> messages waiting for its acknowledgement."""
+        ...
+
+    def drop_message(self, message_id: str, to: str) -> bool:
+        """Forget an acknowledged message; whether there was one."""
+        ...
+
+    def first_time(self, peer_id: str, message_id: str) -> bool:
+        """Remember a message of a peer; False when it was seen before."""
+        ...
+
+
+class Store(PeerStore, DocumentStore, MessageStore, Protocol):
+    """Everything the peer keeps.  All calls happen inside one transaction."""
+
+    def next_seq(self) -> int:
+        """A counter that was never used before, also after a crash."""
+        ...
+
+    def own_sessions(self) -> set[str]:
+        """The newest sessions of this peer."""
+        ...
+
+    def meta(self, key: str) -> str | None:
+        """A value of the peer's own notes."""
+        ...
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Write one of the peer's own notes."""
+        ...
+
+    def add_own_session(self, session: str) -> None:
+        """Remember a session of this peer."""
+        ...
+
+
+class Files(Protocol):
+    """The synced folder, as the node needs it: may a name be written there?"""
+
+    def check(self, file: str) -> None:
+        """Raise the Refusal that writing this document would meet."""
+        ...
+
+    def synced_path(self, file: str) -> str:
+        """Where the document's file is."""
+        ...
+
+    def conflict_path(self, file: str, revision: str) -> str:
+        """Where a concurrent version is readable."""
+        ...
+
+
+class Randomness(Protocol):
+    """A source of random bytes."""
+
+    def __call__(self, size: int, /) -> bytes:
+        """``size`` random bytes."""
+        ...

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Documents, their revisions, and which revision succeeds which."""

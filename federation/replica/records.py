@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""The plain records that the core and the store hand to each other.
+
+All are immutable; times are microseconds since 1970 UTC (``*_us``) and hashes
+are lower-case hex SHA-256.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Trust = Literal["unknown", "accepted", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A peer whose announcement was verified once."""
+
+    peer_id: str
+    public_key: bytes
+    name: str | None = None
+    address: str | None = None
+    caps: tuple[str, ...] = ()
+    trust: Trust = "unknown"
+    first_seen_us: int = 0
+    last_seen_us: int = 0
+    #: newest announcement by its own timestamp, as it came
+    announce: str = ""
+    announced_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One recorded state of a document.
+
+    ``seq`` is the author's counter and (author, seq) the revision's dot.
+    ``vector`` and ``parents`` say what its author had seen when writing it:
+    for each author the highest counter, and the ids it was made from.
+    ``envelope`` is the signed message without its content, as JSON, so that
+    any holder can hand the revision on in its author's own words.
+    """
+
+    revision: str
+    file: str
+    author: str
+    seq: int
+    timestamp: str
+    timestamp_us: int
+    received_us: int
+    content_hash: str
+    size: int
+    binary: bool
+    envelope: str
+    #: without a vector: another implementation's, ordered by its own clock
+    plain: bool = False
+    #: whether ``seq`` came with the message (a plain one may have none)
+    counted: bool = True
+    vector: Mapping[str, int] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document: its current revision, and the one that its file holds."""
+
+    file: str
+    kind: str
+    current: str
+    written: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A message that waits until its author is accepted."""
+
+    revision: str
+    peer_id: str
+    file: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message for one peer that it has not acknowledged yet."""
+
+    message_id: str
+    to: str
+    raw: bytes

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""Which revision succeeds which: dots, vectors and parents.
+
+A revision is a *dot* (author, counter) together with what its author had seen.
+One revision contains another when it names it as a parent or its vector
+reaches the other's dot (dotted version vectors: Preguiça et al., 2012).  Wall
+clocks decide nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from federation.replica.records import Revision
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a revision stands among the heads of its document.
+
+    ``past``: a head already contains it.  ``superseded``: ids of heads that it
+    contains.  ``beside``: ids of heads that it is concurrent with.
+    """
+
+    past: bool
+    superseded: tuple[str, ...]
+    beside: tuple[str, ...]
+
+
+def contains(newer: Revision, older: Revision) -> bool:
+    """Whether the author of ``newer`` had seen ``older``."""
+    if older.revision in newer.parents:
+        return True
+    return newer.vector.get(older.author, -1) >= older.seq
+
+
+def place(revision: Revision, heads: Iterable[Revision]) -> Placement:
+    """Compare a revision with the heads of its document."""
+    superseded: list[str] = []
+    beside: list[str] = []
+    past = False
+    for head in heads:
+        if contains(head, revision):
+            past = True
+        elif contains(revision, head):
+            superseded.append(head.revision)
+        else:
+            beside.append(head.revision)
+    if past:
+        return Placement(True, (), ())
+    return Placement(False, tuple(superseded), tuple(beside))
+
+
+def vector_after(base: Sequence[Revision], others: Iterable[Revision]) -> dict[str, int]:
+    """The vector of a new revision made from ``base``.
+
+    It reaches every dot that the base reaches, and stays short of each head in
+    ``others`` that the base does not contain: a counter of one author may not
+    swallow that author's own concurrent version.
+    """
+    vector: dict[str, int] = {}
+    for revision in base:
+        for author, seq in revision.vector.items():
+            vector[author] = max(vector.get(author, -1), seq)
+        vector[revision.author] = max(vector.get(revision.author, -1), revision.seq)
+    taken = {revision.revision for revision in base}
+    for head in others:
+        if head.revision in taken or any(contains(revision, head) for revision in base):
+            continue
+        if vector.get(head.author, -1) >= head.seq:
+            vector[head.author] = head.seq - 1
+    return {author: seq for author, seq in vector.items() if seq >= 1}
+
+
+def plain_seq(timestamp_us: int, last: Revision | None) -> int:
+    """The counter of a plain message, which brings none of its own.
+
+    A plain author's messages are ordered by its own timestamps (contract), so
+    the counter is milliseconds; a second message of the same instant succeeds
+    the first, because it arrived after it.
+    """
+    seq = max(timestamp_us // 1000, 0)
+    if last is not None and timestamp_us >= last.timestamp_us:
+        return max(seq, last.seq + 1)
+    return seq
+
+
+def is_older(revision: Revision, last: Revision | None) -> bool:
+    """Whether a plain message comes after a newer one of the same author.
+
+    By its counter where both brought one, else by the author's own clock.
+    """
+    if last is None or not revision.plain:
+        return False
+    if revision.counted and last.counted:
+        return revision.seq < last.seq
+    return revision.timestamp_us < last.timestamp_us
+
+
+def vector_from_json(value: Mapping[str, object]) -> dict[str, int]:
+    """The ``vector`` field of a checked message."""
+    return {author: seq for author, seq in value.items() if isinstance(seq, int)}

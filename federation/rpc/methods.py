@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""The one definition of the RPC: every method, its form and its refusals.
+
+The dispatcher, the OpenRPC document (``rpc.discover``) and
+``docs/reference/rpc.md`` are all made from :data:`METHODS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from federation.rpc import params as p
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method: its parameters, what it answers, and how it may refuse.
+
+    ``result`` maps each field of the answer to a sentence.
+    """
+
+    name: str
+    summary: str
+    params: type[p.Params]
+    result: dict[str, str]
+    refusals: tuple[str, ...] = ()
+
+
+_PEER = ("bad-peer-id", "unknown-peer")
+_DOCUMENT = ("unknown-document",)
+_REVISION = ("unknown-document", "unknown-revision")
+_FILE = ("file-not-found", "path-not-regular", "path-io-error", "file-too-large")
+_BROKER = ("config-bad-url", "config-plaintext-non-loopback", "config-secret-in-url")
+
+_ALL: Final = (
+    Method("rpc.discover", "This description, as an OpenRPC document.", p.Nothing,
+           {"openrpc": "version of the OpenRPC form", "info": "title and version",
+            "methods": "every method"}),
+    Method("status", "The state of the running peer.", p.Nothing,
+           {"version": "of the sidecar", "peer_id": "own id", "name": "own display name, or null",
+            "public_key": "own key", "state_dir": "absolute path", "synced_dir": "absolute path",
+            "broker": "{url, state: connected | connecting | offline, embedded: bool, "
+                      "protocol: '5' | '3.1.1' | null, error: text or null}",
+            "policy": "paired | ask | announced",
+            "peers": "{known, online, connected, accepted, blocked, waiting: peers with held "
+                     "documents}",
+            "documents": "count", "held": "documents held back", "conflicts": "count",
+            "outbox": "documents and messages not yet acknowledged",
+            "refused": "inbound messages refused since the start",
+            "front_ends": "connected front ends", "uptime": "seconds"}),
+    Method("health", "Whether the peer can do its work.", p.Nothing,
+           {"healthy": "bool", "checks": "[{name, ok, detail}]"}),
+    Method("identity.show", "The running peer's identity; never its private key.", p.Nothing,
+           {"peer_id": "own id", "public_key": "own key", "name": "display name, or null",
+            "fingerprint": "16 groups of 4 hex digits", "words": "8 words of the key",
+            "protection": "key-file | keyring | passphrase | none", "file": "path"}),
+    Method("identity.words", "Safety words that both peers see alike, to compare by voice.",
+           p.Peer, {"peer_id": "the other peer", "words": "8 words of both keys",
+                    "fingerprint": "of the other key"}, _PEER),
+    Method("identity.create", "Make an identity in a new file; an existing one is refused.",
+           p.IdentityFile, {"peer_id": "its id", "public_key": "its key", "file": "path"},
+           ("identity-exists", "config-passphrase-too-weak", "path-io-error")),
+    Method("identity.load", "Load an identity file, to sign with it by its peer id.",
+           p.IdentityFile, {"peer_id": "its id", "public_key": "its key", "file": "path"},
+           ("identity-missing", "identity-locked", "identity-wrong-passphrase",
+            "config-identity-corrupt", "config-unsafe-mode")),
+    Method("identity.sign", "Sign a text (type `signed-text` of wire.md).", p.Sign,
+           {"signature": "0x and 128 hex digits", "peer_id": "the signer"}, _PEER),
+    Method("identity.verify", "Check a signature over a text.", p.Verify,
+           {"valid": "bool"}, (*_PEER, "bad-public-key", "weak-key")),
+    Method("peers.list", "Every known peer.", p.Nothing,
+           {"peers": "[{peer_id, name or null, short, public_key, address or null, online: bool, "
+                     "connected: bool, trust: accepted | announced | unknown | blocked, "
+                     "last_seen: UTC or null, clock: ok | unverified, caps: [text], "
+                     "unacknowledged: count, held: count}]"}),
+    Method("peers.announce", "Announce this peer now.", p.Nothing,
+           {"announced": "bool: false while there is no broker"}),
+    Method("peers.connect", "Ask a peer to answer, and compare documents with it.", p.Connect,
+           {"peer_id": "the peer", "connected": "bool", "route": "mqtt"},
+           (*_PEER, "revoked-peer", "timeout")),
+    Method("trust.accept", "Accept a peer: what was held back from it is taken now.", p.Peer,
+           {"peer_id": "the peer", "trust": "accepted", "released": "documents taken"}, _PEER),
+    Method("trust.block", "Block a peer: nothing of it is taken from now on.", p.Peer,
+           {"peer_id": "the peer", "trust": "blocked", "dropped": "held documents dropped"},
+           _PEER),
+    Method("sync.file", "Import a file as a new revision; answers once that is durable.",
+           p.SyncFile,
+           {"file": "its document name", "revision": "id", "size": "bytes",
+            "state": "recorded | unchanged", "conflict": "bool", "path": "of its synced copy",
+            "acknowledged": "[peer ids]; with `wait` only", "missing": "[peer ids]; likewise"},
+           (*_FILE, "timeout", "disk-full", "path-forbidden-ext", "path-absolute",
+            "path-traversal", "path-tramp", "path-symlink-escape")),
+    Method("sync.all", "Import what changed below the synced folder; compare with the peers.",
+           p.SyncAll, {"imported": "count", "peers": "[peer ids asked]"}, _PEER),
+    Method("sync.status", "Who has which document.", p.Nothing,
+           {"documents": "[{file, revision, pending: [peer ids], acknowledged: [peer ids]}]"}),
+    Method("documents.list", "Every document.", p.Nothing,
+           {"documents": "[{file, kind, revision, peer_id: author, name: author's name or null, "
+                         "time: UTC, size, revisions: count, conflict: bool, path, "
+                         "written: bool}]"}),
+    Method("documents.history", "The revisions of a document, oldest first.", p.Document,
+           {"file": "name", "revisions": "[{revision, peer_id, name or null, time, "
+                    "clock: ok | unverified, size, content_hash, parents: [id], "
+                    "state: current | concurrent | past | older}]"}, _DOCUMENT),
+    Method("documents.export", "Write the bytes of a revision to a file.", p.Export,
+           {"file": "name", "revision": "id", "path": "the file written", "size": "bytes"},
+           (*_REVISION, "path-io-error", "disk-full")),
+    Method("documents.restore", "Make an earlier revision the newest; settles a conflict.",
+           p.Revision, {"file": "name", "revision": "the new id", "path": "of its synced copy"},
+           _REVISION),
+    Method("conflicts.list", "Documents with concurrent versions; each is readable at `path`.",
+           p.Nothing, {"conflicts": "[{file, current: id, versions: [{revision, peer_id, time, "
+                                    "size, path}]}]"}),
+    Method("message.send", "Send a message to one peer; kept until it is acknowledged.", p.Send,
+           {"id": "of the message", "to": "the peer"},
+           (*_PEER, "revoked-peer", "queue-full")),
+    Method("topic.publish", "Publish to any topic, as MQTT does.", p.Publish,
+           {"published": "bool: the broker took it"},
+           ("bad-topic", "unknown-connection", "publish-refused", "broker-unreachable",
+            "oversize", "queue-full")),
+    Method("topic.subscribe", "Get the messages of a topic filter as events.", p.Subscribe,
+           {"subscribed": "bool"}, ("bad-topic", "unknown-connection")),
+    Method("topic.unsubscribe", "Undo topic.subscribe.", p.Subscribe,
+           {"subscribed": "bool"}, ("bad-topic", "unknown-connection")),
+    Method("broker.open", "Open a second broker connection for topic.* calls.", p.Open,
+           {"connection": "handle", "url": "as given"}, (*_BROKER, "queue-full")),
+    Method("broker.close", "Close a second broker connection.", p.Close,
+           {"connection": "handle"}, ("unknown-connection",)),
+    Method("config.show", "The configuration in force.", p.Nothing,
+           {"config": "{key: {value, source}}; secrets are not shown"}),
+    Method("logs.tail", "The newest lines of the log.", p.Lines, {"lines": "[text]"}),
+    Method("logs.level", "Change the log level of the running peer.", p.LogLevel,
+           {"level": "in force"}),
+    Method("events.subscribe", "Send this client the events, as `events` notifications.",
+           p.Nothing, {"subscribed": "bool"}),
+    Method("shutdown", "Stop the running peer.", p.Nothing, {"stopping": "bool"}),
+)  # fmt: skip
+
+#: name -> definition
+METHODS: Final[dict[str, Method]] = {method.name: method for method in _ALL}

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""The message types as one table, and the stages that make a message of bytes.
+
+:func:`parse` refuses in this order: size, UTF-8, JSON (``strictjson``), a value
+that is no object, ``type``, ``v``, missing fields, types of fields, unknown
+fields, encodings of ids, keys and signature, a key that is weak or not the
+id's, values of the other fields, topic.  It does **not** verify the signature:
+that needs the author's key (``envelope.verify``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from federation import limits
+from federation.errors import Refusal
+from federation.identity import keys
+from federation.identity.peer_id import peer_id_of
+from federation.wire import envelope, forms, strictjson, timestamps, topics
+from federation.wire.forms import Form
+from federation.wire.topics import TopicKind
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message that has the form of its type; its signature is not verified yet."""
+
+    type: str
+    #: decoded, ``signature`` and all
+    fields: dict[str, object] = field(compare=False)
+    #: as it came
+    raw: bytes
+    peer_id: str
+    timestamp_us: int
+
+    @cached_property
+    def signing_input(self) -> bytes:
+        """What its signature covers; made once, then kept."""
+        return envelope.signing_input(self.type, self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageType:
+    """One type: its own fields beside :data:`REQUIRED` and :data:`OPTIONAL`, and its topics."""
+
+    summary: str
+    required: Mapping[str, Form]
+    optional: Mapping[str, Form]
+    topics: frozenset[TopicKind]
+
+
+#: Fields of every message.
+REQUIRED: Final[dict[str, Form]] = {
+    "type": forms.TEXT,
+    "peer_id": forms.PEER_ID,
+    "timestamp": forms.TIMESTAMP,
+    "signature": forms.SIGNATURE,
+}
+#: Fields that every message may have; names with ``x-`` come on top.
+OPTIONAL: Final[dict[str, Form]] = {
+    "v": forms.VERSION,
+    "seq": forms.SEQ,
+    "to": forms.PEER_ID,
+    "name": forms.NAME,
+    "caps": forms.CAPS,
+}
+
+_SYNC: Final = frozenset({TopicKind.SYNC})
+_INBOX: Final = frozenset({TopicKind.INBOX})
+_TO: Final = {"to": forms.PEER_ID}
+_HISTORY: Final = {"vector": forms.VECTOR, "parents": forms.PARENTS}
+
+#: type -> its form
+TYPES: Final[dict[str, MessageType]] = {
+    "peer-announce": MessageType(
+        "A peer says who it is, that it is there, or that it leaves.",
+        {"public_key": forms.PUBLIC_KEY},
+        {"address": forms.ADDRESS, "session": forms.TOKEN, "status": forms.STATUS},
+        frozenset({TopicKind.ANNOUNCE, TopicKind.PRESENCE}),
+    ),
+    "canvasl-sync": MessageType(
+        "The whole text of a document.",
+        {"file": forms.FILE, "content": forms.TEXT},
+        _HISTORY,
+        _SYNC,
+    ),
+    "canvasl-binary": MessageType(
+        "The bytes of a document that is not text.",
+        {"file": forms.FILE, "data": forms.BASE64},
+        _HISTORY,
+        _SYNC,
+    ),
+    "canvasl-piece": MessageType(
+        "A part of a message that does not fit one; `id` is the SHA-256 of all of its bytes.",
+        {
+            "id": forms.HASH,
+            "index": forms.COUNT,
+            "count": forms.SIZE,
+            "size": forms.SIZE,
+            "data": forms.BASE64,
+        },
+        {},
+        _SYNC | _INBOX,
+    ),
+    "sync-deliver": MessageType(
+        "A message that the receiver lacks, as its author signed it, and the author's "
+        "announcement.",
+        {**_TO, "payload": forms.TEXT},
+        {"announce": forms.TEXT},
+        _INBOX,
+    ),
+    "sync-ack": MessageType(
+        "What arrived: revisions stored or held back, and messages.",
+        _TO,
+        {"stored": forms.HASHES, "held": forms.HASHES, "messages": forms.HASHES},
+        _INBOX,
+    ),
+    "sync-hello": MessageType(
+        "Asks for an answer, or gives it (`echo`), with the hash over all heads.",
+        {**_TO, "root": forms.HASH, "nonce": forms.TOKEN},
+        {"echo": forms.TOKEN, "count": forms.COUNT},
+        _INBOX,
+    ),
+    "sync-heads": MessageType(
+        "A page of the sender's heads.",
+        {
+            **_TO,
+            "heads": forms.HEADS,
+            "page": forms.COUNT,
+            "last": forms.FLAG,
+            "root": forms.HASH,
+        },
+        {},
+        _INBOX,
+    ),
+    "sync-want": MessageType("Asks for revisions.", {**_TO, "revisions": forms.HASHES}, {}, _INBOX),
+    "peer-message": MessageType(
+        "A message from one peer's user to another's.",
+        {**_TO, "kind": forms.KIND, "content": forms.SHORT_TEXT},
+        {},
+        _INBOX,
+    ),
+}
+
+_FIELDS: Final = {
+    name: (
+        {**REQUIRED, **entry.required},
+        {**REQUIRED, **OPTIONAL, **entry.optional, **entry.required},
+    )
+    for name, entry in TYPES.items()
+}
+_EXTENSION: Final = re.compile(rf"x-[A-Za-z0-9_.-]{{1,{limits.FIELD_NAME - 2}}}")
+_ENCODINGS: Final = ("peer_id", "to", "public_key", "signature")
+
+
+def parse(payload: bytes, topic: str, *, limit: int = limits.WIRE_MESSAGE) -> Message:
+    """The message that came as ``payload`` on ``topic``; ``Refusal`` says what is wrong.
+
+    ``limit`` is its largest size in bytes: ``limits.ASSEMBLED_MESSAGE`` for one
+    put together from pieces.
+    """
+    if len(payload) > limit:
+        raise Refusal("oversize", f"{len(payload)} bytes")
+    value = strictjson.decode(payload)
+    if not isinstance(value, dict):
+        raise Refusal("not-object")
+    type_ = _type_of(value)
+    known = _check_fields(type_, value)
+    for name in _ENCODINGS:
+        if name in value:
+            known[name].check(name, value[name])
+    if "public_key" in value:
+        _check_key(value["public_key"], value["peer_id"])
+    timestamp_us = timestamps.parse(value["timestamp"])
+    for name, item in value.items():
+        if name in known and name not in _ENCODINGS:
+            known[name].check(name, item)
+    if type_ == "canvasl-piece":
+        _check_piece(value)
+    if b"\\u0000" in payload:
+        _check_nul(value)
+    message = Message(type_, value, payload, value["peer_id"], timestamp_us)
+    _check_topic(message, topic)
+    return message
+
+
+def _type_of(value: dict[str, object]) -> str:
+    """The type, if it and the version are known."""
+    if "type" not in value:
+        raise Refusal("missing-field", "type")
+    type_ = value["type"]
+    if not isinstance(type_, str):
+        raise Refusal("wrong-type", "type")
+    # Before the type: a later version may have types of its own.
+    if "v" in value:
+        forms.VERSION.check_type("v", value["v"])
+        if value["v"] != 1:
+            raise Refusal("unsupported-version")
+    if type_ not in TYPES:
+        raise Refusal("unknown-type")
+    return type_
+
+
+def _check_fields(type_: str, value: dict[str, object]) -> dict[str, Form]:
+    """Missing, wrongly typed, then unknown fields; the forms of the known ones."""
+    required, known = _FIELDS[type_]
+    for name in required:
+        if name not in value:
+            raise Refusal("missing-field", name)
+    for name, item in value.items():
+        if name in known:
+            known[name].check_type(name, item)
+    extensions = [name for name in value if name not in known]
+    for name in extensions:
+        if _EXTENSION.fullmatch(name) is None:
+            raise Refusal("unknown-field")
+    if len(extensions) > limits.EXTENSION_FIELDS:
+        raise Refusal("unknown-field", f"more than {limits.EXTENSION_FIELDS} x- fields")
+    return known
+
+
+def _check_key(text: str, peer_id: str) -> None:
+    """A key is a strong one, and the id is its hash."""
+    public_key = keys.parse_public_key(text)
+    keys.admit(public_key)
+    if peer_id_of(public_key) != peer_id:
+        raise Refusal("peer-id-mismatch")
+
+
+def _check_piece(value: dict[str, object]) -> None:
+    """Pieces are all of the full size but the last one."""
+    index, count, size = (int(str(value[name])) for name in ("index", "count", "size"))
+    if count != -(-size // limits.PIECE) or index >= count:
+        raise Refusal("bad-field", "index or count")
+    expected = size - index * limits.PIECE if index == count - 1 else limits.PIECE
+    if len(forms.decode_base64(str(value["data"]))) != expected:
+        raise Refusal("bad-field", "data")
+
+
+def _check_nul(value: dict[str, object]) -> None:
+    """No NUL in any text: Emacs cannot read it.  That of a file's name has its own reason."""
+    waiting = [item for name, item in value.items() if name != "file"]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                raise Refusal("nul-in-text")
+        elif isinstance(item, dict):
+            waiting += item.keys()
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+
+
+def _check_topic(message: Message, topic: str) -> None:
+    """The type belongs on the topic, and the topic to the author or the recipient."""
+    kind, owner = topics.classify(topic)
+    if kind not in TYPES[message.type].topics:
+        raise Refusal("wrong-topic", message.type)
+    if kind is TopicKind.PRESENCE and owner != message.peer_id:
+        raise Refusal("wrong-topic", "the presence of another peer")
+    if kind is TopicKind.INBOX:
+        if "to" not in message.fields:
+            raise Refusal("missing-field", "to")
+        if message.fields["to"] != owner:
+            raise Refusal("wrong-topic", "the inbox of another peer")

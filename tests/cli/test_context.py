@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""What verbs share: where the state and the configuration are, and who a peer is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from federation.cli.context import Context
+from federation.cli.output import CommandError
+from federation.cli.parser import build
+from federation.errors import Refusal
+from tests.cli.peer import standing_in
+
+ONE, TWO = "peer-" + "a" * 52, "peer-" + "ab" * 26
+PEERS = {"peers.list": {"peers": [{"peer_id": ONE, "name": "ann"}, {"peer_id": TWO, "name": None}]}}
+
+
+def context(*words: str, **environ: str) -> Context:
+    return Context(build().parse_args(words), environ)
+
+
+def test_flags_variables_and_file_come_together(state: Path) -> None:
+    (state / "config.toml").write_text("trust.policy = 'paired'\nlog.level = 'error'\n")
+    made = context("status", "--log-level", "debug", META_LOG_PEER_SYNC_LOG_FORMAT="json")
+    config = made.settings(state)
+    assert [config.values[name].source for name in ("trust.policy", "log.level", "log.format")] == [
+        "file", "flag --log-level", "META_LOG_PEER_SYNC_LOG_FORMAT"
+    ]  # fmt: skip
+
+
+def test_a_named_file_has_to_be_there(home: Path, state: Path) -> None:
+    assert context("status").config_text(state) is None
+    for made in (
+        context("status", "--config", "~/c.toml", HOME=str(home)),
+        context("status", META_LOG_PEER_SYNC_CONFIG="~/c.toml", HOME=str(home)),
+    ):
+        with pytest.raises(Refusal) as caught:
+            made.config_text(state)
+        assert caught.value.reason == "file-not-found"
+    (home / "c.toml").write_text("log.level = 'error'")
+    assert made.settings(state).choice("log.level") == "error"
+
+
+def test_a_file_that_others_may_write_is_refused(state: Path) -> None:
+    (state / "config.toml").touch()
+    (state / "config.toml").chmod(0o666)
+    with pytest.raises(Refusal) as caught:
+        context("status").settings(state)
+    assert caught.value.reason == "config-unsafe-mode"
+
+
+def test_who_a_peer_is(state: Path) -> None:
+    with standing_in(state, PEERS):
+        made = context("status", "--state-dir", str(state))
+        assert made.peer_id("ann") == ONE
+        assert made.peer_id("peer-aaaa") == ONE
+        assert made.peer_id(TWO[:13]) == TWO
+        for text, said in (("bob", "bob"), ("peer-a", ""), ("", ""), ("\x1b[2J", "\ufffd")):
+            with pytest.raises(CommandError) as caught:
+                made.peer_id(text)
+            assert caught.value.reason == "unknown-peer"
+            assert said in caught.value.message
+        made.close()
+
+
+def test_a_name_of_two_peers_is_refused(state: Path) -> None:
+    both = {"peers.list": {"peers": [{"peer_id": ONE, "name": "x"}, {"peer_id": TWO, "name": "x"}]}}
+    with standing_in(state, both):
+        made = context("status", "--state-dir", str(state))
+        with pytest.raises(CommandError) as caught:
+            made.peer_id("x")
+        assert "2 peers" in caught.value.message
+        made.close()
+
+
+def test_a_whole_id_is_not_looked_up(state: Path) -> None:
+    assert context("status", "--state-dir", str(state)).peer_id(ONE) == ONE

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""The verbs about documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from federation.errors import Refusal
+from tests.cli.conftest import Run
+from tests.cli.peer import standing_in
+
+BOB, REVISION = "peer-" + "b" * 52, "0123456789abcdef" * 4
+SYNCED: dict[str, Any] = {"file": "a.canvasl", "revision": REVISION, "size": 3,
+                          "state": "recorded", "conflict": False,
+                          "path": "/s/synced/a.canvasl"}  # fmt: skip
+
+
+def test_a_file_is_named_by_its_absolute_path(
+    run: Run, state: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    with standing_in(state, {"sync.file": SYNCED}) as peer:
+        outcome = run("sync", "./a.canvasl")
+        assert outcome.out == "a.canvasl 0123456789ab recorded, copy in /s/synced/a.canvasl\n"
+    assert peer.asked == [
+        ("sync.file", {"path": str(home / "a.canvasl"), "wait": False, "timeout": 30.0})
+    ]
+
+
+def test_waiting_for_the_others(run: Run, state: Path) -> None:
+    answer = SYNCED | {"acknowledged": [BOB], "missing": []}
+    with standing_in(state, {"sync.file": answer}):
+        outcome = run("sync", "a", "--wait")
+        assert outcome.code == 0
+        assert "1 peer acknowledged" in outcome.out
+    answer = SYNCED | {"acknowledged": [], "missing": [BOB], "conflict": True}
+    with standing_in(state, {"sync.file": answer}):
+        outcome = run("sync", "a", "--wait", "--timeout", "0.5", "--json")
+        assert outcome.code == 3
+        assert outcome.data["missing"] == [BOB]
+        assert outcome.error["reason"] == "timeout"
+        outcome = run("sync", "a", "--wait")
+        assert outcome.code == 3
+        assert "peer-bbbbbbbb" in outcome.err
+        assert "conflicts" in outcome.out
+
+
+def test_a_refused_file(run: Run, state: Path) -> None:
+    with standing_in(state, {"sync.file": Refusal("path-forbidden-ext", "x.exe")}):
+        assert run("sync", "x.exe").code == 2
+        assert run("sync", "x.exe", "--json").error["reason"] == "path-forbidden-ext"
+
+
+def test_comparing_with_the_peers(run: Run, state: Path) -> None:
+    answers = {"sync.all": {"imported": 1, "peers": [BOB]}, "sync.file": SYNCED}
+    with standing_in(state, answers) as peer:
+        assert run("sync").out == "1 document imported, 1 peer asked\n"
+        assert run("sync", "--peer", BOB).code == 0
+        assert run("sync", "a", "--peer", BOB).code == 0
+        assert run("sync", "--wait").code == 2
+    assert [params for method, params in peer.asked if method == "sync.all"] == [
+        {}, {"peer_id": BOB}, {"peer_id": BOB}
+    ]  # fmt: skip
+
+
+def test_sync_status(run: Run, state: Path) -> None:
+    rows = [{"file": "a\n", "revision": REVISION, "pending": [BOB], "acknowledged": []}]
+    with standing_in(state, {"sync.status": {"documents": rows}}):
+        assert run("sync-status").out.splitlines()[1].split() == [
+            "a\ufffd", REVISION[:12], "0", BOB[:13]
+        ]  # fmt: skip
+        assert run("sync-status", "--json").data == {"documents": rows}
+    with standing_in(state, {"sync.status": {"documents": []}}):
+        assert "No documents" in run("sync-status").out
+
+
+def test_history_by_name_and_by_path(run: Run, state: Path) -> None:
+    entry = {"revision": REVISION, "peer_id": BOB, "name": None, "time": "2025-01-07T12:00:00Z",
+             "clock": "unverified", "size": 3, "content_hash": "", "parents": [],
+             "state": "current"}  # fmt: skip
+    answers = {"documents.history": {"file": "d/a.org", "revisions": [entry]},
+               "status": {"synced_dir": "/s/synced"}}  # fmt: skip
+    with standing_in(state, answers) as peer:
+        out = run("history", "d/a.org").out
+        run("history", "/s/synced/d/../d/a.org")
+        run("history", "/elsewhere/a.org")
+    assert "(unverified)" in out
+    assert "peer-bbbbbbbb" in out
+    asked = [params["file"] for method, params in peer.asked if method == "documents.history"]
+    assert asked == ["d/a.org", "d/a.org", "a.org"]
+
+
+def test_restore(run: Run, state: Path) -> None:
+    answer = {"file": "a.org", "revision": REVISION, "path": "/s/synced/a.org"}
+    with standing_in(state, {"documents.restore": answer}) as peer:
+        assert "is now 0123456789ab" in run("restore", "a.org", "89abcdef").out
+    assert peer.asked == [("documents.restore", {"file": "a.org", "revision": "89abcdef"})]
+    with standing_in(state, {"documents.restore": Refusal("unknown-revision")}):
+        assert run("restore", "a.org", "89abcdef").code == 1
+
+
+def test_conflicts(run: Run, state: Path) -> None:
+    version = {"revision": REVISION, "peer_id": BOB, "time": "t", "size": 1, "path": "/p"}
+    conflict = {"file": "a", "current": REVISION, "versions": [version, version | {"revision": "f"}]}
+    with standing_in(state, {"conflicts.list": {"conflicts": [conflict]}}):
+        out = run("conflicts").out
+        assert out.count("(in place)") == 1
+        assert "restore" in out
+    with standing_in(state, {"conflicts.list": {"conflicts": []}}):
+        assert run("conflicts").out == "No conflicts.\n"

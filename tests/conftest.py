@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of every test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the working tree."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared data: beside the repository, or ``META_LOG_SHARED``."""
+    named = os.environ.get("META_LOG_SHARED")
+    folder = Path(named) if named else REPOSITORY.parent / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip("shared data is absent: set META_LOG_SHARED to its folder")
+    return folder

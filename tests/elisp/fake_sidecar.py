@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""A small stand-in for the sidecar, for the tests of its life in Emacs.
+
+It speaks the framing and answers a few methods with fixed values, so that a
+test can make it fail in ways in which the real one must not: at its start, in
+the middle of a request, with a damaged answer.  The real sidecar is tested in
+``real-test.el`` and in ``tests/integration``.
+
+Environment: ``FAKE_LOG`` is a file that gets one JSON line for each request
+and for each start; ``FAKE_MODE`` is empty, ``broken`` (end at once with a line
+on standard error) or ``silent`` (never answer).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+PEER = "peer-" + "a" * 52
+OTHER = "peer-" + "b" * 52
+LOG = os.environ.get("FAKE_LOG")
+
+
+def log(entry: dict[str, Any]) -> None:
+    """Append one line to the log."""
+    if LOG:
+        with Path(LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+def send(message: dict[str, Any]) -> None:
+    """Write one frame."""
+    body = json.dumps({"jsonrpc": "2.0", **message}, ensure_ascii=False).encode()
+    sys.stdout.buffer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    sys.stdout.buffer.flush()
+
+
+def receive() -> dict[str, Any] | None:
+    """Read one frame, or None at the end of input."""
+    length = 0
+    while True:
+        line = sys.stdin.buffer.readline()
+        if not line:
+            return None
+        if line == b"\r\n":
+            break
+        length = int(line.split(b":")[1])
+    message: dict[str, Any] = json.loads(sys.stdin.buffer.read(length))
+    return message
+
+
+def once(name: str) -> bool:
+    """Say true the first time only, across restarts."""
+    marker = Path(f"{LOG}.{name}")
+    if marker.exists():
+        return False
+    marker.touch()
+    return True
+
+
+def flag(name: str) -> str | None:
+    """The value that follows flag ``name`` on the command line."""
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else None
+
+
+def status() -> dict[str, Any]:
+    """An answer to ``status``."""
+    state = flag("--state-dir") or "/nonexistent"
+    return {
+        "version": "0", "peer_id": PEER, "name": None, "public_key": "0x" + "1" * 64,
+        "state_dir": state, "synced_dir": state + "/synced",
+        "broker": {"url": flag("--broker-url") or "mqtt://localhost:1883", "state": "connected",
+                   "embedded": False, "protocol": "5", "error": None},
+        "policy": flag("--trust-policy") or "ask",
+        "peers": {"known": 1, "online": 1, "connected": 1, "accepted": 0, "blocked": 0,
+                  "waiting": 0},
+        "documents": 2, "held": 0, "conflicts": 0, "outbox": 0, "refused": 0, "front_ends": 1,
+        "uptime": 1,
+    }  # fmt: skip
+
+
+def publish(params: dict[str, Any]) -> dict[str, Any]:
+    """``topic.publish``: on ``test/events`` the message is sent back as events."""
+    if params["topic"] == "test/events":
+        send({"method": "events", "params": {"events": json.loads(params["message"])}})
+    if params["topic"] == "test/crash":
+        os._exit(7)
+    if params["topic"] == "test/garbage":
+        sys.stdout.buffer.write(b"Content-Length: 9\r\n\r\nnot json!")
+    return {"published": True}
+
+
+def sync_file(params: dict[str, Any]) -> dict[str, Any]:
+    """``sync.file``: a path that holds `crash` ends the process, the first time."""
+    path = Path(params["path"])
+    if "crash" in path.name and once(path.name):
+        os._exit(9)
+    return {"file": path.name, "revision": "0" * 64, "size": 1, "state": "recorded",
+            "conflict": False, "path": str(path)}  # fmt: skip
+
+
+def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The result of one request."""
+    if method == "status":
+        return status()
+    if method == "peers.list":
+        return {"peers": [{"peer_id": OTHER, "name": "b", "short": "b",
+                           "public_key": "0x" + "2" * 64, "address": "mqtt://x:1883",
+                           "online": True, "connected": True, "trust": "unknown",
+                           "last_seen": "2025-01-07T12:00:00Z", "clock": "ok", "caps": [],
+                           "unacknowledged": 0, "held": 0}]}  # fmt: skip
+    if method == "documents.list":
+        return {"documents": [
+            {"file": "a.canvasl", "kind": "canvasl", "revision": "ab" * 32, "peer_id": OTHER,
+             "name": "b", "time": "2025-01-07T12:00:00Z", "size": 3, "revisions": 1,
+             "conflict": False, "path": "/nonexistent/a.canvasl", "written": True}]}  # fmt: skip
+    if method == "identity.sign":
+        return {"signature": "0x" + "3" * 128, "peer_id": PEER}
+    if method == "topic.publish":
+        return publish(params)
+    if method == "sync.file":
+        return sync_file(params)
+    return {"subscribed": True, "announced": True, "connected": True, "route": "mqtt",
+            "peer_id": params.get("peer_id", PEER), "public_key": "0x" + "1" * 64}  # fmt: skip
+
+
+def main() -> None:
+    """Answer until the end of input."""
+    mode = os.environ.get("FAKE_MODE", "")
+    log({"start": sys.argv[1:], "password": "MQTT_PASSWORD" in os.environ, "cwd": str(Path.cwd())})
+    print("fake sidecar: hello", file=sys.stderr, flush=True)
+    if mode == "broken":
+        print("fake sidecar: the state is damaged", file=sys.stderr, flush=True)
+        sys.exit(3)
+    while (message := receive()) is not None:
+        log({"method": message["method"], "params": message["params"]})
+        if mode == "silent":
+            continue
+        if message["method"] == "identity.load":
+            error = {"code": 4003, "message": "no identity", "data": {"hint": "import one"}}
+            send({"id": message["id"], "error": error})
+        elif message["method"] != "health":
+            send({"id": message["id"], "result": answer(message["method"], message["params"])})
+    log({"end": True})
+
+
+main()
