@@ -22,7 +22,7 @@ lint: setup
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet .; exit 1; }
 	@echo "==> import-linter"
-	@$(BIN)/lint-imports --no-timings >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
+	@$(BIN)/lint-imports >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log; exit 1; }
 	@echo "==> mypy"
 	@$(BIN)/mypy --no-error-summary
 	@echo "==> pyright"

@@ -108,7 +108,7 @@ It answers at once from what is known, and asks for news meanwhile."
 
 ;;;###autoload
 (defun meta-log-federation-connect-to-peer (peer-id)
-  "Connect to the peer PEER-ID; return t at once, a message tells the rest."
+  "Connect to the peer PEER-ID; return t at once, a message follows."
   (interactive (list (meta-log-peer-sync-core-read-peer "Connect to peer: ")))
   (require 'meta-log-webrtc)
   (meta-log-webrtc-connect-peer peer-id)

@@ -8,7 +8,6 @@
 ;; Version: 0.1.0
 ;; URL: https://github.com/bthornemail/meta-log-peer-sync
 ;; Keywords: comm, hypermedia
-;; Package-Requires: ((emacs "28.1") (jsonrpc "1.0.14"))
 
 ;;; Commentary:
 
@@ -155,7 +154,7 @@ cut to WIDTH columns, default 80."
   (eq value t))
 
 (defun meta-log-peer-sync-core--store-peer (fields)
-  "Put a peer with FIELDS, as `peers.list' tells them, into the table."
+  "Put a peer with FIELDS, in the form of `peers.list', into the table."
   (let ((id (plist-get fields :peer_id)))
     (puthash id
              (meta-log-peer-sync-peer-create
@@ -193,13 +192,14 @@ cut to WIDTH columns, default 80."
    #'ignore))
 
 (defun meta-log-peer-sync-core--refresh-later ()
-  "Ask for all peers soon, once for many events."
+  "Ask for the status and all peers soon, once for many events."
   (unless meta-log-peer-sync-core--refresh-timer
     (setq meta-log-peer-sync-core--refresh-timer
           (run-at-time 0.5 nil
                        (lambda ()
                          (setq meta-log-peer-sync-core--refresh-timer nil)
                          (when (eq (meta-log-peer-sync-rpc-state) 'ready)
+                           (meta-log-peer-sync-rpc-refresh-status)
                            (meta-log-peer-sync-core-refresh-peers)))))))
 
 (defun meta-log-peer-sync-core--follow-peer (event)
@@ -252,9 +252,15 @@ cut to WIDTH columns, default 80."
          "document-held")
      (meta-log-peer-sync-core--follow-peer event)
      (meta-log-peer-sync-core--refresh-later))
-    ("broker-connected" (setq meta-log-peer-sync-core--broker 'connected))
-    ("broker-lost" (setq meta-log-peer-sync-core--broker 'offline))
+    ("broker-connected"
+     (setq meta-log-peer-sync-core--broker 'connected)
+     (meta-log-peer-sync-core--refresh-later))
+    ("broker-lost"
+     (setq meta-log-peer-sync-core--broker 'offline)
+     (meta-log-peer-sync-core--refresh-later))
+    ("sync-started" (meta-log-peer-sync-core--refresh-later))
     ("document-changed"
+     (meta-log-peer-sync-core--refresh-later)
      (meta-log-peer-sync-view-follow event (meta-log-peer-sync-core-name
                                             (plist-get event :peer_id))))
     ("conflict-detected"
@@ -312,7 +318,7 @@ are kept, M-x meta-log-peer-sync-conflicts"
        (equal (string-remove-suffix "/" one) (string-remove-suffix "/" other))))
 
 (defun meta-log-peer-sync-core-broker-url ()
-  "Return the URL of the broker that the sidecar uses or will use."
+  "Return the URL of the broker of the sidecar, running or not."
   (or (and (eq (meta-log-peer-sync-rpc-state) 'ready)
            (plist-get (plist-get (meta-log-peer-sync-rpc-status) :broker) :url))
       (plist-get (meta-log-peer-sync-rpc-arguments) :broker-url)
@@ -333,7 +339,7 @@ are kept, M-x meta-log-peer-sync-conflicts"
            (secret (plist-get found :secret)))
       (if (functionp secret) (funcall secret) secret))))
 
-(declare-function url-host "url-parse")
+(declare-function url-host "url-parse" t t)
 
 (defun meta-log-peer-sync-core--on-ready (status)
   "The sidecar is ready, with STATUS: learn who is there."
@@ -361,7 +367,7 @@ are kept, M-x meta-log-peer-sync-conflicts"
   (meta-log-peer-sync-core--changed nil))
 
 (cl-defun meta-log-peer-sync-core-start (&key policy broker-url username password)
-  "Start the sidecar unless it runs; return at once.
+  "Start the sidecar unless it is running; return at once.
 POLICY, BROKER-URL, USERNAME and PASSWORD are strings, or nil for what
 the options say.  A BROKER-URL other than that of a running sidecar
 restarts it."
@@ -390,7 +396,7 @@ restarts it."
     t))
 
 (defun meta-log-peer-sync-core-request (method params &optional success error)
-  "Start the sidecar unless it runs, and ask it METHOD with PARAMS.
+  "Ask the sidecar METHOD with PARAMS; start it if it is not running.
 SUCCESS and ERROR as for `meta-log-peer-sync-rpc-request'."
   (unless (meta-log-peer-sync-rpc-running-p)
     (meta-log-peer-sync-core-start))

@@ -8,7 +8,6 @@
 ;; Version: 0.1.0
 ;; URL: https://github.com/bthornemail/meta-log-peer-sync
 ;; Keywords: comm, hypermedia
-;; Package-Requires: ((emacs "28.1") (jsonrpc "1.0.14"))
 
 ;;; Commentary:
 
@@ -28,7 +27,7 @@
 An object for `meta-log-identity-get-peer-id' and the like.")
 
 (defun meta-log-peer-sync-demo--start ()
-  "Start the sidecar, when none runs, with the policy of the demo."
+  "Start the sidecar with the policy of the demo, unless one is running."
   (unless (meta-log-peer-sync-rpc-running-p)
     (meta-log-peer-sync-core-start :policy "announced")))
 
@@ -104,7 +103,7 @@ as soon as that peer is there."
 
 ;;;###autoload
 (defun meta-log-peer-sync-demo-connect-peer (peer-id)
-  "Connect to the peer PEER-ID; return t at once, a message tells the rest."
+  "Connect to the peer PEER-ID; return t at once, a message follows."
   (interactive (list (meta-log-peer-sync-core-read-peer "Connect to peer: ")))
   (require 'meta-log-webrtc)
   (meta-log-peer-sync-core-check-peer-id peer-id)

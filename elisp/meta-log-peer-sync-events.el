@@ -8,7 +8,6 @@
 ;; Version: 0.1.0
 ;; URL: https://github.com/bthornemail/meta-log-peer-sync
 ;; Keywords: comm, hypermedia
-;; Package-Requires: ((emacs "28.1") (jsonrpc "1.0.14"))
 
 ;;; Commentary:
 
@@ -138,8 +137,8 @@ it)."
   :package-version '(meta-log-peer-sync . "0.1.0"))
 
 (defcustom meta-log-peer-sync-conflict-detected-functions nil
-  "Functions called when two people changed a document at once; both versions
-are kept.
+  "Functions called when two people changed a document at once.
+Both versions are kept.
 Each is called with one argument, a plist: `:event' and `:time', and
 `:file' (document), `:peer_id' (author), `:revision' (the other version),
 `:path' (of it) and `:current' (the version in place)."
@@ -148,8 +147,8 @@ Each is called with one argument, a plist: `:event' and `:time', and
   :package-version '(meta-log-peer-sync . "0.1.0"))
 
 (defcustom meta-log-peer-sync-message-received-functions nil
-  "Functions called when a message passed its checks, or came on a subscribed
-topic.
+  "Functions called when a message was received.
+It passed its checks, or came on a subscribed topic.
 Each is called with one argument, a plist: `:event' and `:time', and
 `:topic' (MQTT topic), `:message' (text; a large content is replaced by
 content_file), `:connection' (handle, 0 for the peer's own broker) and
@@ -159,8 +158,7 @@ content_file), `:connection' (handle, 0 for the peer's own broker) and
   :package-version '(meta-log-peer-sync . "0.1.0"))
 
 (defcustom meta-log-peer-sync-events-dropped-functions nil
-  "Functions called when a front end did not read, and these many events were
-left out.
+  "Functions called when events were left out, because Emacs was too slow.
 Each is called with one argument, a plist: `:event' and `:time', and
 `:count' (events)."
   :type 'hook
@@ -184,7 +182,8 @@ An error ends neither the other functions nor the connection."
      (let ((key (cons function (car problem))))
        (unless (member key meta-log-peer-sync-events--reported)
          (push key meta-log-peer-sync-events--reported)
-         (message "meta-log-peer-sync: %S in `%s': %s" function hook
+         (message "meta-log-peer-sync: %s in `%s': %s"
+                  (if (symbolp function) function "a function") hook
                   (error-message-string problem))))))
   nil)
 
@@ -202,7 +201,7 @@ An error ends neither the other functions nor the connection."
     (error nil)))
 
 (defun meta-log-peer-sync-events--run-message (event)
-  "Run the documented hooks of a message that EVENT tells about."
+  "Run the documented hooks of a message in EVENT."
   (let* ((topic (plist-get event :topic))
          (text (plist-get event :message))
          (verified (eq (plist-get event :verified) t))

@@ -8,7 +8,6 @@
 ;; Version: 0.1.0
 ;; URL: https://github.com/bthornemail/meta-log-peer-sync
 ;; Keywords: comm, files
-;; Package-Requires: ((emacs "28.1") (jsonrpc "1.0.14"))
 
 ;;; Commentary:
 
@@ -58,18 +57,18 @@ show and colour: what you name here is trusted with text of other people.
 
 (defun meta-log-peer-sync-guard--plain-name (file)
   "Return the local, absolute name of FILE, without quoting and host."
-  (let ((file (expand-file-name file)))
-    (when (file-remote-p file)
-      (setq file (file-local-name file)))
-    (file-name-unquote file)))
+  (let ((local (if (file-remote-p file) (file-local-name file) file))
+        (file-name-handler-alist nil))
+    (expand-file-name (file-name-unquote local t))))
 
 (defun meta-log-peer-sync-guard--true-name (file)
   "Return the true name of FILE, also when parts of it do not exist."
-  (condition-case nil
-      (let ((file-name-handler-alist nil))
-        (file-truename (meta-log-peer-sync-guard--plain-name file)))
-    ;; A cycle of symbolic links: nothing can be read through it.
-    (error (meta-log-peer-sync-guard--plain-name file))))
+  (let ((file (meta-log-peer-sync-guard--plain-name file))
+        (file-name-handler-alist nil))
+    (condition-case nil
+        (file-truename file)
+      ;; A cycle of symbolic links: nothing can be read through it.
+      (error file))))
 
 (defun meta-log-peer-sync-guard-protect (folder)
   "Let the files of FOLDER open inert while the guard is on."
@@ -85,8 +84,8 @@ show and colour: what you name here is trusted with text of other people.
 (defun meta-log-peer-sync-guard-file-p (file)
   "Return non-nil when FILE, by any of its names, is below a guarded folder."
   (and (stringp file)
-       (let* ((file-name-handler-alist nil)
-              (plain (meta-log-peer-sync-guard--plain-name file))
+       (let* ((plain (meta-log-peer-sync-guard--plain-name file))
+              (file-name-handler-alist nil)
               (names (delete-dups
                       (list plain (meta-log-peer-sync-guard--true-name plain)))))
          (and (cl-some
@@ -118,7 +117,7 @@ folder."
 ;;;; Bytes and text
 
 (defun meta-log-peer-sync-guard-coding (file)
-  "Return the coding system that reads FILE and writes the same bytes.
+  "Return the coding system to read FILE, and write the same bytes.
 It is UTF-8 always.  Line ends are converted only when all are CR LF, and
 the mark at the beginning is taken off only when text follows it."
   (with-temp-buffer
@@ -158,7 +157,7 @@ FUNCTION is called with it, LENGTH and REST for every other file."
     (if guarded length (apply function format length rest))))
 
 (defun meta-log-peer-sync-guard--safe-coding (function from to &rest rest)
-  "Around `select-safe-coding-system': a guarded buffer keeps its coding.
+  "Around `select-safe-coding-system': no question about a guarded buffer.
 FUNCTION is called with FROM, TO and REST for every other buffer.  It
 would ask when a cookie in the text names another coding."
   (if (and (not (stringp from)) buffer-file-name
@@ -248,6 +247,21 @@ would ask when a cookie in the text names another coding."
           (with-current-buffer buffer
             (meta-log-peer-sync-guard-make-inert)))))))
 
+(defun meta-log-peer-sync-guard--state-directory ()
+  "Return the state directory."
+  (file-name-as-directory
+   (expand-file-name (or (bound-and-true-p meta-log-peer-sync-state-directory)
+                         (locate-user-emacs-file "meta-log/")))))
+
+(defun meta-log-peer-sync-guard--auto-save-name (function)
+  "Around `make-auto-save-file-name': FUNCTION, but not among the documents."
+  (if (not (and buffer-file-name (meta-log-peer-sync-guard-file-p buffer-file-name)))
+      (funcall function)
+    (let* ((folder (expand-file-name "auto-save/" (meta-log-peer-sync-guard--state-directory)))
+           (auto-save-file-name-transforms `((".*" ,folder sha1))))
+      (with-file-modes #o700 (make-directory folder t))
+      (funcall function))))
+
 (defun meta-log-peer-sync-guard--insert (function file &rest rest)
   "Around `insert-file-1': FUNCTION with FILE and REST, without formats."
   (if (meta-log-peer-sync-guard-file-p file)
@@ -259,6 +273,7 @@ would ask when a cookie in the text names another coding."
     (insert-file-1 . meta-log-peer-sync-guard--insert)
     (find-auto-coding . meta-log-peer-sync-guard--find-auto-coding)
     (select-safe-coding-system . meta-log-peer-sync-guard--safe-coding)
+    (make-auto-save-file-name . meta-log-peer-sync-guard--auto-save-name)
     (format-decode . meta-log-peer-sync-guard--format-decode)
     (set-auto-mode . meta-log-peer-sync-guard--set-auto-mode)
     (hack-local-variables . meta-log-peer-sync-guard--unless-guarded)
@@ -266,6 +281,12 @@ would ask when a cookie in the text names another coding."
     (hack-local-variables--find-variables . meta-log-peer-sync-guard--unless-guarded)
     (hack-dir-local-variables . meta-log-peer-sync-guard--unless-guarded))
   "What the guard advises, and with what.")
+
+(defcustom meta-log-peer-sync-guard-mode-hook nil
+  "Functions called after the guard was turned on or off."
+  :type 'hook
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
 
 ;;;###autoload
 (define-minor-mode meta-log-peer-sync-guard-mode
@@ -278,9 +299,7 @@ before, for files that Emacs opens before the peer is started."
   (dolist (entry meta-log-peer-sync-guard--advice)
     (advice-remove (car entry) (cdr entry)))
   (when meta-log-peer-sync-guard-mode
-    (meta-log-peer-sync-guard-protect
-     (or (bound-and-true-p meta-log-peer-sync-state-directory)
-         (locate-user-emacs-file "meta-log/")))
+    (meta-log-peer-sync-guard-protect (meta-log-peer-sync-guard--state-directory))
     (dolist (entry meta-log-peer-sync-guard--advice)
       (when (fboundp (car entry))
         (advice-add (car entry) :around (cdr entry))))))

@@ -8,7 +8,6 @@
 ;; Version: 0.1.0
 ;; URL: https://github.com/bthornemail/meta-log-peer-sync
 ;; Keywords: comm, processes
-;; Package-Requires: ((emacs "28.1") (jsonrpc "1.0.14"))
 
 ;;; Commentary:
 
@@ -33,8 +32,8 @@
   "How to start the sidecar.
 A string is the file name of the program, a list of strings is a
 command with its first arguments, such as (\"python3\" \"-m\" \"federation\").
-When nil, the program `meta-log-peer-sync' is looked for in `exec-path',
-and then the Python package that this file belongs to is used."
+When nil, the program `meta-log-peer-sync' is looked for in variable
+`exec-path', and then the Python package that this file belongs to is used."
   :type '(choice (const :tag "Find it" nil) file (repeat :tag "Command" string))
   :risky t
   :group 'meta-log-peer-sync
@@ -106,7 +105,7 @@ STATE is `waiting', `done' or `failed'; VALUE the result or the error."
 ;;;; Finding the program
 
 (defun meta-log-peer-sync-rpc--package-root ()
-  "Return the folder that holds the Python package of this file, or nil.
+  "Return the folder of the Python package of this file, or nil.
 That is the repository, or `site-packages' when this file is in a wheel."
   (let* ((parent (file-name-directory
                   (directory-file-name meta-log-peer-sync-rpc--directory)))
@@ -182,7 +181,7 @@ command line."
           (run-at-time 0 nil #'meta-log-peer-sync-rpc--empty-inbox))))
 
 (defun meta-log-peer-sync-rpc--empty-inbox ()
-  "Run what is in the inbox, for 30 ms at most; a timer goes on later.
+  "Run what is in the inbox, for 30 ms at most; the rest is for a timer.
 A function of the inbox may wait, and so call this again: each entry is
 taken out before it runs."
   (when meta-log-peer-sync-rpc--inbox-timer
@@ -197,7 +196,7 @@ taken out before it runs."
           (run-at-time 0.002 nil #'meta-log-peer-sync-rpc--empty-inbox))))
 
 (defun meta-log-peer-sync-rpc--guarded (function &rest arguments)
-  "Call FUNCTION with ARGUMENTS; an error is shown and goes no further."
+  "Call FUNCTION with ARGUMENTS; an error is shown, and that is all."
   (condition-case problem
       (with-temp-buffer (apply function arguments))
     ((error quit)
@@ -333,7 +332,9 @@ taken out before it runs."
 
 (defun meta-log-peer-sync-rpc--ready (generation status)
   "Process GENERATION answered its first request, with STATUS: send what waits."
-  (when (= generation meta-log-peer-sync-rpc--generation)
+  ;; It may have been told to stop before it answered.
+  (when (and (= generation meta-log-peer-sync-rpc--generation)
+             (eq meta-log-peer-sync-rpc--state 'starting))
     (meta-log-peer-sync-rpc--cancel-timer)
     (setq meta-log-peer-sync-rpc--failures 0
           meta-log-peer-sync-rpc--failure nil
@@ -421,7 +422,7 @@ whether it was done is not known" "sidecar-lost")))
   (meta-log-peer-sync-rpc--fail-queue meta-log-peer-sync-rpc--failure "sidecar-failed"))
 
 (defun meta-log-peer-sync-rpc-running-p ()
-  "Return non-nil while the sidecar runs or is being started."
+  "Return non-nil while the sidecar is running or being started."
   (memq meta-log-peer-sync-rpc--state '(starting ready waiting)))
 
 (defun meta-log-peer-sync-rpc-state ()
@@ -529,7 +530,7 @@ safe to repeat.  Return an object for `meta-log-peer-sync-rpc-wait'."
     (meta-log-peer-sync-rpc--send (pop meta-log-peer-sync-rpc--queue))))
 
 (defun meta-log-peer-sync-rpc--send (request)
-  "Send REQUEST; what answers it goes through the inbox."
+  "Send REQUEST; put its answer into the inbox."
   (let* ((generation meta-log-peer-sync-rpc--generation)
          (answer (lambda (state)
                    (lambda (value)

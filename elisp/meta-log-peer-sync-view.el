@@ -8,7 +8,6 @@
 ;; Version: 0.1.0
 ;; URL: https://github.com/bthornemail/meta-log-peer-sync
 ;; Keywords: comm, files
-;; Package-Requires: ((emacs "28.1") (jsonrpc "1.0.14"))
 
 ;;; Commentary:
 

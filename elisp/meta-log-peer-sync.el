@@ -38,6 +38,10 @@
 (require 'meta-log-webrtc)
 (require 'meta-log-identity)
 
+(autoload 'meta-log-peer-sync-peers "meta-log-peer-sync-peers"
+  "List the known peers; return the buffer." t)
+(autoload 'meta-log-peer-sync-documents "meta-log-peer-sync-documents"
+  "List the documents; return the buffer." t)
 (declare-function meta-log-peer-sync-documents-show-history "meta-log-peer-sync-documents")
 (declare-function meta-log-peer-sync-documents-show-conflicts "meta-log-peer-sync-documents")
 
@@ -132,6 +136,12 @@ Interactively, the visited file, or with a prefix argument any file."
   (condition-case problem
       (meta-log-peer-sync-core-sync-file buffer-file-name #'ignore)
     (error (message "meta-log-peer-sync: %s" (error-message-string problem)))))
+
+(defcustom meta-log-peer-sync-mode-hook nil
+  "Functions called after `meta-log-peer-sync-mode' was turned on or off."
+  :type 'hook
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
 
 ;;;###autoload
 (define-minor-mode meta-log-peer-sync-mode
@@ -246,6 +256,12 @@ conflict this settles it."
 
 (defvar mode-line-misc-info)
 
+(defcustom meta-log-peer-sync-modeline-mode-hook nil
+  "Functions called after the state in the mode line was turned on or off."
+  :type 'hook
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
 ;;;###autoload
 (define-minor-mode meta-log-peer-sync-modeline-mode
   "Show the state of the local peer in every mode line.
@@ -284,6 +300,7 @@ without a broker; `?3' means that three documents wait for a decision."
       (when meta-log-peer-sync-mode (meta-log-peer-sync-mode -1))))
   (meta-log-peer-sync-rpc-stop)
   (dolist (part '(meta-log-peer-sync-peers meta-log-peer-sync-documents
+                  meta-log-peer-sync-list
                   meta-log-federation meta-log-peer-sync-demo meta-log-mqtt
                   meta-log-webrtc meta-log-identity meta-log-peer-sync-core
                   meta-log-peer-sync-view meta-log-peer-sync-guard

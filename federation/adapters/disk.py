@@ -63,6 +63,16 @@ def _openat2(parent: int, name: str) -> int:
 
 def _open_directory(parent: int, name: str) -> int:
     try:
+        return _open_beneath(parent, name)
+    except NotADirectoryError:
+        # O_DIRECTORY speaks before O_NOFOLLOW: say what it is.
+        if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from None
+        raise
+
+
+def _open_beneath(parent: int, name: str) -> int:
+    try:
         return _openat2(parent, name)
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EINVAL):
@@ -98,11 +108,10 @@ class Disk:
         self._state = state_dir
         self.synced = state_dir / "synced"
         for name in ("synced", "conflicts", "received", "tmp"):
-            folder = state_dir / name
-            if not folder.is_symlink():
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_folder(state_dir / name)
         for left in (state_dir / "tmp").iterdir():
-            left.unlink()
+            with contextlib.suppress(OSError):  # a folder is none of ours
+                left.unlink()
         #: directory -> (mtime_ns, NFC name -> name as it is)
         self._looks: dict[str, tuple[int, dict[str, str]]] = {}
         self._number = 0
@@ -303,6 +312,18 @@ class Disk:
             self._replace(folder, path.name, content, path.name)
         finally:
             os.close(folder)
+
+
+def _make_folder(path: Path) -> None:
+    """A folder of ours; one that leads elsewhere, or is none, is refused."""
+    if path.is_symlink():
+        raise Refusal("config-unsafe-sync-dir", f"{path} is a symbolic link")
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise Refusal("path-not-directory", str(path)) from None
+    except OSError as error:
+        raise refusal_of(error, str(path)) from error
 
 
 def _exists(folder: int, name: str) -> bool:

@@ -93,7 +93,9 @@ def load_or_create(
     path = state_dir / FILE
     if not os.path.lexists(path):
         return _create(path, random(SEED_BYTES), protection, passphrase, random, keyring)
-    opened = load_file(path, passphrase, allow_unprotected=protection == "none", keyring=keyring)
+    # Not with ``auto``: nobody said then that an unprotected one is all right.
+    allowed = protection != "auto"
+    opened = load_file(path, passphrase, allow_unprotected=allowed, keyring=keyring)
     if protection in ("passphrase", "keyring") and protection != opened.protection:
         return _protect_anew(path, opened, protection, passphrase, random, keyring)
     return opened
@@ -130,9 +132,6 @@ def prepare_directory(state_dir: Path) -> None:
                 os.fchmod(folder, stat.S_IRWXU)
         finally:
             os.close(folder)
-
-
-# --- identity files anywhere ---------------------------------------------------
 
 
 def load_file(
@@ -336,7 +335,7 @@ def _read(path: Path, limit: int, *, private: bool = True) -> bytes | None:
             if error.errno == errno.ELOOP:
                 raise Refusal("path-symlink-escape", str(path)) from None
             raise
-        with open(descriptor, "rb") as stream:
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise Refusal("path-not-regular", str(path))
@@ -344,7 +343,11 @@ def _read(path: Path, limit: int, *, private: bool = True) -> bytes | None:
                 raise Refusal("config-foreign-owner", str(path))
             if private and status.st_mode & _OTHERS:
                 raise Refusal("config-unsafe-mode", str(path))
-            data = stream.read(limit + 1)
+            data = b""
+            while len(data) <= limit and (chunk := os.read(descriptor, limit + 1 - len(data))):
+                data += chunk
+        finally:
+            os.close(descriptor)
     if len(data) > limit:
         raise Refusal("config-identity-corrupt", f"{path} is over {limit} bytes")
     return data

@@ -275,6 +275,14 @@ def running_peers() -> list[Running]:
     return sorted(alive, key=lambda record: record.state_dir)
 
 
+def free_port() -> int:
+    """A TCP port of the loopback address that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 def _read_record(path: Path) -> Running | None:
     try:
         record = json.loads(read_private_text(path, secret=True))

@@ -38,9 +38,7 @@ class Context:
 
     def state_dir(self, *, running: bool = True) -> Path:
         """The state directory; ``running`` false for verbs that start a peer."""
-        return runtime.resolve_state_dir(
-            self.argument("state_dir"), self.environ, running=running
-        )
+        return runtime.resolve_state_dir(self.argument("state_dir"), self.environ, running=running)
 
     def config_file(self, state_dir: Path) -> tuple[Path, bool]:
         """The configuration file, and whether somebody named it (then it has to be there)."""
@@ -65,8 +63,10 @@ class Context:
         return {name: given[name] for name in KEYS if name in given}
 
     def settings(self, state_dir: Path) -> Config:
-        """The configuration in force for ``state_dir``."""
-        return resolve(self.flags(), self.environ, self.config_text(state_dir))
+        """The configuration in force for ``state_dir``, its paths absolute."""
+        settings = resolve(self.flags(), self.environ, self.config_text(state_dir))
+        # A peer keeps running when the shell that started it is elsewhere.
+        return settings.with_paths(lambda path: str(runtime.absolute(path, self.environ)))
 
     def client(self) -> Client:
         """A connection to the running peer, or ``no-running-peer`` naming the state directory."""

@@ -43,7 +43,7 @@ def _show(context: Context) -> Result:
     if runtime.running_peer(state_dir) is not None:
         return _result(context.call("identity.show"))
     settings = context.settings(state_dir)
-    return _result(_describe(_open(settings, state_dir, context), settings, state_dir))
+    return _result(_describe(_open(settings, state_dir), settings, state_dir))
 
 
 def _create(context: Context) -> Result:
@@ -53,7 +53,7 @@ def _create(context: Context) -> Result:
     if (state_dir / keystore.FILE).exists():
         raise Refusal("identity-exists", str(state_dir / keystore.FILE))
     opened = keystore.load_or_create(
-        state_dir, protection=_wanted(settings), passphrase=own_passphrase(settings, context),
+        state_dir, protection=_wanted(settings), passphrase=own_passphrase(settings),
         random=os.urandom,
     )  # fmt: skip
     return _result(_describe(opened, settings, state_dir))
@@ -64,7 +64,7 @@ def _export(context: Context, target: str) -> Result:
     settings = context.settings(state_dir)
     passphrase = _backup_passphrase(context)
     path = runtime.absolute(target, context.environ)
-    opened = _open(settings, state_dir, context)
+    opened = _open(settings, state_dir)
     keystore.export_backup(opened, path, passphrase, os.urandom)
     data = {"peer_id": opened.key.peer_id, "file": str(path)}
     return Result(data, [f"{opened.key.peer_id} is in {clean(path)}, under the passphrase"])
@@ -78,7 +78,7 @@ def _import(context: Context, target: str) -> Result:
     opened = keystore.import_backup(
         runtime.absolute(target, context.environ), passphrase, state_dir,
         random=os.urandom, protection=_wanted(settings),
-        new_passphrase=own_passphrase(settings, context),
+        new_passphrase=own_passphrase(settings),
     )  # fmt: skip
     return _result(_describe(opened, settings, state_dir))
 
@@ -95,21 +95,20 @@ def _wanted(settings: Config) -> keystore.Wanted:
     return cast("keystore.Wanted", settings.choice("identity.protection"))
 
 
-def _open(settings: Config, state_dir: Path, context: Context) -> Opened:
+def _open(settings: Config, state_dir: Path) -> Opened:
     return keystore.load_file(
         state_dir / keystore.FILE,
-        own_passphrase(settings, context),
+        own_passphrase(settings),
         allow_unprotected=_wanted(settings) == "none",
     )
 
 
-def own_passphrase(settings: Config, context: Context) -> bytes | None:
+def own_passphrase(settings: Config) -> bytes | None:
     """The passphrase of the state directory's identity, where a file is configured."""
     named = settings.text("identity.passphrase_file")
     if named is None:
         return None
-    path = runtime.absolute(named, context.environ)
-    return _first_line(runtime.read_private_text(path, secret=True))
+    return _first_line(runtime.read_private_text(Path(named), secret=True))
 
 
 def _backup_passphrase(context: Context) -> bytes:

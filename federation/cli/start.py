@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from pathlib import Path
 from typing import Final, Literal
@@ -39,10 +41,22 @@ def bot(context: Context) -> int:
 
 
 def broker(context: Context) -> int:
-    """Run the embedded broker alone."""
-    from federation.adapters.broker import standalone
+    """Run the embedded broker alone, until it is told to stop."""
+    import asyncio
 
-    return standalone.run(int(context.argument("port")), as_json=context.as_json)
+    from federation.adapters.broker import serve_alone
+
+    port = int(context.argument("port")) or runtime.free_port()
+
+    def ready(kind: str, pid: int) -> None:
+        url = f"mqtt://127.0.0.1:{port}"
+        if context.as_json:
+            print(json.dumps({"event": "ready", "broker": url, "kind": kind, "pid": pid}))
+        else:
+            print(f"{kind} answers on {url}; Ctrl-C ends it")
+        sys.stdout.flush()
+
+    return asyncio.run(serve_alone(port, on_ready=ready))
 
 
 def _prepare(context: Context) -> Path:

@@ -12,8 +12,9 @@ from federation.errors import Refusal
 
 #: Every own variable begins so.
 PREFIX: Final = "META_LOG_PEER_SYNC_"
-#: Own variables that are no keys: they say where the state and the file are.
-OTHER_VARIABLES: Final = frozenset({PREFIX + "STATE_DIR", PREFIX + "CONFIG"})
+#: Own variables that are no keys: where the state and the file are, and which
+#: program the embedded broker is (``adapters/broker``, for tests).
+OTHER_VARIABLES: Final = frozenset(PREFIX + name for name in ("STATE_DIR", "CONFIG", "EMBEDDED"))
 #: Events that a program of the bot can be hooked to (``events.EVENTS``; a test compares).
 HOOK_EVENTS: Final = (
     "ready", "broker-connected", "broker-lost", "peer-discovered", "peer-connected",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from federation import broker_url
@@ -78,6 +78,14 @@ class Config:
         value = self.values[name].value
         assert isinstance(value, tuple), name
         return value
+
+    def with_paths(self, absolute: Callable[[str], str]) -> Config:
+        """The same with every path made absolute by the function."""
+        values = dict(self.values)
+        for name, entry in values.items():
+            if KEYS[name].kind == "path" and isinstance(entry.value, str):
+                values[name] = Value(absolute(entry.value), entry.source)
+        return Config(values)
 
     @property
     def broker_configured(self) -> bool:

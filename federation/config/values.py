@@ -75,7 +75,7 @@ def _check_text(key: Key, raw: str, place: str) -> str:
 
 def _check_extensions(raw: object, place: str) -> tuple[str, ...]:
     if not isinstance(raw, list):
-        raise Refusal("config-bad-value", f"{place} is a list such as [\".csv\"]")
+        raise Refusal("config-bad-value", f'{place} is a list such as [".csv"]')
     for ending in raw:
         if not isinstance(ending, str) or not re.fullmatch(r"\.[a-z0-9][a-z0-9_+-]{0,31}", ending):
             raise Refusal("config-bad-value", f"{place}: endings are such as .csv, in lower case")

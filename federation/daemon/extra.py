@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from federation import broker_url, limits
-from federation.adapters.frontend import FrontEnd
+from federation.adapters.doors import FrontEnd
 from federation.adapters.mqtt import MqttCallbacks, MqttConnection, MqttOptions
 from federation.daemon.outlet import now_text
 from federation.errors import Refusal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from federation import limits
 from federation.adapters import keystore
-from federation.adapters.frontend import FrontEnd, Handler
+from federation.adapters.doors import FrontEnd, Handler
 from federation.daemon.paths import user_path
 from federation.errors import Refusal
 from federation.identity import keys

@@ -129,9 +129,9 @@ class BrokerLink:
         """Start a broker of our own; somebody else may be faster."""
         from federation.adapters.broker import EmbeddedBroker  # only who hosts one loads it
 
-        broker = EmbeddedBroker()
+        broker = EmbeddedBroker(on_exit=self._broker_ended)
         try:
-            await broker.start(self.url.port, self._state_dir)
+            ours = await broker.start(self.url.port, self._state_dir)
         except Refusal as refusal:
             log.info("no broker of our own: %s", refusal)
             self._step(Event.HOST_FAILED)
@@ -140,14 +140,14 @@ class BrokerLink:
         except asyncio.CancelledError:
             await broker.stop()
             raise
-        broker.on_exit = self._broker_ended
-        self._broker = broker
-        log.info("started a broker of our own", extra={"kind": broker.kind})
-        self._step(Event.HOSTED)
+        if ours:
+            self._broker = broker
+            log.info("started a broker of our own", extra={"kind": broker.kind})
+        self._step(Event.HOSTED if ours else Event.HOST_FAILED)
         self.connection.reconnect_now()
 
-    def _broker_ended(self) -> None:
-        log.warning("the broker of our own has ended")
+    def _broker_ended(self, status: int) -> None:
+        log.warning("the broker of our own has ended", extra={"status": status})
         self._broker = None
 
     # --- callbacks of the connection ------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from federation import __version__, limits
 from federation.adapters import logs
 from federation.adapters.disk import read_user_file
-from federation.adapters.frontend import FrontEnd, Handler
+from federation.adapters.doors import FrontEnd, Handler
 from federation.daemon.identities import Identities
 from federation.daemon.paths import user_path
 from federation.daemon.peer import RunningPeer

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from federation import limits
-from federation.adapters.control import Doors
+from federation.adapters.doors import Doors
 from federation.adapters.disk import Disk
 from federation.adapters.mqtt import MqttOptions
 from federation.adapters.output import Output

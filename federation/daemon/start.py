@@ -14,7 +14,7 @@ from typing import Literal, cast
 
 from federation import broker_url
 from federation.adapters import keystore, logs, runtime
-from federation.adapters.control import Doors
+from federation.adapters.doors import Doors
 from federation.adapters.output import Output
 from federation.config import Config
 from federation.daemon.methods import Methods

@@ -114,12 +114,9 @@ _ENCODED: Final = re.compile(
 #: Strokes that pass for a separator, beside those that fold to one.
 _SLASH_LIKE: Final = frozenset("\u2044\u2215\u2216\u29f5\u29f8\u29f9\ufe68\uff0f\uff3c\u2571\u2572")
 
-_SHELL: Final = re.compile(
-    r"[$`;|*?&{}\[\]]|\A[~!]|(?<!\w)'|'(?!\w)"
-    # Parentheses only as people write them: " (2)", " (second try)".
-    r"|\((?<! \()|\((?![\w .,+-]*\))|\A\(|(?<![\w .,+-])\)",
-    re.DOTALL,
-)
+_SHELL: Final = re.compile(r"[$`;|*?&{}\[\]()]|\A[~!]|(?<!\w)'|'(?!\w)")
+#: Parentheses as people write them: " (2)", " (second try)".
+_ASIDE: Final = re.compile(r"(?<=[\w)]) \([\w .,+-]*\)")
 _RESERVED: Final = re.compile(r'[<>:"]')
 #: The streams of NTFS, which would otherwise be called shell characters.
 _STREAM: Final = re.compile(r":\$\w+\Z")
@@ -272,7 +269,7 @@ def _check_part(part: str) -> None:
         raise Refusal("path-trailing")
     if _STREAM.search(part):
         raise Refusal("path-reserved")
-    if _SHELL.search(part):
+    if _SHELL.search(_ASIDE.sub("", part)):
         raise Refusal("path-shell-meta")
     if _RESERVED.search(part):
         raise Refusal("path-reserved")

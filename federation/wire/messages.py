@@ -37,9 +37,13 @@ class Message:
     peer_id: str
     timestamp_us: int
 
-    @cached_property
+    @property
     def signing_input(self) -> bytes:
         """What its signature covers; made once, then kept."""
+        return self._signing_input
+
+    @cached_property
+    def _signing_input(self) -> bytes:
         return envelope.signing_input(self.type, self.fields)
 
 

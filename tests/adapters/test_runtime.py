@@ -288,3 +288,8 @@ def test_a_write_that_fails_leaves_the_old_file(
     assert caught.value.reason == "disk-full"
     assert file.read_text() == "old"
     assert len([entry for entry in user.iterdir() if entry.is_file()]) == 1
+
+
+def test_a_free_port_can_be_taken() -> None:
+    with socket.create_server(("127.0.0.1", runtime.free_port())) as server:
+        assert server.getsockname()[1] > 1023

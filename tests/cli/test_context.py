@@ -77,3 +77,12 @@ def test_a_name_of_two_peers_is_refused(state: Path) -> None:
 
 def test_a_whole_id_is_not_looked_up(state: Path) -> None:
     assert context("status", "--state-dir", str(state)).peer_id(ONE) == ONE
+
+
+def test_paths_are_absolute(home: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    made = context("status", "--broker-ca-file", "ca.pem", HOME=str(home),
+                   META_LOG_PEER_SYNC_IDENTITY_PASSPHRASE_FILE="~/secret")  # fmt: skip
+    settings = made.settings(state)
+    assert settings.text("broker.ca_file") == str(home / "ca.pem")
+    assert settings.text("identity.passphrase_file") == str(home / "secret")

@@ -78,9 +78,9 @@ def test_sync_status(run: Run, state: Path) -> None:
 
 
 def test_history_by_name_and_by_path(run: Run, state: Path) -> None:
-    entry = {"revision": REVISION, "peer_id": BOB, "name": None, "time": "2025-01-07T12:00:00Z",
-             "clock": "unverified", "size": 3, "content_hash": "", "parents": [],
-             "state": "current"}  # fmt: skip
+    entry: dict[str, Any] = {"revision": REVISION, "peer_id": BOB, "name": None, "size": 3,
+                             "time": "2025-01-07T12:00:00Z", "clock": "unverified",
+                             "content_hash": "", "parents": [], "state": "current"}  # fmt: skip
     answers = {"documents.history": {"file": "d/a.org", "revisions": [entry]},
                "status": {"synced_dir": "/s/synced"}}  # fmt: skip
     with standing_in(state, answers) as peer:
@@ -104,7 +104,11 @@ def test_restore(run: Run, state: Path) -> None:
 
 def test_conflicts(run: Run, state: Path) -> None:
     version = {"revision": REVISION, "peer_id": BOB, "time": "t", "size": 1, "path": "/p"}
-    conflict = {"file": "a", "current": REVISION, "versions": [version, version | {"revision": "f"}]}
+    conflict = {
+        "file": "a",
+        "current": REVISION,
+        "versions": [version, version | {"revision": "f"}],
+    }
     with standing_in(state, {"conflicts.list": {"conflicts": [conflict]}}):
         out = run("conflicts").out
         assert out.count("(in place)") == 1

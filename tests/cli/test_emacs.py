@@ -34,5 +34,5 @@ def test_one_line_and_two_lines(run: Run, repository: Path) -> None:
     assert run("emacs-path").out == f"{repository / 'elisp'}\n"
     assert run("emacs-path", "--json").data == {"path": str(repository / "elisp")}
     first, second = run("emacs-setup").out.splitlines()
-    assert first == f"(add-to-list 'load-path \"{repository / 'elisp'}\")"
+    assert first == f'(add-to-list \'load-path "{repository / "elisp"}")'
     assert second == "(require 'meta-log-peer-sync)"

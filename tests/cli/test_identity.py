@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from federation.cli.identity import own_passphrase
+from federation.config import resolve
 from tests.cli.conftest import Run
 from tests.cli.peer import standing_in
 
@@ -96,12 +97,8 @@ def test_wrong_usage(run: Run, words: tuple[str, ...]) -> None:
     assert run("identity", *words, "--json").error["reason"] == "usage"
 
 
-def test_only_the_first_line_is_the_passphrase(home: Path, secret: Path) -> None:
-    from federation.cli.context import Context
-    from federation.cli.parser import build
-    from federation.config import resolve
-
-    context = Context(build().parse_args(["status"]), {"HOME": str(home)})
-    settings = resolve({"identity.passphrase_file": "~/secret"}, {})
-    assert own_passphrase(settings, context) == b"correct horse"
-    assert own_passphrase(resolve({}, {}), context) is None
+def test_only_the_first_line_is_the_passphrase(secret: Path) -> None:
+    assert (
+        own_passphrase(resolve({"identity.passphrase_file": str(secret)}, {})) == b"correct horse"
+    )
+    assert own_passphrase(resolve({}, {})) is None

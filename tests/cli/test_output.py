@@ -74,7 +74,12 @@ def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.count("\n") == 1
     print_error(error, as_json=True)
     shown = json.loads(capsys.readouterr().err)
-    assert shown == {"code": 1, "reason": "r", "message": "first\nsecond\x1b[2J", "hint": "do\tthis"}
+    assert shown == {
+        "code": 1,
+        "reason": "r",
+        "message": "first\nsecond\x1b[2J",
+        "hint": "do\tthis",
+    }
 
 
 def test_a_result_for_people_and_for_programs(capsys: pytest.CaptureFixture[str]) -> None:

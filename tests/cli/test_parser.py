@@ -19,7 +19,8 @@ NEEDS = {"serve": ["--stdio"], "connect": ["x"], "trust": ["accept", "x"], "hist
 
 
 def test_the_verbs_of_the_contract_are_there() -> None:
-    assert CONTRACT <= {verb.name for verb in VERBS}
+    names = {verb.name for verb in VERBS}
+    assert names >= CONTRACT
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
@@ -32,7 +33,9 @@ def test_every_verb_has_a_function_and_a_sentence(verb: Verb) -> None:
 @pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
 def test_flags_go_before_and_after_the_verb(verb: str) -> None:
     needs = NEEDS.get(verb, [])
-    before = build().parse_args(["--json", "--state-dir", "d", "--log-level", "debug", verb, *needs])
+    before = build().parse_args(
+        ["--json", "--state-dir", "d", "--log-level", "debug", verb, *needs]
+    )
     after = build().parse_args([verb, *needs, "--json", "--state-dir", "d", "--log-level=debug"])
     assert vars(before) == vars(after)
     assert vars(before)["log.level"] == "debug"

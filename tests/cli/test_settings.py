@@ -96,7 +96,9 @@ def test_wrong_usage(run: Run) -> None:
     assert run("config", "log.level", "debug", "--reset").code == 2
 
 
-@given(st.sampled_from(["", "# c\n", "[log]\n", "log.format = 'json'\n", "[log]\nformat='json'#\n"]))
+@given(
+    st.sampled_from(["", "# c\n", "[log]\n", "log.format = 'json'\n", "[log]\nformat='json'#\n"])
+)
 def test_editing_any_form_of_table(text: str) -> None:
     after = edit(text, "log.level", "debug")
     assert resolve({}, {}, after).choice("log.level") == "debug"

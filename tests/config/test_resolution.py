@@ -39,13 +39,15 @@ def test_the_order_of_strength() -> None:
         ("mqtt://localhost:1001", "file"),
         (DEFAULT_BROKER, "default"),
     ]
-    takeaways = [lambda: flags.clear(), *(lambda v=v: environ.pop(v) for v in [*environ])]
+    takers: list[dict[str, str]] = [flags, *[environ] * 4]
     file: str | None = FILE
     for url, source in expected:
         value = resolve(flags, environ, file).values["broker.url"]
         assert (value.value, value.source) == (url, source)
-        if takeaways:
-            takeaways.pop(0)()
+        # What was the strongest is taken away, and the next one comes up.
+        if takers:
+            stronger = takers.pop(0)
+            del stronger[next(iter(stronger))]
         else:
             file = None
 

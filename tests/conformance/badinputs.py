@@ -17,9 +17,7 @@ from federation.identity import keys
 from federation.wire import envelope, topics
 
 #: The same place that the fixture ``shared`` looks at; needed while tests are collected.
-SHARED = Path(
-    os.environ.get("META_LOG_SHARED") or Path(__file__).resolve().parents[3] / "shared"
-)
+SHARED = Path(os.environ.get("META_LOG_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 FOLDER = SHARED / "data" / "badinputs"
 
 
@@ -49,7 +47,7 @@ class Case:
         if encoding == "utf8":
             return str(value).encode()
         if encoding == "base64":
-            return base64.b64decode(value)
+            return base64.b64decode(str(value))
         sign = self.row.get("sign", "literal")
         if sign.startswith("valid:") and isinstance(value, dict):
             value = signed(value, sign.removeprefix("valid:"))
@@ -77,7 +75,8 @@ def generated(recipe: dict[str, Any]) -> bytes:
     """The payload of a recipe that a message can be made from."""
     if recipe["gen"] == "nest":
         count = recipe["count"]
-        return (recipe["open"] * count + recipe["leaf"] + recipe["close"] * count).encode()
+        text: str = recipe["open"] * count + recipe["leaf"] + recipe["close"] * count
+        return text.encode()
     if recipe["gen"] == "keys":
         return json.dumps({f"k{number}": number for number in range(recipe["count"])}).encode()
     if recipe["gen"] == "raw-content":

@@ -82,11 +82,11 @@ def test_rfc8032(vectors: Path) -> None:
 
 
 def test_rfc8785(vectors: Path) -> None:
-    inputs = sorted((vectors / "rfc8785/input").iterdir())
+    inputs = sorted((vectors / "rfc8785/testdata/input").iterdir())
     assert len(inputs) == 6
     for path in inputs:
         # The standard library reads them: one has numbers beyond I-JSON's.
-        expected = (vectors / "rfc8785/output" / path.name).read_bytes()
+        expected = (vectors / "rfc8785/testdata/output" / path.name).read_bytes()
         assert canonical(json.loads(path.read_bytes())) == expected, path.name
 
 

@@ -8,7 +8,8 @@ the middle of a request, with a damaged answer.  The real sidecar is tested in
 
 Environment: ``FAKE_LOG`` is a file that gets one JSON line for each request
 and for each start; ``FAKE_MODE`` is empty, ``broken`` (end at once with a line
-on standard error) or ``silent`` (never answer).
+on standard error) or ``silent`` (never answer); ``FAKE_HELD`` is the number of documents
+that wait for a decision about the other peer.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any
 PEER = "peer-" + "a" * 52
 OTHER = "peer-" + "b" * 52
 LOG = os.environ.get("FAKE_LOG")
+#: Peers that an emitted event has disconnected: ``peers.list`` says so as well.
+OFFLINE: set[str] = set()
 
 
 def log(entry: dict[str, Any]) -> None:
@@ -85,7 +88,9 @@ def status() -> dict[str, Any]:
 def publish(params: dict[str, Any]) -> dict[str, Any]:
     """``topic.publish``: on ``test/events`` the message is sent back as events."""
     if params["topic"] == "test/events":
-        send({"method": "events", "params": {"events": json.loads(params["message"])}})
+        events = json.loads(params["message"])
+        OFFLINE.update(e["peer_id"] for e in events if e["event"] == "peer-disconnected")
+        send({"method": "events", "params": {"events": events}})
     if params["topic"] == "test/crash":
         os._exit(7)
     if params["topic"] == "test/garbage":
@@ -109,9 +114,11 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
     if method == "peers.list":
         return {"peers": [{"peer_id": OTHER, "name": "b", "short": "b",
                            "public_key": "0x" + "2" * 64, "address": "mqtt://x:1883",
-                           "online": True, "connected": True, "trust": "unknown",
+                           "online": OTHER not in OFFLINE,
+                           "connected": OTHER not in OFFLINE, "trust": "unknown",
                            "last_seen": "2025-01-07T12:00:00Z", "clock": "ok", "caps": [],
-                           "unacknowledged": 0, "held": 0}]}  # fmt: skip
+                           "unacknowledged": 0,
+                           "held": int(os.environ.get("FAKE_HELD", "0"))}]}  # fmt: skip
     if method == "documents.list":
         return {"documents": [
             {"file": "a.canvasl", "kind": "canvasl", "revision": "ab" * 32, "peer_id": OTHER,

@@ -53,14 +53,13 @@
 (ert-deftest rpc-test-killed-sidecar-comes-back ()
   (test-helper-with-fake
     (meta-log-peer-sync-core-start)
-    (dotimes (n 7)
+    (dotimes (_ 5)
       (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'ready)))
       (let ((pid (process-id meta-log-peer-sync-rpc--process)))
         (signal-process pid 'KILL)
         (should (test-helper-until
                  (and meta-log-peer-sync-rpc--process
-                      (/= pid (process-id meta-log-peer-sync-rpc--process)))))
-        (should (= (1+ n) (1- (max 2 (+ n 2)))))))
+                      (/= pid (process-id meta-log-peer-sync-rpc--process)))))))
     (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'ready)))))
 
 (ert-deftest rpc-test-does-not-repeat-a-message ()
@@ -141,7 +140,8 @@
 
 (ert-deftest rpc-test-errors-are-contained ()
   (test-helper-with-fake
-    (let ((calls 0))
+    ;; ERT turns this on, and jsonrpc then lets a damaged frame through.
+    (let ((calls 0) (debug-on-error nil))
       (meta-log-peer-sync-core-start)
       (let ((meta-log-peer-sync-broker-lost-functions
              (list (lambda (_event) (error "Boom"))
@@ -172,9 +172,23 @@
       (should (test-helper-until (not (process-attributes pid)) 3))
       (should (plist-get (car (last (test-helper-log))) :end))
       (should-error (meta-log-peer-sync-rpc-request "status" nil) :type 'user-error)
-      (should-not (cl-find-if (lambda (process)
-                                (string-prefix-p "meta-log" (process-name process)))
-                              (test-helper-until (list (process-list))))))))
+      (should (test-helper-until
+               (not (cl-find-if (lambda (process)
+                                  (string-prefix-p "meta-log" (process-name process)))
+                                (process-list))))))))
+
+(ert-deftest rpc-test-stop-while-starting ()
+  (test-helper-with-fake
+    (dotimes (n 3)
+      (let ((meta-log-peer-sync-state-directory (expand-file-name (format "s%d" n) folder)))
+        (meta-log-peer-sync-start)
+        (meta-log-peer-sync-stop)
+        (should (eq (meta-log-peer-sync-rpc-state) 'stopped))))
+    (let ((meta-log-peer-sync-state-directory (expand-file-name "last" folder)))
+      (meta-log-peer-sync-start)
+      (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'ready)))
+      (should (equal (plist-get (meta-log-peer-sync-rpc-status) :state_dir)
+                     meta-log-peer-sync-state-directory)))))
 
 (ert-deftest rpc-test-restart-keeps-requests ()
   (test-helper-with-fake

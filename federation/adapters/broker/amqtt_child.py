@@ -27,6 +27,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
+from amqtt.adapters import ReaderAdapter, WriterAdapter
 from amqtt.broker import Broker
 
 from federation.adapters.broker.reaper import die_with_parent
@@ -62,13 +63,13 @@ class Kept(asyncio.Queue[Any]):
         super().__init__(KEPT)
         self._bytes = 0
 
-    async def put(self, item: Any) -> None:  # noqa: ANN401 - amqtt's own message
+    async def put(self, item: Any) -> None:
         """Keep a message, or drop it; never waits."""
         if not self.full() and self._bytes + len(item.data) <= KEPT_BYTES:
             self._bytes += len(item.data)
             self.put_nowait(item)
 
-    async def get(self) -> Any:  # noqa: ANN401
+    async def get(self) -> Any:
         """The oldest kept message."""
         item = await super().get()
         self._bytes -= len(item.data)
@@ -82,7 +83,7 @@ class Stable(dict[Any, Any]):
         return iter(list(super().keys()))
 
 
-class Reader:
+class Reader(ReaderAdapter):  # type: ignore[misc]
     """amqtt's view of an inbound stream, cut into whole packets of a bounded size.
 
     amqtt cancels a read when a client is silent for its keepalive, so nothing
@@ -152,7 +153,7 @@ class Reader:
         return packet
 
 
-class Writer:
+class Writer(WriterAdapter):  # type: ignore[misc]
     """amqtt's view of an outbound stream; a client that does not read is disconnected.
 
     It never waits for the client: a stream that is slow must not hold tasks,
@@ -202,23 +203,24 @@ class LocalBroker(Broker):  # type: ignore[misc]
         super().__init__(config)
         self._subscriptions = Stable()
         self._clients = 0
+        self._sending: set[asyncio.Task[Any]] = set()
 
-    async def room(self, session: Any) -> None:  # noqa: ANN401
+    async def room(self, session: Any) -> None:
         """Wait until a client's next packet may be taken in."""
-        while self._broadcast_queue.qsize() > BACKLOG or (
+        while self._broadcast_queue.qsize() > BACKLOG or (  # noqa: ASYNC110
             session is not None and session.delivered_message_queue.qsize() > BACKLOG
         ):
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.002)  # amqtt's queues tell nobody that they shrink
 
     async def serve(self, stream: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         """One client, from its first byte to its end."""
         self._clients += 1
         reader, writer = Reader(stream, self), Writer(sink)
         try:
-            if self._clients <= MAX_CLIENTS and await self._speaks_our_version(reader, writer):
-                await self.external_connected(reader, writer, "default")
-        except (OSError, asyncio.IncompleteReadError):
-            logging.getLogger(__name__).debug("a client left early")
+            # A client may leave at any moment, which is no news.
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                if self._clients <= MAX_CLIENTS and await self._speaks_our_version(reader, writer):
+                    await self.external_connected(reader, writer, "default")
         finally:
             self._clients -= 1
             await writer.close()
@@ -235,10 +237,10 @@ class LocalBroker(Broker):  # type: ignore[misc]
 
     # --- what amqtt calls ---
 
-    async def _authenticate(self, session: Any, _: Any) -> bool:  # noqa: ANN401
+    async def _authenticate(self, session: Any, _: Any) -> bool:
         return True
 
-    async def _topic_filtering(self, session: Any, topic: str, action: Any) -> bool:  # noqa: ANN401
+    async def _topic_filtering(self, session: Any, topic: str, action: Any) -> bool:
         return True
 
     async def _delete_session(self, client_id: str) -> None:
@@ -247,16 +249,20 @@ class LocalBroker(Broker):  # type: ignore[misc]
 
     async def _handle_client_session(
         self,
-        reader: Reader,
-        writer: Writer,
-        client_session: Any,  # noqa: ANN401
-        *rest: Any,  # noqa: ANN401
+        reader: Any,
+        writer: Any,
+        client_session: Any,
+        handler: Any,
+        server: Any,
+        listener_name: str,
     ) -> None:
         await self._evict(client_session.client_id)
         reader.session = client_session
         if not isinstance(client_session.retained_messages, Kept):
             client_session.retained_messages = Kept()
-        await super()._handle_client_session(reader, writer, client_session, *rest)
+        await super()._handle_client_session(
+            reader, writer, client_session, handler, server, listener_name
+        )
 
     async def _evict(self, client_id: str | None) -> None:
         """End the connection that a client has already, and wait for that end.
@@ -264,16 +270,22 @@ class LocalBroker(Broker):  # type: ignore[misc]
         Otherwise the old connection's end marks the session as disconnected
         while the new one uses it, and nothing is delivered any more.
         """
-        session, handler = self._sessions.get(client_id, (None, None))
-        if session is None or session.transitions.state != "connected":
+        session, handler = self._sessions.get(client_id or "", (None, None))
+        if session is None or handler is None or session.transitions.state != "connected":
             return
         await handler.handle_connection_closed()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(TAKEOVER):
-                while session.transitions.state == "connected":
+                while session.transitions.state == "connected":  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
 
-    async def _run_broadcast(self, running_tasks: Any) -> None:  # noqa: ANN401
+    def _sent(self, task: asyncio.Task[Any]) -> None:
+        """Forget a message, and that its client left before it had it."""
+        self._sending.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def _run_broadcast(self, _running: Any) -> None:
         """Hand one message to everybody who subscribed to it."""
         item = await self._broadcast_queue.get()
         for pattern, subscribers in list(self._subscriptions.items()):
@@ -284,7 +296,11 @@ class LocalBroker(Broker):  # type: ignore[misc]
                 handler = self._get_handler(session)
                 if session.transitions.state == "connected" and handler is not None:
                     sending = handler.mqtt_publish(item["topic"], item["data"], qos, retain=False)
-                    running_tasks.append(asyncio.ensure_future(sending))
+                    task = asyncio.ensure_future(sending)
+                    # Not among amqtt's tasks: it lets go of none before the oldest
+                    # is done, and a client may take five seconds to acknowledge.
+                    self._sending.add(task)
+                    task.add_done_callback(self._sent)
                 elif not session.clean_session and qos:
                     await self._retain_broadcast_message(item, qos, session)
 

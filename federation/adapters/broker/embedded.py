@@ -9,6 +9,7 @@ mosquitto where it is installed, else amqtt; always a child process, always on
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import os
 import shutil
@@ -81,6 +82,8 @@ class EmbeddedBroker:
         self._kind: Kind | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._stopping = False
+        self._stops = 0
+        self._starting = asyncio.Lock()
 
     @property
     def running(self) -> bool:
@@ -103,10 +106,14 @@ class EmbeddedBroker:
         True: a child of ours answers.  False: another broker does, perhaps
         that of a peer which started at the same moment; just connect.  Raises
         Refusal ``broker-unreachable`` when something else has the port or no
-        broker comes up, ``missing-program`` when none is installed.
+        broker comes up, ``missing-program`` when none is installed,
+        ``shutting-down`` when :meth:`stop` came in between.
         """
-        if self.running:
-            return True
+        async with self._starting:
+            return self.running or await self._start(port, state_dir)
+
+    async def _start(self, port: int, state_dir: Path) -> bool:
+        stops = self._stops
         if await _answers(port, 1.0):
             return False
         failure = Refusal("missing-program", "neither mosquitto nor amqtt")
@@ -116,11 +123,14 @@ class EmbeddedBroker:
             except Refusal as refusal:
                 log.warning("%s does not start: %s", kind, refusal.detail)
                 failure = refusal
+            if self._stops != stops:
+                raise Refusal("shutting-down")
         raise failure
 
     async def stop(self) -> None:
         """End the child; done when it is gone."""
         self._stopping = True
+        self._stops += 1
         try:
             await self._end()
         finally:
@@ -137,7 +147,7 @@ class EmbeddedBroker:
             config = _write_config(state_dir, port)
             helper = [sys.executable, "-I", "-S", str(reaper.__file__), parent]
             commands.append(("mosquitto", [*helper, mosquitto, "-c", str(config)]))
-        if self._choice != "mosquitto":
+        if self._choice != "mosquitto" and importlib.util.find_spec("amqtt") is not None:
             module = "federation.adapters.broker.amqtt_child"
             commands.append(("amqtt", [sys.executable, "-m", module, str(port), parent]))
         return commands

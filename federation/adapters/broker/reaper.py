@@ -36,7 +36,7 @@ def die_with_parent(parent: int) -> bool:
     """
     if not sys.platform.startswith("linux"):
         return False
-    import ctypes  # noqa: PLC0415 - costs 10 ms, and only here
+    import ctypes
 
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
         return False

@@ -116,7 +116,8 @@ class MqttConnection:
         """Publish the last messages, disconnect properly, and be gone.
 
         Takes at most LAST_WORDS + FAREWELL seconds; the broker does not
-        publish our will afterwards.  No callback is called any more.
+        publish our will afterwards.  No callback is called any more, and the
+        connection cannot be started again.
         """
         if self._stopping:
             return
@@ -142,14 +143,14 @@ class MqttConnection:
     def pause(self) -> None:
         """Take nothing from the broker; a pause of some minutes is fine."""
         self._paused = True
-        if self._session is not None:
-            self._session.pause()
+        if session := self._current:
+            session.pause()
 
     def resume(self) -> None:
         """Take messages again."""
         self._paused = False
-        if self._session is not None:
-            self._session.resume()
+        if session := self._current:
+            session.resume()
 
     # --- publishing ---
 
@@ -237,8 +238,12 @@ class MqttConnection:
         while True:
             self._hurry.clear()
             level = self._versions.choose(loop.time())
-            if await self._connect(level):
-                continue  # the other version, at once
+            try:
+                if await self._connect(level):
+                    continue  # the other version, at once
+            except Exception:
+                # A defect, but the next attempt may not meet it.
+                log.exception("an attempt to connect to %s failed", self.url)
             try:
                 async with asyncio.timeout(self._backoff.delay()):
                     await self._hurry.wait()
@@ -250,7 +255,8 @@ class MqttConnection:
         loop = asyncio.get_running_loop()
         try:
             stream = await open_stream(self.url, self._options.ca_file, limits.CONNECT_TIMEOUT)
-        except (OSError, BrokerError) as error:
+        except (OSError, ValueError, BrokerError) as error:
+            # ValueError: a host that TLS or the name service finds impossible.
             self._versions.failed(level, refused_version=False, reached=False)
             self._unreachable(describe(error))
             return False

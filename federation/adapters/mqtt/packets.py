@@ -10,6 +10,9 @@ property with U+FEFF, which any client may publish and brokers pass on, makes
 paho 2.2 drop the connection, for ever if the message is retained; a huge
 message would be collected in memory before anybody could refuse it; and the
 properties, which we never use, would double the cost of each message.
+Acknowledgements lose their reason code here, and it is told beside them: paho
+ends the connection at a code that the standard does not list for that packet,
+and mosquitto 2.0 says so that a message was too large (149 in a PUBACK).
 Everything else is handed to the library as whole packets.
 """
 
@@ -23,6 +26,7 @@ CONNACK: Final = 0x20
 PUBLISH: Final = 0x30
 PUBACK: Final = 0x40
 PUBREC: Final = 0x50
+PUBCOMP: Final = 0x70
 
 PINGREQ: Final = b"\xc0\x00"
 DISCONNECT: Final = b"\xe0\x00"
@@ -44,6 +48,14 @@ class Published:
     payload: bytes
     retained: bool
     acknowledgement: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An acknowledgement of ours: what the library shall read, and the broker's code."""
+
+    packet: bytes
+    code: int
 
 
 def valid_topic(topic: str) -> bool:
@@ -84,7 +96,7 @@ class PacketGate:
         self._mqtt5 = mqtt5
         self._buffer = bytearray()
         self._skip = 0
-        self._packets: deque[bytes | Published] = deque()
+        self._packets: deque[bytes | Published | Verdict] = deque()
         self._replies = bytearray()
         self.dropped = 0
 
@@ -104,8 +116,8 @@ class PacketGate:
         # One deletion a chunk, not one a packet: each moves the rest.
         del self._buffer[:position]
 
-    def next(self) -> bytes | Published | None:
-        """The next whole packet: a message, or bytes for the library."""
+    def next(self) -> bytes | Published | Verdict | None:
+        """The next whole packet: a message, a verdict, or bytes for the library."""
         return self._packets.popleft() if self._packets else None
 
     @property
@@ -124,10 +136,10 @@ class PacketGate:
         buffer = self._buffer
         length, position = 0, start + 1
         while True:
-            if position >= len(buffer):
-                return 0
             if position - start > 4:
                 raise BrokerError("a packet length of more than four bytes")
+            if position >= len(buffer):
+                return 0
             byte = buffer[position]
             length |= (byte & 0x7F) << 7 * (position - start - 1)
             position += 1
@@ -143,6 +155,8 @@ class PacketGate:
             return 0
         if is_publish:
             self._publish(buffer[start], bytes(buffer[position:end]))
+        elif buffer[start] & 0xF0 in (PUBACK, PUBREC, PUBCOMP) and length > 2:
+            self._packets.append(_verdict(buffer[start] & 0xF0, bytes(buffer[position:end])))
         else:
             self._packets.append(bytes(buffer[start:end]))
         return end - start
@@ -199,6 +213,14 @@ def _acknowledgement(header: int, packet_id: bytes) -> bytes:
     if qos == 0:
         return b""
     return bytes((PUBACK if qos == 1 else PUBREC, 2)) + packet_id
+
+
+def _verdict(kind: int, body: bytes) -> Verdict:
+    """An acknowledgement in its short form.  A refusing PUBREC ends its exchange."""
+    code = body[2]
+    if kind == PUBREC and code >= 128:
+        kind = PUBCOMP
+    return Verdict(bytes((kind, 2)) + body[:2], code)
 
 
 def _after_properties(body: bytes, position: int) -> int:

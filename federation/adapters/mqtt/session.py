@@ -27,6 +27,7 @@ from federation.adapters.mqtt.packets import (
     BrokerError,
     PacketGate,
     Published,
+    Verdict,
 )
 from federation.adapters.mqtt.policy import Keepalive
 from federation.adapters.mqtt.queue import WINDOW, Outgoing
@@ -38,6 +39,10 @@ log = logging.getLogger(__name__)
 TURN: Final = 64
 #: How often keepalive and deadlines are looked at, in seconds.
 TICK: Final = 1.0
+#: mosquitto 2.0.11 stops in the middle of a WebSocket frame of more than some
+#: 70 KB until it hears from us: after this many seconds we say something,
+#: then less and less often, up to once a TICK.
+NUDGE: Final = 0.01
 #: Reason code of a refused version (MQTT 5, table 3-1).
 UNSUPPORTED_VERSION: Final = 132
 
@@ -80,8 +85,10 @@ class MqttSession:
         self._reason = ("the connection was lost", 0)
         self._paused = self._leaving = self._closed = False
         self._flush_due = self._work_due = self._writing = False
+        self._verdict = 0
         self._deadline: float | None = None
         self._ticker: asyncio.TimerHandle | None = None
+        self._nudger: asyncio.TimerHandle | None = None
         self._ended: asyncio.Future[None] = self._loop.create_future()
 
     @property
@@ -180,8 +187,9 @@ class MqttSession:
         if self._closed:
             return
         self._closed = True
-        if self._ticker is not None:
-            self._ticker.cancel()
+        for timer in (self._ticker, self._nudger):
+            if timer is not None:
+                timer.cancel()
         self._loop.remove_reader(self._stream.fileno())
         self._loop.remove_writer(self._stream.fileno())
         self._stream.shut()
@@ -215,10 +223,8 @@ class MqttSession:
         if flags.is_disconnect_packet_from_server:
             self._reason = (f"the broker ended it: {code.getName()}", code.value)
 
-    def _on_publish(
-        self, _c: object, _u: object, packet_id: int, code: ReasonCode, _p: object
-    ) -> None:
-        value = code.value
+    def _on_publish(self, _c: object, _u: object, packet_id: int, _r: object, _p: object) -> None:
+        value = self._verdict
         self._reports.append(lambda: self._hooks.published(packet_id, value))
 
     def _on_subscribe(
@@ -248,11 +254,28 @@ class MqttSession:
             return
         if self._stream.read_needs_write:
             self._watch_writing(True)
+        if data:
+            self._expect_rest(NUDGE)
         self._work()
         if self._stream.ended:
             self.close(*self._reason)
         elif self._stream.unsent:
             self._flush()
+
+    def _expect_rest(self, patience: float) -> None:
+        """Nudge the broker if the rest of a frame does not come."""
+        if self._nudger is not None:
+            self._nudger.cancel()
+            self._nudger = None
+        if self._stream.inside_frame:
+            self._nudger = self._loop.call_later(patience, self._nudge, patience)
+
+    def _nudge(self, patience: float) -> None:
+        if not self._paused:
+            self._stream.send(PINGREQ)
+            self._flush()
+        if not self._closed:
+            self._expect_rest(min(2 * patience, TICK))
 
     def _work_soon(self) -> None:
         if not self._work_due:
@@ -277,6 +300,8 @@ class MqttSession:
                 return
             if isinstance(packet, Published):
                 self._message(packet)
+            elif isinstance(packet, Verdict):
+                self._control(packet.packet, packet.code)
             else:
                 self._control(packet)
         self._work_soon()
@@ -289,8 +314,9 @@ class MqttSession:
             self._stream.send(message.acknowledgement)
             self._on_want_write(None, None, None)
 
-    def _control(self, packet: bytes) -> None:
+    def _control(self, packet: bytes, verdict: int = 0) -> None:
         """Let paho read one packet, then act on what it found."""
+        self._verdict = verdict
         self._stream.offer(packet)
         try:
             code = self._client.loop_read()

@@ -9,6 +9,7 @@ turn of the loop instead of several for each.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from collections import deque
@@ -20,6 +21,8 @@ from federation.adapters.mqtt.websocket import WebSocketCodec
 READ_SIZE: Final = 256 * 1024
 #: Small packets are joined up to this before they are written.
 WRITE_SIZE: Final = 256 * 1024
+
+_QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 
 
 class Stream:
@@ -89,6 +92,11 @@ class Stream:
         """Whether bytes have arrived that the selector does not know of."""
         return self._tls is not None and self._tls.pending() > 0
 
+    @property
+    def inside_frame(self) -> bool:
+        """Whether the other side owes us the rest of a WebSocket frame."""
+        return self._codec is not None and self._codec.inside_frame
+
     def offer(self, packet: bytes) -> None:
         """Let the library read this whole packet, and nothing behind it."""
         self._packet = memoryview(packet)
@@ -110,6 +118,7 @@ class Stream:
         if not data:
             self.ended = True
             return b""
+        self._acknowledge_now()
         if self._codec is None:
             return data
         payload = self._codec.decode(data)
@@ -117,6 +126,18 @@ class Stream:
             self._frames.append(replies)
         self.ended = self._codec.closed
         return payload
+
+    def _acknowledge_now(self) -> None:
+        """Acknowledge to the broker's TCP without the usual 40 ms of delay.
+
+        A broker that leaves Nagle's algorithm on (mosquitto, as shipped) keeps
+        the next packet back until the last one is acknowledged.  Linux forgets
+        this option by itself, so it is set after every read; elsewhere the
+        broker's own ``set_tcp_nodelay`` does the same.
+        """
+        if _QUICKACK is not None:
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def flush(self) -> bool:
         """Write what was collected; whether some of it must wait.

@@ -114,6 +114,11 @@ class WebSocketCodec:
                 break
         return bytes(out)
 
+    @property
+    def inside_frame(self) -> bool:
+        """Whether a frame has begun whose end has not come."""
+        return self._data_left > 0
+
     def take_replies(self) -> bytes:
         """Frames that answer pings and a close."""
         replies = bytes(self._replies)

@@ -61,6 +61,8 @@ class FrontEnd:
         self._sender = asyncio.ensure_future(self._send())
         self.subscribed = False
         self.closed = False
+        #: called when nobody reads any more
+        self.on_gone: Callable[[], None] = lambda: None
         #: (connection, topic filter) of topic.subscribe
         self.topics: set[tuple[int, str]] = set()
 
@@ -70,7 +72,7 @@ class FrontEnd:
         try:
             bodies = self._decoder.feed(data)
         except Refusal as refusal:
-            self._respond(requests.error_response(refusal))
+            self._refuse(refusal)
             raise
         for body in bodies:
             while len(self._running) >= limits.RPC_IN_FLIGHT:
@@ -78,6 +80,10 @@ class FrontEnd:
             task = asyncio.ensure_future(self._handle(body))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
+        if self._decoder.dead is not None:
+            # What came right behind whole frames: nobody waits for more bytes to say so.
+            self._refuse(self._decoder.dead)
+            raise self._decoder.dead
 
     async def finish(self, timeout: float) -> None:
         """Let running requests end and their responses leave."""
@@ -104,7 +110,7 @@ class FrontEnd:
             value = requests.decode(body)
             batch = requests.check_batch(value)
         except Refusal as refusal:
-            self._respond(requests.error_response(refusal))
+            self._refuse(refusal)
             return
         if batch is None:
             answer = await self._answer(value)
@@ -122,7 +128,7 @@ class FrontEnd:
         except Refusal as refusal:
             identifier = value.get("id") if isinstance(value, dict) else None
             known = isinstance(identifier, str | int) and not isinstance(identifier, bool)
-            return requests.error_response(refusal, identifier if known else None)
+            return _error(refusal, identifier if known else None)
         response = await dispatch_to_serializable(
             "",
             methods=self._methods,
@@ -135,11 +141,13 @@ class FrontEnd:
         error = response.get("error")
         if isinstance(error, dict) and not isinstance(error.get("data"), dict):
             reason = _STANDARD.get(error["code"], "internal-error")
-            plain = Refusal(reason, str(error.get("data", "")))
-            return requests.error_response(plain, response.get("id"))
+            return _error(Refusal(reason, str(error.get("data", ""))), response.get("id"))
         return response
 
     # --- out -------------------------------------------------------------------------
+    def _refuse(self, refusal: Refusal) -> None:
+        self._respond(_error(refusal, None))
+
     def _respond(self, value: object) -> None:
         self._responses.append(encode(requests.encode(value)))
         self._wake.set()
@@ -223,6 +231,13 @@ class FrontEnd:
         except (ConnectionError, OSError) as error:
             log.info("a front end is gone: %s", error)
             self.closed = True
+            self.on_gone()
+
+
+def _error(refusal: Refusal, identifier: object) -> dict[str, object]:
+    """The response to a request that was no good; the log says so too."""
+    log.info("a request was refused: %s", refusal)
+    return requests.error_response(refusal, identifier)
 
 
 _STANDARD = {-32601: "rpc-method-not-found", -32602: "rpc-invalid-params"}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from federation import limits
-from federation.adapters.frontend import FrontEnd, Handler
+from federation.adapters.doors.frontend import FrontEnd, Handler
 from federation.errors import Refusal
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ class Doors:
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
         self.front_ends: set[FrontEnd] = set()
+        self._accepted: set[asyncio.Task[None]] = set()
         #: called when a front end is gone
         self.on_gone: Callable[[FrontEnd], None] = lambda _front_end: None
 
@@ -50,6 +51,10 @@ class Doors:
             return
         front_end = FrontEnd(writer, self._handlers)
         self.front_ends.add(front_end)
+        task = asyncio.current_task()
+        if task is not None:
+            self._accepted.add(task)
+            task.add_done_callback(self._accepted.discard)
         try:
             while data := await reader.read(_READ):
                 await front_end.feed(data)
@@ -87,6 +92,7 @@ class Doors:
                     return
 
         front_end = FrontEnd(await _stdout(), self._handlers)
+        front_end.on_gone = lambda: _end(queue)
         self.front_ends.add(front_end)
         threading.Thread(target=read, daemon=True, name="stdin").start()
         try:
@@ -107,10 +113,19 @@ class Doors:
         for front_end in list(self.front_ends):
             await front_end.finish(0.2)
             self._drop(front_end)
+        if self._accepted:
+            await asyncio.wait(self._accepted, timeout=limits.SHUTDOWN / 2)
         if self._server is not None:
             self._server.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+
+
+def _end(queue: asyncio.Queue[bytes]) -> None:
+    """End the reading of standard input: what waits there has nobody to answer to."""
+    while not queue.empty():
+        queue.get_nowait()
+    queue.put_nowait(b"")
 
 
 class _Blocking:
@@ -130,10 +145,13 @@ class _Blocking:
 
 async def _stdout() -> asyncio.StreamWriter | _Blocking:
     loop = asyncio.get_running_loop()
+    # A copy: the transport closes what it is given, and the interpreter flushes its own at exit.
+    copy = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     try:
         transport, protocol = await loop.connect_write_pipe(
-            asyncio.streams.FlowControlMixin, sys.stdout.buffer
+            asyncio.streams.FlowControlMixin, copy
         )
     except ValueError:
+        copy.close()
         return _Blocking()
     return asyncio.StreamWriter(transport, protocol, None, loop)

@@ -1,0 +1,147 @@
+;;; meta-log-peer-sync-list.el --- Lists that follow the federation  -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The meta-log-peer-sync authors
+
+;; SPDX-License-Identifier: MIT
+
+;; Author: The meta-log-peer-sync authors
+;; Version: 0.1.0
+;; URL: https://github.com/bthornemail/meta-log-peer-sync
+;; Keywords: comm, tools
+
+;;; Commentary:
+
+;; What the lists of peers, documents, revisions and conflicts share: they
+;; are filled when the sidecar answers, and change row by row afterwards,
+;; because printing a long list anew takes too long and moves point.
+
+;;; Code:
+
+(require 'cl-lib)
+(require 'tabulated-list)
+(require 'meta-log-peer-sync-core)
+
+(defvar-local meta-log-peer-sync-list--fetch nil
+  "Function that asks for the entries; it calls its argument with them.")
+(defvar-local meta-log-peer-sync-list--events nil
+  "Names of the events after which the entries are asked for again.")
+(defvar-local meta-log-peer-sync-list--timer nil "Timer of the next refresh.")
+
+(defvar meta-log-peer-sync-list-mode-map
+  (let ((map (make-sparse-keymap)))
+    (set-keymap-parent map tabulated-list-mode-map)
+    (define-key map "g" #'revert-buffer)
+    (define-key map "q" #'quit-window)
+    map)
+  "Keys of all lists of the package.")
+
+(define-derived-mode meta-log-peer-sync-list-mode tabulated-list-mode "Sync-List"
+  "Parent of the modes that list peers, documents, revisions and conflicts."
+  (setq-local revert-buffer-function #'meta-log-peer-sync-list--revert)
+  (setq-local bidi-display-reordering nil)
+  (setq-local imenu-create-index-function #'meta-log-peer-sync-list--index)
+  (setq tabulated-list-padding 1)
+  (add-hook 'meta-log-peer-sync-core-changed-functions #'meta-log-peer-sync-list--on-change)
+  (add-hook 'kill-buffer-hook #'meta-log-peer-sync-list--forget nil t))
+
+(defun meta-log-peer-sync-list--index ()
+  "Return an index of the first column, for imenu."
+  (let (index)
+    (save-excursion
+      (goto-char (point-min))
+      (while (not (eobp))
+        (let ((entry (tabulated-list-get-entry)))
+          (when entry
+            (push (cons (format "%s" (aref entry 0)) (point-marker)) index)))
+        (forward-line 1)))
+    (nreverse index)))
+
+(defun meta-log-peer-sync-list--set (entries)
+  "Show ENTRIES; rows that are the same as before are not touched."
+  (let ((old tabulated-list-entries))
+    (if (not (and old (equal (mapcar #'car old) (mapcar #'car entries))))
+        (progn
+          (setq tabulated-list-entries entries)
+          (tabulated-list-print t))
+      (save-excursion
+        (goto-char (point-min))
+        (while (not (eobp))
+          (let* ((id (tabulated-list-get-id))
+                 (columns (tabulated-list-get-entry))
+                 (new (and id (cadr (assoc id entries)))))
+            (when (and columns new)
+              (dotimes (column (length columns))
+                (unless (equal (aref columns column) (aref new column))
+                  (tabulated-list-set-col column (aref new column) t)))))
+          (forward-line 1))))))
+
+(defun meta-log-peer-sync-list--revert (&rest _ignored)
+  "Ask for the entries of the current buffer again."
+  (let ((buffer (current-buffer)))
+    (funcall meta-log-peer-sync-list--fetch
+             (lambda (entries)
+               (when (buffer-live-p buffer)
+                 (with-current-buffer buffer
+                   (meta-log-peer-sync-list--set entries)))))))
+
+(defun meta-log-peer-sync-list--buffers ()
+  "Return the buffers that show a list."
+  (cl-remove-if-not (lambda (buffer)
+                      (with-current-buffer buffer
+                        (derived-mode-p 'meta-log-peer-sync-list-mode)))
+                    (buffer-list)))
+
+(defun meta-log-peer-sync-list--on-change (event)
+  "Let the lists that EVENT concerns ask again, soon and once for many.
+A nil EVENT concerns those that show what Emacs knows itself."
+  (dolist (buffer (meta-log-peer-sync-list--buffers))
+    (with-current-buffer buffer
+      (when (and (member (plist-get event :event) meta-log-peer-sync-list--events)
+                 (not meta-log-peer-sync-list--timer)
+                 (meta-log-peer-sync-rpc-running-p))
+        (setq meta-log-peer-sync-list--timer
+              (run-at-time 0.2 nil #'meta-log-peer-sync-list--refresh buffer))))))
+
+(defun meta-log-peer-sync-list--refresh (buffer)
+  "Ask for the entries of BUFFER again."
+  (when (buffer-live-p buffer)
+    (with-current-buffer buffer
+      (setq meta-log-peer-sync-list--timer nil)
+      (when (meta-log-peer-sync-rpc-running-p)
+        (meta-log-peer-sync-list--revert)))))
+
+(defun meta-log-peer-sync-list--forget ()
+  "The current buffer, a list, is killed: nobody asks for it any more."
+  (when meta-log-peer-sync-list--timer
+    (cancel-timer meta-log-peer-sync-list--timer))
+  (unless (cdr (meta-log-peer-sync-list--buffers))
+    (remove-hook 'meta-log-peer-sync-core-changed-functions
+                 #'meta-log-peer-sync-list--on-change)))
+
+(defun meta-log-peer-sync-list-show (name mode fetch events)
+  "Show the list called NAME in MODE; return its buffer at once.
+FETCH is called with a function to call with the entries.  EVENTS are the
+names of events that change them; nil is one that concerns everything."
+  (let ((buffer (get-buffer-create name)))
+    (with-current-buffer buffer
+      (unless (derived-mode-p mode)
+        (funcall mode))
+      (setq meta-log-peer-sync-list--fetch fetch
+            meta-log-peer-sync-list--events events)
+      (meta-log-peer-sync-list--revert))
+    (unless noninteractive (pop-to-buffer buffer))
+    buffer))
+
+(defun meta-log-peer-sync-list-id ()
+  "Return the id of the row at point, or signal a `user-error'."
+  (or (tabulated-list-get-id)
+      (user-error "There is no entry on this line; move to one")))
+
+(defun meta-log-peer-sync-list-unload-function ()
+  "Leave no function in the hooks."
+  (remove-hook 'meta-log-peer-sync-core-changed-functions
+               #'meta-log-peer-sync-list--on-change)
+  nil)
+
+(provide 'meta-log-peer-sync-list)
+;;; meta-log-peer-sync-list.el ends here

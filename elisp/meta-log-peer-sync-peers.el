@@ -1,0 +1,114 @@
+;;; meta-log-peer-sync-peers.el --- The list of known peers  -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The meta-log-peer-sync authors
+
+;; SPDX-License-Identifier: MIT
+
+;; Author: The meta-log-peer-sync authors
+;; Version: 0.1.0
+;; URL: https://github.com/bthornemail/meta-log-peer-sync
+;; Keywords: comm, tools
+
+;;; Commentary:
+
+;; M-x meta-log-peer-sync-peers lists everybody who has announced itself,
+;; and accepts, blocks or connects to them.
+
+;;; Code:
+
+(require 'meta-log-peer-sync-list)
+
+(declare-function meta-log-peer-sync-accept-peer "meta-log-peer-sync")
+(declare-function meta-log-peer-sync-block-peer "meta-log-peer-sync")
+(declare-function meta-log-peer-sync-connect "meta-log-peer-sync")
+
+(defvar meta-log-peer-sync-peers-mode-map
+  (let ((map (make-sparse-keymap)))
+    (set-keymap-parent map meta-log-peer-sync-list-mode-map)
+    (define-key map (kbd "RET") #'meta-log-peer-sync-peers-describe)
+    (define-key map "a" #'meta-log-peer-sync-peers-accept)
+    (define-key map "b" #'meta-log-peer-sync-peers-block)
+    (define-key map "c" #'meta-log-peer-sync-peers-connect)
+    (define-key map "w" #'meta-log-peer-sync-peers-copy-id)
+    map)
+  "Keys of `meta-log-peer-sync-peers-mode'.")
+
+(define-derived-mode meta-log-peer-sync-peers-mode meta-log-peer-sync-list-mode "Peers"
+  "Major mode for the list of known peers.
+\\{meta-log-peer-sync-peers-mode-map}"
+  (setq tabulated-list-format [("Peer" 20 t) ("State" 10 t) ("Trust" 10 t)
+                               ("Waiting" 8 t :right-align t) ("Last seen" 21 t)
+                               ("Id" 57 t)]
+        tabulated-list-sort-key '("Peer"))
+  (tabulated-list-init-header))
+
+(defun meta-log-peer-sync-peers--row (id peer)
+  "Return the row of PEER, whose peer id is ID."
+  (list id
+        (vector (meta-log-peer-sync-core-name id)
+                (cond ((meta-log-peer-sync-peer-connected peer) "connected")
+                      ((meta-log-peer-sync-peer-online peer) "online")
+                      (t "offline"))
+                (meta-log-peer-sync-core-plain
+                 (or (meta-log-peer-sync-peer-trust peer) "unknown"))
+                (number-to-string (or (meta-log-peer-sync-peer-held peer) 0))
+                (meta-log-peer-sync-core-plain (meta-log-peer-sync-peer-last-seen peer))
+                (meta-log-peer-sync-core-plain id))))
+
+(defun meta-log-peer-sync-peers--entries (function)
+  "Call FUNCTION with the rows of the peers that are known."
+  (let (rows)
+    (maphash (lambda (id peer) (push (meta-log-peer-sync-peers--row id peer) rows))
+             meta-log-peer-sync-core-peers)
+    (funcall function (sort rows (lambda (one other) (string< (car one) (car other)))))))
+
+;;;###autoload
+(defun meta-log-peer-sync-peers ()
+  "List the known peers; return the buffer."
+  (interactive)
+  (when (meta-log-peer-sync-rpc-running-p)
+    (meta-log-peer-sync-core-refresh-peers))
+  (meta-log-peer-sync-list-show
+   "*meta-log-peer-sync peers*" #'meta-log-peer-sync-peers-mode
+   #'meta-log-peer-sync-peers--entries
+   '(nil "peer-discovered" "peer-connected" "peer-disconnected" "peer-trusted"
+         "document-held")))
+
+(defun meta-log-peer-sync-peers-describe ()
+  "Show everything that is known about the peer at point."
+  (interactive)
+  (let* ((id (meta-log-peer-sync-list-id))
+         (peer (gethash id meta-log-peer-sync-core-peers)))
+    (unless peer
+      (user-error "This peer is not known any more; g refreshes the list"))
+    (message "%s"
+             (format "%s\nkey %s\naddress %s, trust %s, %s documents not acknowledged"
+                     id (meta-log-peer-sync-peer-public-key peer)
+                     (meta-log-peer-sync-core-plain
+                      (or (meta-log-peer-sync-peer-address peer) "unknown"))
+                     (meta-log-peer-sync-peer-trust peer)
+                     (meta-log-peer-sync-peer-unacknowledged peer)))))
+
+(defun meta-log-peer-sync-peers-accept ()
+  "Accept the peer at point."
+  (interactive)
+  (meta-log-peer-sync-accept-peer (meta-log-peer-sync-list-id)))
+
+(defun meta-log-peer-sync-peers-block ()
+  "Block the peer at point."
+  (interactive)
+  (meta-log-peer-sync-block-peer (meta-log-peer-sync-list-id)))
+
+(defun meta-log-peer-sync-peers-connect ()
+  "Connect to the peer at point."
+  (interactive)
+  (meta-log-peer-sync-connect (meta-log-peer-sync-list-id)))
+
+(defun meta-log-peer-sync-peers-copy-id ()
+  "Put the id of the peer at point into the kill ring."
+  (interactive)
+  (kill-new (meta-log-peer-sync-list-id))
+  (message "%s" (meta-log-peer-sync-list-id)))
+
+(provide 'meta-log-peer-sync-peers)
+;;; meta-log-peer-sync-peers.el ends here

@@ -1,0 +1,377 @@
+;;; api-test.el --- The documented API, with the fake sidecar  -*- lexical-binding: t; -*-
+
+;; SPDX-License-Identifier: MIT
+
+;;; Commentary:
+
+;; Every form of the documented API as it is written there, without any
+;; prompt: `inhibit-interaction' makes one an error.
+
+;;; Code:
+
+(require 'test-helper)
+(require 'imenu)
+
+(defconst api-test-own (concat "peer-" (make-string 52 ?a)))
+(defconst api-test-other (concat "peer-" (make-string 52 ?b)))
+
+(defmacro api-test-with-fake (&rest body)
+  "Run BODY with the fake sidecar and without interaction."
+  (declare (indent 0))
+  `(test-helper-with-fake (let ((inhibit-interaction t)) ,@body)))
+
+(defun api-test-ready ()
+  "Wait until the sidecar is ready and the peers are known."
+  (test-helper-until (and (eq (meta-log-peer-sync-rpc-state) 'ready)
+                          (> (hash-table-count meta-log-federation--peers) 0))))
+
+(ert-deftest api-test-demo ()
+  (api-test-with-fake
+    (let ((file (expand-file-name "a.canvasl" folder)) (start (float-time)))
+      (write-region "{}" nil file nil 'silent)
+      (should (meta-log-identity-p (meta-log-peer-sync-demo-init)))
+      (should (eq (meta-log-peer-sync-demo-init) meta-log-peer-sync-demo--identity))
+      (should (equal (meta-log-peer-sync-demo-sync-canvasl file) file))
+      (should (< (- (float-time) start) 0.5))
+      (should (equal (meta-log-identity-get-peer-id meta-log-peer-sync-demo--identity)
+                     api-test-own))
+      (should (api-test-ready))
+      (should (equal (meta-log-peer-sync-demo-discover-peers) (list api-test-other)))
+      (should (test-helper-said (concat "\\`Found 1 peer(s):\n  " api-test-other)))
+      (should (meta-log-peer-sync-demo-connect-peer api-test-other))
+      (should (test-helper-until (test-helper-logged "peers.connect")))
+      (should (test-helper-until (test-helper-logged "sync.file")))
+      (should (= 1 (test-helper-starts)))
+      (should (member "announced" (append (plist-get (car (test-helper-log)) :start) nil)))
+      (dolist (value (list meta-log-peer-sync-demo--identity
+                           (gethash api-test-other meta-log-federation--peers)
+                           meta-log-federation--mqtt-connection))
+        (should (stringp (prin1-to-string value)))))))
+
+(ert-deftest api-test-demo-leaves-a-stricter-policy ()
+  (api-test-with-fake
+    (meta-log-peer-sync-start)
+    (meta-log-peer-sync-demo-init)
+    (should (test-helper-until (test-helper-said "trust policy is .ask.")))
+    (should (= 1 (test-helper-starts)))
+    (should-not (member "--trust-policy"
+                        (append (plist-get (car (test-helper-log)) :start) nil)))))
+
+(ert-deftest api-test-errors-name-the-cure ()
+  (api-test-with-fake
+    (dolist (form '((meta-log-peer-sync-demo-sync-canvasl "/nonexistent/x.canvasl")
+                    (meta-log-peer-sync-demo-sync-canvasl "/")
+                    (meta-log-peer-sync-demo-connect-peer "peer-abc")
+                    (meta-log-mqtt-connect "http://x")
+                    (meta-log-mqtt-connect "")
+                    (meta-log-mqtt-publish nil "a" "x" 3)
+                    (meta-log-mqtt-subscribe "a" 1)
+                    (meta-log-webrtc-send-message "peer-abc" "t" "c")
+                    (meta-log-identity-load-peer "/nonexistent/identity")
+                    (meta-log-identity-create-peer
+                     "peer-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb")))
+      (should-error (eval form t) :type 'user-error))))
+
+(ert-deftest api-test-federation ()
+  (api-test-with-fake
+    (let ((board (expand-file-name "board.org" folder)))
+      (should (eq t (meta-log-federation-init board "mqtt://localhost:1999")))
+      (should (api-test-ready))
+      (should (equal (meta-log-mqtt-connection-broker-url meta-log-federation--mqtt-connection)
+                     "mqtt://localhost:1999"))
+      (should (eq t (meta-log-federation-announce-peer)))
+      (should (eq t (meta-log-federation-announce-peer api-test-own)))
+      (should (eq t (meta-log-federation-announce-peer
+                     (meta-log-identity-create-peer "nick") (concat "0x" (make-string 64 ?1)))))
+      (should-error (meta-log-federation-announce-peer api-test-other) :type 'user-error)
+      (should (equal (meta-log-federation-discover-peers) (list api-test-other)))
+      (should (eq t (meta-log-federation-connect-to-peer api-test-other)))
+      (should (meta-log-peer-sync-peer-p (gethash api-test-other meta-log-federation--peers)))
+      (should (equal (meta-log-federation-sync-blackboard api-test-other) board))
+      (should (test-helper-until (test-helper-logged "sync.all")))
+      (should (equal (plist-get (car (test-helper-logged "sync.file")) :path) board))
+      (with-temp-buffer
+        (insert-file-contents board)
+        (should (looking-at "\\* Federation Blackboard\n:PROPERTIES:\n"))
+        (should (search-forward (concat "*** Peer: " api-test-other) nil t))
+        (should (search-forward "*** Node: a.canvasl\n:PROPERTIES:\n:NODE_ID: a.canvasl\n"
+                                nil t))))))
+
+(ert-deftest api-test-blackboard-keeps-what-people-wrote ()
+  (api-test-with-fake
+    (let* ((board (expand-file-name "board.org" folder))
+           (theirs (expand-file-name "theirs.org" folder))
+           (third (concat "peer-" (make-string 52 ?c)))
+           (text (concat "* Our board\n\nSome words: [[x][y]]\n\n** Peers\n\n*** Peer: "
+                         api-test-other "\n:PROPERTIES:\n:PEER_ID: " api-test-other
+                         "\n:PEER_STATUS: offline\n:NOTE: my own\n:END:\nA good friend.\n\n"
+                         "** Ideas\n\n- one\n")))
+      (write-region text nil board nil 'silent)
+      (write-region (concat "** Peers\n*** Peer: x\n:PROPERTIES:\n:PEER_ID: " third
+                            "\n:LAST_SEEN: 2025-01-07T12:00:00Z\n:PEER_ADDRESS: mqtt://h\n"
+                            ":PEER_STATUS: [[shell:rm]]\n:EVAL: (kill-emacs)\n:END:\n"
+                            "*** Node: y\n:PROPERTIES:\n:NODE_ID: b.org\n"
+                            ":LAST_MODIFIED: 2025-01-07T12:00:00Z\n:END:\n"
+                            "*** Node: z\n:PROPERTIES:\n:NODE_ID: x\u202e%(eval)\n:END:\n"
+                            "# Local Variables:\n# eval: (kill-emacs)\n# End:\n")
+                    nil theirs nil 'silent)
+      (cl-letf* ((update (symbol-function 'meta-log-federation--update))
+                 ((symbol-function 'meta-log-federation--update)
+                  (lambda (documents)
+                    (funcall update (cons (list :file "board.org" :path theirs) documents)))))
+        (meta-log-federation-init board)
+        (dotimes (n 2)
+          (meta-log-federation-sync-blackboard)
+          (should (test-helper-until (= (length (test-helper-logged "sync.file")) (1+ n))))))
+      (let ((now (with-temp-buffer (insert-file-contents board) (buffer-string))))
+        (dolist (line (split-string text "\n" t))
+          (unless (string-prefix-p ":PEER_STATUS" line)
+            (should (string-match-p (regexp-quote line) now))))
+        (should (string-match-p ":PEER_STATUS: connected" now))
+        (should (= 1 (cl-count-if (lambda (line) (equal line (concat ":PEER_ID: " third)))
+                                  (split-string now "\n"))))
+        (should (string-match-p ":NODE_ID: b.org" now))
+        (dolist (bad '("EVAL" "shell:" "Local Variables" "%(eval)"))
+          (should-not (string-match-p (regexp-quote bad) now)))))))
+
+(ert-deftest api-test-mqtt ()
+  (api-test-with-fake
+    (let (got (main (meta-log-mqtt-connect "mqtt://localhost:1883")))
+      (should (eq main meta-log-federation--mqtt-connection))
+      (should (eq t (meta-log-mqtt-subscribe main "a/+/c" (lambda (topic message)
+                                                            (push (list topic message) got)))))
+      (should (eq t (meta-log-mqtt-publish main "x" "text" 0 t)))
+      (should (eq t (meta-log-mqtt-publish "x" '(:a [1 :json-false]))))
+      (should (eq t (meta-log-mqtt-publish main "x" '((b . "ü")))))
+      (should (test-helper-until (= 3 (length (test-helper-logged "topic.publish")))))
+      (pcase-let ((`(,one ,two ,three) (test-helper-logged "topic.publish")))
+        (should (equal one '(:topic "x" :message "text" :qos 0 :retain t :connection 0)))
+        (should (equal (plist-get two :message) "{\"a\":[1,false]}"))
+        (should (equal (plist-get two :qos) 1))
+        (should (equal (plist-get three :message) "{\"b\":\"ü\"}")))
+      (test-helper-emit '(:event "message-received" :time "t" :topic "a/b/c" :message "hi"
+                                 :connection 0 :verified :json-false)
+                        '(:event "message-received" :time "t" :topic "a/b/d" :message "no"
+                                 :connection 0 :verified :json-false)
+                        '(:event "message-received" :time "t" :topic "a/b/c" :message "other"
+                                 :connection 1 :verified :json-false))
+      (should (test-helper-until got))
+      (should (equal got '(("a/b/c" "hi"))))
+      (let ((second (meta-log-mqtt-connect "mqtt://other:1883" "me" "u" "p")))
+        (should-not (eq second main))
+        (should (equal (meta-log-mqtt-connection-broker-url second) "mqtt://other:1883"))
+        (should (test-helper-until (test-helper-logged "broker.open")))
+        (should (equal (car (test-helper-logged "broker.open"))
+                       '(:url "mqtt://other:1883" :client_id "me" :username "u"
+                              :password "p")))))))
+
+(ert-deftest api-test-topics ()
+  (pcase-dolist (`(,filter ,topic ,expected)
+                 '(("a" "a" t) ("a" "b" nil) ("a/+" "a/b" t) ("a/+" "a/b/c" nil)
+                   ("a/#" "a" t) ("a/#" "a/b/c" t) ("#" "a/b" t) ("#" "$SYS/x" nil)
+                   ("+" "a" t) ("+/b" "/b" t) ("a/+" "a" nil) ("$SYS/#" "$SYS/x" t)))
+    (should (eq expected (and (meta-log-mqtt-topic-matches-p filter topic) t)))))
+
+(ert-deftest api-test-documented-hooks ()
+  (api-test-with-fake
+    (let* (received announced direct synced
+           (meta-log-mqtt-message-received-hook
+            (list (lambda (topic message) (push (list topic message) received))))
+           (meta-log-mqtt-peer-announced-hook (list (lambda (&rest all) (push all announced))))
+           (meta-log-mqtt-peer-message-hook (list (lambda (&rest all) (push all direct))))
+           (meta-log-webrtc-state-synced-hook (list (lambda (&rest all) (push all synced))))
+           (announce "{\"type\":\"peer-announce\",\"peer_id\":\"p\",\"public_key\":\"k\"}")
+           (text "{\"type\":\"peer-message\",\"peer_id\":\"p\",\"to\":\"q\",\"content\":\"c\",\
+\"signature\":\"s\"}"))
+      (meta-log-peer-sync-demo-init)
+      (cl-loop for (topic message verified) in
+               `(("canvasl/peers/announce" ,announce t)
+                 ("canvasl/peers/announce" ,announce :json-false)
+                 ("canvasl/peers/q/messages" ,text t)
+                 ("canvasl/peers/q/messages" ,text :json-false)
+                 ("x" "not json \\u0000" t))
+               do (test-helper-emit (list :event "message-received" :time "t" :topic topic
+                                          :message message :connection 0
+                                          :verified verified)))
+      (test-helper-emit '(:event "sync-completed" :time "t" :file "f" :revision "r"
+                                 :peers ["p" "q"])
+                        '(:event "peer-connected" :time "t" :peer_id "z" :name nil))
+      (should (test-helper-until (= (length synced) 3)))
+      (should (= (length received) 5))
+      (should (equal announced '(("p" "k" nil))))
+      (should (equal direct '(("p" "q" "c" "s"))))
+      (should (equal (reverse synced) '(("p" "f") ("q" "f") ("z" nil)))))))
+
+(ert-deftest api-test-one-hook-for-each-event ()
+  (let ((events (with-temp-buffer
+                  (insert-file-contents
+                   (expand-file-name "../../federation/events.py" test-helper-folder))
+                  (re-search-forward "^EVENTS:.*{$")
+                  (cl-loop while (re-search-forward "^    \"\\([a-z-]+\\)\": (" nil t)
+                           collect (match-string 1)))))
+    (goto-char (point-min))
+    (should (> (length events) 10))
+    (dolist (event events)
+      (let ((hook (intern (format "meta-log-peer-sync-%s-functions" event))))
+        (should (boundp hook))
+        (should (string-match-p ":time" (documentation-property hook 'variable-documentation)))))))
+
+(ert-deftest api-test-webrtc ()
+  (api-test-with-fake
+    (let ((connection (meta-log-webrtc-connect-peer api-test-other "addr"
+                                                    (concat "0x" (make-string 64 ?2)))))
+      (should (test-helper-until (eq (meta-log-webrtc-connection-state connection)
+                                     'connected)))
+      (should (equal (meta-log-webrtc-connection-route connection) "mqtt"))
+      (should (eq t (meta-log-webrtc-send-message api-test-other "note" "hello")))
+      (should (eq t (meta-log-webrtc-send-message connection '(:type note :content "x"))))
+      (should (eq t (meta-log-webrtc-send-message connection "plain")))
+      (should (test-helper-until (= 3 (length (test-helper-logged "message.send")))))
+      (should (equal (mapcar (lambda (params) (list (plist-get params :kind)
+                                                    (plist-get params :content)))
+                             (test-helper-logged "message.send"))
+                     '(("note" "hello") ("note" "x") ("message" "plain"))))
+      (should (api-test-ready))
+      (should-error (meta-log-webrtc-connect-peer api-test-other nil "0xbad")
+                    :type 'user-error))))
+
+(ert-deftest api-test-identity ()
+  (api-test-with-fake
+    (let ((identity (meta-log-identity-create-peer)))
+      (should (equal (meta-log-identity-get-peer-id identity) api-test-own))
+      (should (equal (meta-log-identity-get-public-key identity)
+                     (concat "0x" (make-string 64 ?1))))
+      (should (string-prefix-p "0x3" (meta-log-identity-sign-message identity "text")))
+      (should (equal (plist-get (car (test-helper-logged "identity.sign")) :message) "text"))
+      (should-not (meta-log-identity-verify-peer identity "0x" "text"))
+      (should-not (meta-log-identity-verify-peer identity nil "text")))))
+
+(ert-deftest api-test-held-documents-told-once ()
+  (api-test-with-fake
+    (setenv "FAKE_HELD" "3")
+    (meta-log-peer-sync-start)
+    (should (api-test-ready))
+    (dotimes (n 3)
+      (test-helper-emit (list :event "document-held" :time "t" :file "f"
+                              :peer_id api-test-other :held (1+ n))))
+    (should (test-helper-until (test-helper-said "wait; M-x meta-log-peer-sync-accept-peer")))
+    (should (test-helper-until (equal meta-log-peer-sync-modeline " Sync:1?3")))
+    (test-helper-emit (list :event "document-held" :time "t" :file "g"
+                            :peer_id api-test-other :held 4))
+    (should (test-helper-until (equal meta-log-peer-sync-modeline " Sync:1?4")))
+    (should (= 1 (cl-count-if (lambda (text) (string-match-p "wait; M-x" text))
+                              test-helper-messages)))))
+
+(ert-deftest api-test-mode-syncs-after-save ()
+  (api-test-with-fake
+    (let ((file (expand-file-name "notes.org" folder)) before)
+      (write-region "one" nil file nil 'silent)
+      (meta-log-peer-sync-start)
+      (with-current-buffer (find-file-noselect file)
+        (setq before (sort (mapcar #'car (cl-remove-if-not #'consp (buffer-local-variables)))
+                           #'string<))
+        (meta-log-peer-sync-mode 1)
+        ;; In batch, `format-mode-line' returns nothing.
+        (should (string-prefix-p " Sync" (symbol-value (cadr (assq 'meta-log-peer-sync-mode
+                                                                   minor-mode-alist)))))
+        (should (test-helper-until (= 1 (length (test-helper-logged "sync.file")))))
+        (insert "two")
+        (save-buffer)
+        (should (test-helper-until (= 2 (length (test-helper-logged "sync.file")))))
+        (meta-log-peer-sync-mode -1)
+        (insert "three")
+        (save-buffer)
+        (should-not (memq 'meta-log-peer-sync--after-save after-save-hook))
+        (should (= 2 (length (test-helper-logged "sync.file"))))
+        (should-not (cl-set-difference
+                     (mapcar #'car (cl-remove-if-not #'consp (buffer-local-variables)))
+                     (append before '(after-save-hook meta-log-peer-sync-mode
+                                                      buffer-file-coding-system
+                                                      deactivate-mark
+                                                      buffer-undo-list
+                                                      local-minor-modes))))
+        (kill-buffer))
+      (with-temp-buffer
+        (should-error (meta-log-peer-sync-mode 1) :type 'user-error)))))
+
+(ert-deftest api-test-buffers-follow ()
+  (api-test-with-fake
+    (let* ((file (expand-file-name "synced/a.txt" meta-log-peer-sync-state-directory))
+           (event (list :event "document-changed" :time "t" :file "a.txt" :peer_id "p"
+                        :revision "r" :path file :size 1)))
+      (make-directory (file-name-directory file) t)
+      (write-region "one\ntwo\nthree\n" nil file nil 'silent)
+      (meta-log-peer-sync-start)
+      (with-current-buffer (find-file-noselect file)
+        (goto-char (point-min))
+        (search-forward "thr")
+        (let ((inhibit-message t)) (write-region "ONE\r\n\nthree\nfour\n" nil file))
+        (set-file-times file (time-add nil 5))
+        (test-helper-emit event)
+        (should (test-helper-until (equal (buffer-string) "ONE\r\n\nthree\nfour\n")))
+        (should (looking-back "\nthr" (point-min)))
+        (should-not (buffer-modified-p))
+        (should (verify-visited-file-modtime))
+        ;; With unsaved changes it is left alone, and told about once.
+        (insert "MINE")
+        (write-region "all new" nil file nil 'silent)
+        (set-file-times file (time-add nil 10))
+        (test-helper-emit event event)
+        (should (test-helper-until (test-helper-said "your unsaved changes are still here")))
+        (should (string-match-p "MINE" (buffer-string)))
+        (should (= 1 (cl-count-if (lambda (text) (string-match-p "unsaved changes" text))
+                                  test-helper-messages)))
+        (set-buffer-modified-p nil)
+        (kill-buffer)))))
+
+(ert-deftest api-test-lists ()
+  (api-test-with-fake
+    (meta-log-peer-sync-start)
+    (should (api-test-ready))
+    (save-window-excursion
+      (with-current-buffer (meta-log-peer-sync-peers)
+        (should (test-helper-until (> (buffer-size) 0)))
+        (should (string-match-p (concat "b +connected +unknown.*" api-test-other)
+                                (buffer-string)))
+        (should (eq (lookup-key (current-local-map) "g") 'revert-buffer))
+        (should (eq (lookup-key (current-local-map) "q") 'quit-window))
+        (should (lookup-key (current-local-map) (kbd "RET")))
+        (goto-char (point-min))
+        (meta-log-peer-sync-peers-describe)
+        (test-helper-emit (list :event "peer-disconnected" :time "t" :peer_id api-test-other
+                                :name "b"))
+        (should (test-helper-until (string-match-p "offline" (buffer-string))))
+        (meta-log-peer-sync-peers-accept)
+        (should (test-helper-until (test-helper-logged "trust.accept")))
+        (kill-buffer))
+      (require 'meta-log-peer-sync-documents)
+      (with-current-buffer (meta-log-peer-sync-documents)
+        (should (test-helper-until (> (buffer-size) 0)))
+        (should (string-match-p "a\\.canvasl" (buffer-string)))
+        (should (imenu--make-index-alist t))
+        (goto-char (point-min))
+        (should-error (meta-log-peer-sync-documents-open) :type 'user-error)
+        (should (lookup-key (current-local-map) (kbd "RET")))
+        (kill-buffer))
+      (should-not (memq 'meta-log-peer-sync-list--on-change
+                        meta-log-peer-sync-core-changed-functions)))))
+
+(ert-deftest api-test-plain-text ()
+  (should (equal (meta-log-peer-sync-core-plain "a\e[31m\u202eb\nc%s") "a?[31m?b?c%s"))
+  (should (equal (meta-log-peer-sync-core-plain nil) "")))
+
+(ert-deftest api-test-start-from-environment ()
+  (let ((emacs (expand-file-name invocation-name invocation-directory)))
+    (pcase-dolist (`(,value ,expected) '(("1" "(meta-log-peer-sync--start-from-environment)")
+                                         ("0" "nil") (nil "nil")))
+      (let ((process-environment (copy-sequence process-environment)))
+        (setenv "META_LOG_ENABLE_FEDERATION" value)
+        (with-temp-buffer
+          (call-process emacs nil t nil "-Q" "--batch" "-L"
+                        (expand-file-name "../../elisp" test-helper-folder) "--eval"
+                        "(progn (setq after-init-time nil) (require 'meta-log-peer-sync) \
+(princ (memq 'meta-log-peer-sync--start-from-environment emacs-startup-hook)))")
+          (should (equal (string-trim (buffer-string)) expected)))))))
+
+(provide 'api-test)
+;;; api-test.el ends here
