@@ -280,12 +280,12 @@ file as a document, is left out."
       (user-error "The blackboard has unsaved changes; save it first: %s" file))
     (with-temp-buffer
       (when (file-exists-p file)
-        (insert (meta-log-peer-sync-view--text file 'utf-8-unix)))
+        (insert (meta-log-peer-sync-guard-text file 'utf-8-unix)))
       (let ((before (buffer-string)) (coding-system-for-write 'utf-8-unix))
         (meta-log-federation--head)
         (when (and (stringp shared) (file-regular-p shared))
           (meta-log-federation--merge
-           (meta-log-peer-sync-view--text shared 'utf-8-unix (* 4 1024 1024))))
+           (meta-log-peer-sync-guard-text shared 'utf-8-unix (* 4 1024 1024))))
         (meta-log-federation--write-known documents name)
         (unless (equal before (buffer-string))
           (goto-char (point-min))
@@ -295,7 +295,7 @@ file as a document, is left out."
     (when visiting
       (with-current-buffer visiting
         (unless (verify-visited-file-modtime)
-          (meta-log-peer-sync-view--replace file))))
+          (meta-log-peer-sync-guard-replace file))))
     file))
 
 (defun meta-log-federation--save (file)

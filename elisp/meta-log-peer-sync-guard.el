@@ -45,7 +45,8 @@ show and colour: what you name here is trusted with text of other people.
 (defvar meta-log-peer-sync-guard--exempt nil
   "Files below them that Emacs itself writes, and that open as usual.")
 (defvar meta-log-peer-sync-guard--decoding nil
-  "Non-nil while the text of a guarded file is being decoded.")
+  "Non-nil when the coding that was last asked for is that of a guarded file.
+Emacs asks for it just before it decodes the format of the text.")
 
 (defvar-local meta-log-peer-sync-guard--inert nil
   "Non-nil in a buffer whose text came from a synced file.")
@@ -123,8 +124,7 @@ the mark at the beginning is taken off only when text follows it."
   (with-temp-buffer
     (set-buffer-multibyte nil)
     (condition-case nil
-        (let ((meta-log-peer-sync-guard--decoding t))
-          (insert-file-contents-literally file))
+        (insert-file-contents-literally file)
       (file-error nil))
     (goto-char (point-min))
     (let* ((signature (and (> (buffer-size) 3)
@@ -140,11 +140,10 @@ the mark at the beginning is taken off only when text follows it."
 
 (defun meta-log-peer-sync-guard--find-auto-coding (function file size)
   "Around `find-auto-coding': FUNCTION is not asked about a guarded FILE of SIZE."
-  (if (and (not meta-log-peer-sync-guard--decoding)
-           (meta-log-peer-sync-guard-file-p file))
-      (progn
-        (setq meta-log-peer-sync-guard--decoding 'once)
-        (cons (meta-log-peer-sync-guard-coding file) :coding))
+  (if (meta-log-peer-sync-guard-file-p file)
+      (prog1 (cons (meta-log-peer-sync-guard-coding file) :coding)
+        (setq meta-log-peer-sync-guard--decoding t))
+    (setq meta-log-peer-sync-guard--decoding nil)
     (funcall function file size)))
 
 (defun meta-log-peer-sync-guard--format-decode (function format length &rest rest)
@@ -152,8 +151,7 @@ the mark at the beginning is taken off only when text follows it."
 FUNCTION is called with it, LENGTH and REST for every other file."
   (let ((guarded (or meta-log-peer-sync-guard--decoding
                      (meta-log-peer-sync-guard-buffer-p))))
-    (when (eq meta-log-peer-sync-guard--decoding 'once)
-      (setq meta-log-peer-sync-guard--decoding nil))
+    (setq meta-log-peer-sync-guard--decoding nil)
     (if guarded length (apply function format length rest))))
 
 (defun meta-log-peer-sync-guard--safe-coding (function from to &rest rest)
@@ -167,6 +165,46 @@ would ask when a cookie in the text names another coding."
           buffer-file-coding-system
         'utf-8-unix)
     (apply function from to rest)))
+
+(defun meta-log-peer-sync-guard-text (file coding &optional limit)
+  "Return the text of FILE decoded by CODING, its first LIMIT bytes if given."
+  (with-temp-buffer
+    (set-buffer-multibyte nil)
+    (insert-file-contents-literally file nil (and limit 0) limit)
+    (decode-coding-string (buffer-string) coding t)))
+
+(defun meta-log-peer-sync-guard-replace (file)
+  "Make the current buffer, which visits FILE, equal to it.
+Point, marks and undo stay where they are."
+  (let* ((coding (meta-log-peer-sync-guard-coding file))
+         (text (meta-log-peer-sync-guard-text file coding))
+         (attributes (file-attributes file))
+         (source (generate-new-buffer " *synced text*" t))
+         (inhibit-read-only t))
+    (unwind-protect
+        (progn
+          (with-current-buffer source (insert text))
+          (undo-boundary)
+          ;; Without a visited file, Emacs neither locks it nor asks about
+          ;; the change on disk, which is the change we follow.
+          (let ((buffer-file-name nil) (buffer-file-truename nil))
+            (save-restriction
+              (widen)
+              (replace-buffer-contents source 0.05)))
+          (undo-boundary)
+          (setq buffer-file-coding-system coding
+                buffer-file-number (nthcdr 10 attributes))
+          (set-visited-file-modtime (file-attribute-modification-time attributes))
+          (set-buffer-modified-p nil))
+      (kill-buffer source))))
+
+(defun meta-log-peer-sync-guard--revert (file auto-save)
+  "Read FILE into the current buffer again, for `revert-buffer'.
+With AUTO-SAVE it is an auto-save file.  Emacs 28 would move bytes that are
+not UTF-8."
+  (if (or auto-save find-file-literally (not (file-exists-p file)))
+      (revert-buffer-insert-file-contents--default-function file auto-save)
+    (meta-log-peer-sync-guard-replace file)))
 
 ;;;; Modes and variables
 
@@ -193,6 +231,8 @@ would ask when a cookie in the text names another coding."
   (setq-local enable-dir-local-variables nil)
   (setq-local untrusted-content t)
   ;; The folder holds documents only; nothing is left beside them.
+  (setq-local revert-buffer-insert-file-contents-function
+              #'meta-log-peer-sync-guard--revert)
   (setq-local backup-inhibited t)
   (setq-local create-lockfiles nil)
   (setq-local require-final-newline nil)

@@ -50,18 +50,11 @@ Direction-changing and invisible characters show as their numbers."
   (setq-local revert-buffer-function #'meta-log-peer-sync-view--revert)
   (setq-local buffer-undo-list t))
 
-(defun meta-log-peer-sync-view--text (file coding &optional limit)
-  "Return the text of FILE decoded by CODING, its first LIMIT bytes if given."
-  (with-temp-buffer
-    (set-buffer-multibyte nil)
-    (insert-file-contents-literally file nil (and limit 0) limit)
-    (decode-coding-string (buffer-string) coding t)))
-
 (defun meta-log-peer-sync-view--revert (&rest _ignored)
   "Show the file of the current buffer as it is now."
   (let* ((file meta-log-peer-sync-view--file)
          (line (line-number-at-pos))
-         (text (meta-log-peer-sync-view--text
+         (text (meta-log-peer-sync-guard-text
                 file (meta-log-peer-sync-guard-coding file) meta-log-peer-sync-view--limit))
          (inhibit-read-only t))
     (erase-buffer)
@@ -93,31 +86,6 @@ Its text is inserted as it is, and nothing in it is obeyed."
 
 ;;;; Following changes
 
-(defun meta-log-peer-sync-view--replace (file)
-  "Make the current buffer, which visits FILE, equal to it.
-Point, marks and undo stay where they are."
-  (let* ((coding (meta-log-peer-sync-guard-coding file))
-         (text (meta-log-peer-sync-view--text file coding))
-         (attributes (file-attributes file))
-         (source (generate-new-buffer " *synced text*" t))
-         (inhibit-read-only t))
-    (unwind-protect
-        (progn
-          (with-current-buffer source (insert text))
-          (undo-boundary)
-          ;; Without a visited file, Emacs neither locks it nor asks about
-          ;; the change on disk, which is the change we follow.
-          (let ((buffer-file-name nil) (buffer-file-truename nil))
-            (save-restriction
-              (widen)
-              (replace-buffer-contents source 0.05)))
-          (undo-boundary)
-          (setq buffer-file-coding-system coding
-                buffer-file-number (nthcdr 10 attributes))
-          (set-visited-file-modtime (file-attribute-modification-time attributes))
-          (set-buffer-modified-p nil))
-      (kill-buffer source))))
-
 (defun meta-log-peer-sync-view--follow-buffer (file who)
   "Let the current buffer follow FILE, which WHO has changed."
   (cond
@@ -131,7 +99,7 @@ Point, marks and undo stay where they are."
 M-x revert-buffer takes theirs" (buffer-name) who))))
    (find-file-literally
     (revert-buffer t t t))
-   (t (meta-log-peer-sync-view--replace file))))
+   (t (meta-log-peer-sync-guard-replace file))))
 
 (defun meta-log-peer-sync-view-follow (event who)
   "Let buffers follow EVENT, a document that WHO, a name, has changed."

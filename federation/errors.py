@@ -88,7 +88,6 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "format-string": _R(1032, "the name has a percent sign", "choose a plain name"),
     "name-collision": _R(1033, "the name is another peer's id", "choose another name"),
-    "stale-message": _R(1034, "the message is older than its use allows", "check both clocks"),
     "bad-field": _R(1035, "a field has a value outside its form", "see docs/reference/wire.md"),
     "bad-topic": _R(1036, "the topic is not a valid MQTT topic", "see MQTT 5, section 4.7"),
     "content-mismatch": _R(

@@ -31,6 +31,7 @@ class Extras:
         self._peer = peer
         self._connections: dict[int, tuple[FrontEnd, MqttConnection]] = {}
         self._number = 0
+        self._closing: set[asyncio.Task[None]] = set()
 
     # --- messages in -----------------------------------------------------------------
     def own_broker_message(self, topic: str, payload: bytes) -> None:
@@ -153,7 +154,8 @@ class Extras:
         for number, (owner, connection) in list(self._connections.items()):
             if owner is front_end:
                 del self._connections[number]
-                asyncio.ensure_future(connection.stop())
+                self._closing.add(task := asyncio.ensure_future(connection.stop()))
+                task.add_done_callback(self._closing.discard)
         for number, one in list(front_end.topics):
             front_end.topics.discard((number, one))
             if number == 0:

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from federation import __version__, limits
@@ -119,7 +118,7 @@ class Methods:
 
     async def shutdown(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
         """``shutdown``."""
-        asyncio.get_running_loop().call_later(0.05, self._peer.stopping.set)
+        self._peer.stop_soon()
         return {"stopping": True}
 
     # --- peers ---------------------------------------------------------------------------
@@ -142,7 +141,7 @@ class Methods:
             live = node.book.presence_of(given.peer_id)
             return live.connected if able else live.online
 
-        if not await self._wait(there, given.timeout):
+        if not await self._peer.turns.wait_for(there, given.timeout):
             raise Refusal("timeout", f"{given.peer_id} did not answer")
         return {"peer_id": given.peer_id, "connected": True, "route": "mqtt"}
 
@@ -193,7 +192,9 @@ class Methods:
             "path": peer.disk.synced_path(file),
         }
         if given.wait:
-            await self._wait(lambda: not node.delivery.missing(revision.revision), given.timeout)
+            await self._peer.turns.wait_for(
+                lambda: not node.delivery.missing(revision.revision), given.timeout
+            )
             have = peer.store.acknowledgements().get(file, {})
             answer["missing"] = node.delivery.missing(revision.revision)
             answer["acknowledged"] = sorted(
@@ -274,13 +275,3 @@ class Methods:
         """``conflicts.list``."""
         rows = await self._peer.turns.ask(lambda _now: queries.conflicts(self._node))
         return {"conflicts": rows}
-
-    async def _wait(self, reached: Callable[[], bool], timeout: float) -> bool:
-        """Wait until a condition of the node holds; False after ``timeout`` seconds."""
-        condition = self._peer.turns.turned
-        try:
-            async with asyncio.timeout(timeout), condition:
-                await condition.wait_for(reached)
-        except TimeoutError:
-            return reached()
-        return True

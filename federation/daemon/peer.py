@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from federation import limits
-from federation.adapters.doors import Doors
 from federation.adapters.disk import Disk
+from federation.adapters.doors import Doors
 from federation.adapters.mqtt import MqttOptions
 from federation.adapters.output import Output
 from federation.adapters.programs import Programs
@@ -146,6 +146,10 @@ class RunningPeer:
         if self.output is not None:
             self.output.close()
         self.store.close()
+
+    def stop_soon(self) -> None:
+        """Stop, once the answer to whoever asked for it has left."""
+        asyncio.get_running_loop().call_later(limits.LAZY, self.stopping.set)
 
     # --- telling ------------------------------------------------------------------------
     def tell(self, event: str, body: dict[str, object]) -> None:

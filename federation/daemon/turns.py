@@ -95,6 +95,15 @@ class Turns:
             self.on_pressure(True)
         self._wake.set()
 
+    async def wait_for(self, reached: Callable[[], bool], seconds: float) -> bool:
+        """Wait until a condition of the node holds; whether it did in time."""
+        try:
+            async with asyncio.timeout(seconds), self.turned:
+                await self.turned.wait_for(reached)
+        except TimeoutError:
+            return reached()
+        return True
+
     async def run(self) -> None:
         """Make turns until stopped and empty."""
         while not (self._stopping and not self._queue and not self._lazy):

@@ -7,16 +7,17 @@ its id, and gets it in its author's own signed words from anybody who has it.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Sequence
 
 from federation import limits
+from federation.errors import Refusal
 from federation.events import Acknowledge
-from federation.machines import assembly, presence
+from federation.machines import presence
 from federation.machines.comparison import Comparison, Event, State
 from federation.node.book import Book
 from federation.node.context import Context
 from federation.node.library import Library
+from federation.node.post import send, send_to
 from federation.replica.records import Outgoing, Peer, Revision
 from federation.wire import envelope, topics
 from federation.wire.messages import Message
@@ -51,12 +52,12 @@ class Delivery:
         message = self._library.message_of(revision)
         if announce:
             context.notify("sync-started", file=revision.file, revision=revision.revision)
-        self._send(topics.SYNC, message, None, about)
-        waiting = {peer.peer_id for peer in self._book.online() if "ack1" in peer.caps}
+        send(context, topics.SYNC, message, about=about)
         waiting = {
-            peer_id
-            for peer_id in waiting
-            if context.store.acknowledged(peer_id, revision.file) != revision.revision
+            peer.peer_id
+            for peer in self._book.online()
+            if "ack1" in peer.caps
+            and context.store.acknowledged(peer.peer_id, revision.file) != revision.revision
         }
         for old, (file, _peers) in list(self._awaiting.items()):
             if file == revision.file:
@@ -66,35 +67,6 @@ class Delivery:
         self._awaiting[revision.revision] = (revision.file, waiting)
         for peer_id in waiting:
             self.comparison(peer_id).receive(Event.CHANGED, context.now.mono)
-
-    def _send(
-        self, topic: str, message: bytes, to: str | None, about: tuple[str, str] | None = None
-    ) -> None:
-        """Publish a message whole, or in pieces where it does not fit."""
-        context = self._context
-        if len(message) <= limits.WIRE_MESSAGE:
-            context.publish(topic, message, about=about)
-            return
-        pieces = assembly.split(message, envelope.digest(message))
-        for piece in pieces:
-            last = piece.index == piece.count - 1
-            context.publish(
-                topic,
-                context.signed(
-                    "canvasl-piece",
-                    id=piece.message_id,
-                    index=piece.index,
-                    count=piece.count,
-                    size=piece.size,
-                    data=base64.b64encode(piece.data).decode("ascii"),
-                    **({"to": to} if to else {}),
-                ),
-                about=about if last else None,
-            )
-
-    def _send_to(self, peer_id: str, message_type: str, **fields: object) -> None:
-        message = self._context.signed(message_type, to=peer_id, **fields)
-        self._send(topics.inbox(peer_id), message, peer_id)
 
     def published(self, about: tuple[str, str], result: str) -> None:
         """What became of a publish: ``ok``, ``refused:…``, ``lost``, ``offline``, ``full``.
@@ -141,7 +113,7 @@ class Delivery:
                 kind: list(dict.fromkeys(ids))[: limits.HEADS_PER_MESSAGE]
                 for kind, ids in kinds.items()
             }
-            self._send_to(peer_id, "sync-ack", **fields)
+            send_to(self._context, peer_id, "sync-ack", **fields)
 
     def receive_ack(self, message: Message) -> None:
         """A peer has these revisions and messages durably."""
@@ -210,11 +182,15 @@ class Delivery:
             self._serve_plain(peer)
 
     def _serve_plain(self, peer: Peer) -> None:
-        """Publish again what a peer without acknowledgements may have missed."""
+        """Publish again what a peer without acknowledgements may have missed.
+
+        Other people's documents too, unless their author is there to do it.
+        """
         store = self._context.store
+        there = {peer.peer_id, *(one.peer_id for one in self._book.online() if "ack1" in one.caps)}
         for document in store.documents():
             revision = store.revision(document.current)
-            if revision is None or revision.author != self._context.peer_id:
+            if revision is None or revision.author in there:
                 continue
             if store.acknowledged(peer.peer_id, document.file) != document.current:
                 self.publish(revision, announce=False)
@@ -230,7 +206,7 @@ class Delivery:
             fields["echo"] = echo
         else:
             comparison.receive(Event.HELLO_SENT, context.now.mono)
-        self._send_to(peer_id, "sync-hello", **fields)
+        send_to(self._context, peer_id, "sync-hello", **fields)
 
     def hello(self, peer: Peer) -> None:
         """Compare with a peer now, by the user's wish."""
@@ -276,13 +252,9 @@ class Delivery:
             for start in range(0, len(heads), limits.HEADS_PER_MESSAGE)
         ] or [[]]
         for number, page in enumerate(pages):
-            self._send_to(
-                peer_id,
-                "sync-heads",
-                heads=page,
-                page=number,
-                last=number == len(pages) - 1,
-                root=own,
+            last = number == len(pages) - 1
+            send_to(
+                self._context, peer_id, "sync-heads", heads=page, page=number, last=last, root=own
             )
 
     def receive_heads(self, message: Message) -> None:
@@ -307,7 +279,7 @@ class Delivery:
     def _ask(self, peer_id: str) -> None:
         wants = self.comparison(peer_id).next_wants()
         if wants:
-            self._send_to(peer_id, "sync-want", revisions=wants)
+            send_to(self._context, peer_id, "sync-want", revisions=wants)
 
     def receive_want(self, message: Message) -> None:
         """Hand on what a peer asked for, up to a bounded number of bytes."""
@@ -324,7 +296,7 @@ class Delivery:
             author = store.peer(revision.author)
             if author is not None:
                 fields["announce"] = author.announce
-            self._send_to(message.peer_id, "sync-deliver", **fields)
+            send_to(self._context, message.peer_id, "sync-deliver", **fields)
 
     def arrived(self, revision_id: str, *, refused: bool) -> None:
         """A revision came, from anybody: nobody is asked for it any more."""
@@ -353,6 +325,8 @@ class Delivery:
     def send_message(self, peer_id: str, kind: str, content: str) -> str:
         """Queue a message for a peer, and send it when it is online."""
         context = self._context
+        if context.store.count_queued().get(peer_id, 0) >= limits.OUTBOX_PER_PEER:
+            raise Refusal("queue-full", f"{limits.OUTBOX_PER_PEER} messages wait for {peer_id}")
         raw = context.signed("peer-message", to=peer_id, kind=kind, content=content,
                              seq=context.store.next_seq())  # fmt: skip
         message_id = envelope.digest(raw)

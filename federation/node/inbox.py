@@ -158,26 +158,41 @@ class Inbox:
         context.effects.append(Heard(topics.SYNC, message.raw, large))
 
     def release(self, peer: Peer) -> int:
-        """Take what was held from a peer that is accepted now; how many documents."""
-        released = 0
-        for held in self._context.store.held(peer.peer_id):
-            self._context.store.drop_one_held(held.revision)
-            message = parse(held.raw, topics.SYNC, limit=limits.ASSEMBLED_MESSAGE)
-            try:
-                content = self._library.check_received(message)
-                self._accept(message, held.revision, content)
-            except Refusal as refusal:
-                self._context.notify(
+        """Take what was held from a peer that is accepted now; how many documents.
+
+        What cannot be taken right now (a full disk, say) stays held: it was
+        acknowledged.  Accepting the peer once more tries it again.
+        """
+        context = self._context
+        released: set[str] = set()
+        for held in context.store.held(peer.peer_id):
+            refusal = self._release(held)
+            if refusal is None:
+                released.add(held.file)
+                self._delivery.acknowledge([peer.peer_id], "stored", held.revision)
+            else:
+                context.notify(
                     "sync-failed",
                     file=held.file,
                     revision=held.revision,
                     peer_id=peer.peer_id,
                     reason=refusal.message,
                 )
-                continue
-            self._delivery.acknowledge([peer.peer_id], "stored", held.revision)
-            released += 1
-        return released
+            if refusal is None or refusal.reason not in PASSING:
+                context.store.drop_one_held(held.revision)
+        return len(released)
+
+    def _release(self, held: Held) -> Refusal | None:
+        """Take one held document; why not, if not.  One that came again meanwhile is there."""
+        if self._context.store.revision(held.revision) is not None:
+            return None
+        message = parse(held.raw, topics.SYNC, limit=limits.ASSEMBLED_MESSAGE)
+        try:
+            self._check_seq(message)
+            self._accept(message, held.revision, self._library.check_received(message))
+        except Refusal as refusal:
+            return refusal
+        return None
 
     # --- roads -----------------------------------------------------------------
     def _deliver(self, message: Message, peer: Peer) -> None:

@@ -116,7 +116,9 @@ class Node:
     def block(self, peer_id: str) -> int:
         """Block a peer; how many held documents were dropped."""
         self.book.decide(peer_id, "blocked")
-        return self.context.store.drop_held(peer_id)
+        dropped, _size = self.context.store.held_counts().get(peer_id, (0, 0))
+        self.context.store.drop_held(peer_id)
+        return dropped
 
     def hello(self, peer_id: str) -> None:
         """Ask a peer to answer, and compare documents with it."""

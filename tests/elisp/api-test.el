@@ -264,7 +264,7 @@
 
 (ert-deftest api-test-mode-syncs-after-save ()
   (api-test-with-fake
-    (let ((file (expand-file-name "notes.org" folder)) before)
+    (let ((file (expand-file-name "notes.txt" folder)) before)
       (write-region "one" nil file nil 'silent)
       (meta-log-peer-sync-start)
       (with-current-buffer (find-file-noselect file)

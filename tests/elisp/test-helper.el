@@ -76,6 +76,9 @@ FORMAT and ARGUMENTS are its arguments."
         meta-log-peer-sync-guard--roots nil
         meta-log-peer-sync-guard--exempt nil
         meta-log-peer-sync-core--held-told nil)
+  (dolist (buffer (buffer-list))
+    (when (with-current-buffer buffer (derived-mode-p 'meta-log-peer-sync-list-mode))
+      (kill-buffer buffer)))
   (clrhash meta-log-peer-sync-core-peers)
   (meta-log-peer-sync-guard-mode -1))
 

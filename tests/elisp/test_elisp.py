@@ -44,7 +44,9 @@ def ert_tests() -> list[tuple[Path, str]]:
     return [
         (file, name)
         for file in FILES
-        for name in re.findall(r"^\(ert-deftest (\S+)", file.read_text(encoding="utf-8"), re.M)
+        for name in re.findall(
+            r"^\(ert-deftest (\S+)", file.read_text(encoding="utf-8"), re.MULTILINE
+        )
     ]
 
 
@@ -75,7 +77,9 @@ if not emacses():
 def test_ert(emacs: str, file: Path, name: str) -> None:
     """One ERT test."""
     output = run_ert(emacs, file)
-    result = re.search(rf"^ +(passed|skipped|FAILED) .*\b{re.escape(name)}( |$)", output, re.M)
+    result = re.search(
+        rf"^ +(passed|skipped|FAILED) .*\b{re.escape(name)}( |$)", output, re.MULTILINE
+    )
     if result is None or result[1] == "FAILED":
         begin = output.find(f"Test {name} backtrace")
         pytest.fail(output[max(begin, 0) :][:6000])
@@ -110,7 +114,7 @@ def test_global_keys(emacs: str, shared: Path) -> None:
     """Loading the package binds no global key."""
     tool = shared / "tools" / "elisp" / "gm3.el"
     output = run(emacs, "-L", str(ELISP), "-l", str(tool), FEAT="meta-log-peer-sync").stdout
-    assert re.search(r"new: nil$", output, re.M), output
+    assert re.search(r"new: nil$", output, re.MULTILINE), output
 
 
 @pytest.fixture(scope="session")

@@ -156,7 +156,7 @@ class Peer:
     def __init__(
         self,
         state_dir: Path,
-        broker_url: str,
+        broker_url: str | None,
         *,
         mode: Literal["bot", "stdio"] = "bot",
         seed: bytes | None = None,
@@ -201,12 +201,19 @@ class Peer:
         assert self.process is not None
         return self.process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
     # --- life -----------------------------------------------------------------------
     def start(self, *, connected: bool = True) -> Self:
         """Start it; wait until it is ready, and its broker connected if wanted."""
         assert self.process is None, "it runs already"
         verb = ["bot"] if self.mode == "bot" else ["serve", "--stdio"]
-        arguments = [*verb, "--state-dir", str(self.state_dir), "--broker-url", self.broker_url]
+        arguments = [*verb, "--state-dir", str(self.state_dir)]
+        if self.broker_url is not None:
+            arguments += ["--broker-url", self.broker_url]
         with self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
                 [*self.prefix, *command(*arguments, *self.flags)],

@@ -36,7 +36,7 @@ class Doors:
     async def listen(self, path: Path) -> None:
         """Open the control socket (mode 0600); the lock makes us its only owner."""
         with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+            os.unlink(path)
         before = os.umask(0o177)
         try:
             self._server = await asyncio.start_unix_server(self._accept, str(path), limit=_READ)
@@ -148,9 +148,7 @@ async def _stdout() -> asyncio.StreamWriter | _Blocking:
     # A copy: the transport closes what it is given, and the interpreter flushes its own at exit.
     copy = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     try:
-        transport, protocol = await loop.connect_write_pipe(
-            asyncio.streams.FlowControlMixin, copy
-        )
+        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, copy)
     except ValueError:
         copy.close()
         return _Blocking()

@@ -85,11 +85,11 @@ class FrontEnd:
             self._refuse(self._decoder.dead)
             raise self._decoder.dead
 
-    async def finish(self, timeout: float) -> None:
+    async def finish(self, patience: float) -> None:
         """Let running requests end and their responses leave."""
         if self._running:
-            await asyncio.wait(self._running, timeout=timeout)
-        deadline = asyncio.get_running_loop().time() + timeout
+            await asyncio.wait(self._running, timeout=patience)
+        deadline = asyncio.get_running_loop().time() + patience
         while self._responses and not self._sender.done():
             if asyncio.get_running_loop().time() > deadline:
                 break

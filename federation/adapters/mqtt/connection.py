@@ -131,8 +131,9 @@ class MqttConnection:
                 await asyncio.wait(last, timeout=LAST_WORDS)
             await session.leave(FAREWELL)
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            while not self._task.done():
+                self._task.cancel()
+                await asyncio.wait([self._task], timeout=FAREWELL)
         self._give_up()
 
     def reconnect_now(self) -> None:

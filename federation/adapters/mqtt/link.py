@@ -32,8 +32,16 @@ async def open_stream(url: BrokerUrl, ca_file: Path | None, limit: float) -> Str
     else against the system's authorities.  Raises OSError (which TimeoutError
     and ssl.SSLError are) or BrokerError.
     """
-    stream = _detached(lambda: _connect(url, ca_file, limit), Stream.shut)
-    return await asyncio.wait_for(stream, limit)
+    pending = _detached(lambda: _connect(url, ca_file, limit), Stream.shut)
+    try:
+        # Not wait_for: in Python 3.11 it loses a cancellation that comes
+        # together with the result.
+        async with asyncio.timeout(limit):
+            return await pending
+    except BaseException:
+        if not pending.cancelled() and pending.done() and pending.exception() is None:
+            pending.result().shut()  # it came, and nobody took it
+        raise
 
 
 def describe(error: BaseException) -> str:
@@ -43,7 +51,7 @@ def describe(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or 'connection closed'}"
+        return f"TLS failed: {getattr(error, 'reason', None) or 'connection closed'}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error)[:200] or type(error).__name__

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from federation.errors import Fault
 from federation.replica.records import Document, Revision
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _COLUMNS = (
     "revision, file, author, seq, timestamp, timestamp_us, received_us, content_hash, size, "

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-import sqlite3
+from typing import TYPE_CHECKING
 
 from federation import limits
 from federation.replica.records import Held, Outgoing
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 class MessageTables:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from federation.replica.records import Peer
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _COLUMNS = (
     "peer_id, public_key, name, address, caps, trust, first_seen_us, last_seen_us, "

@@ -171,3 +171,11 @@ class Owner:
 async def soon(awaitable: Awaitable[T]) -> T:
     """Its result, or a failed test."""
     return await asyncio.wait_for(awaitable, PATIENCE)
+
+
+async def turn() -> None:
+    """One turn of the loop: what was ready has run."""
+    loop = asyncio.get_running_loop()
+    passed = loop.create_future()
+    loop.call_soon(passed.set_result, None)
+    await passed
