@@ -14,13 +14,19 @@ from federation.adapters.broker import reaper
 
 HELPER = [sys.executable, "-I", "-S", reaper.__file__]
 #: Says that it runs, and waits for ever.
-CHILD = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
+CHILD = [
+    sys.executable,
+    "-c",
+    "import os, signal; print(os.getpid(), flush=True); signal.pause()",
+]
 #: The same helper where the kernel offers nothing.
 WATCHER = [
     sys.executable,
     "-c",
-    f"import sys, runpy; sys.platform = 'other'; sys.argv = ['reaper', *sys.argv[1:]];"
-    f"runpy.run_path({reaper.__file__!r}, run_name='__main__')",
+    (
+        "import sys, runpy; sys.platform = 'other'; sys.argv[0] = 'reaper';"
+        f"runpy.run_path({reaper.__file__!r}, run_name='__main__')"
+    ),
 ]
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prctl is Linux's")
