@@ -28,6 +28,8 @@ PIECE: Final = 512 * KIB
 ASSEMBLIES_PER_PEER: Final = 4
 #: Half-received bytes of all peers together.
 ASSEMBLY_BYTES: Final = 4 * DOCUMENT
+#: The same of peers that nobody accepted: room for one document of any size.
+ASSEMBLY_STRANGERS: Final = ASSEMBLED_MESSAGE
 #: A half-received message that got no piece for so long is dropped and asked for again.
 ASSEMBLY_TIMEOUT: Final = 30.0
 #: Largest integer that I-JSON carries (RFC 7493).
@@ -68,6 +70,11 @@ ANTI_ENTROPY: Final = 60.0
 NONCES: Final = 8
 #: Revisions asked for at once; the rest waits until these have come.
 WANTS: Final = 64
+#: Revisions of one peer's lists that we remember to ask for; the next
+#: comparison finds the others.
+MISSING: Final = 20_000
+#: A revision that online peers have not acknowledged for so long is reported.
+UNACKNOWLEDGED: Final = 30.0
 #: Bytes of content sent for one list of wants; the rest is asked for again.
 DELIVERY: Final = 16 * MIB
 #: The same list is not sent to a peer again within this time.
@@ -99,6 +106,8 @@ SEEN_PER_PEER: Final = 10_000
 OUTBOX_PER_PEER: Final = 1000
 #: Heads of one document that are kept as concurrent versions.
 HEADS: Final = 16
+#: ... and of them those of one author: nobody takes all the room.
+HEADS_PER_AUTHOR: Final = 4
 #: Own sessions remembered, to tell an old presence of ours from a clone.
 OWN_SESSIONS: Final = 64
 #: Own messages remembered in memory, to tell an echo from a clone.

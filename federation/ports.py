@@ -44,6 +44,10 @@ class PeerStore(Protocol):
         """Remember that a peer has the current revision of every document."""
         ...
 
+    def acknowledgements_of(self, file: str) -> dict[str, str]:
+        """Peer id -> the revision of this document that it has."""
+        ...
+
     def acknowledgements(self) -> dict[str, dict[str, str]]:
         """File -> peer id -> revision."""
         ...

@@ -195,7 +195,7 @@ class Methods:
             await self._peer.turns.wait_for(
                 lambda: not node.delivery.missing(revision.revision), given.timeout
             )
-            have = peer.store.acknowledgements().get(file, {})
+            have = peer.store.acknowledgements_of(file)
             answer["missing"] = node.delivery.missing(revision.revision)
             answer["acknowledged"] = sorted(
                 peer_id for peer_id, one in have.items() if one == revision.revision

@@ -2,8 +2,9 @@
 """Messages that come in pieces, put together again within bounds.
 
 A piece is signed by its sender, so only a known peer can make us keep bytes;
-each peer has room for a few messages at once, all peers together for a fixed
-number of bytes.  What was put together is hashed before anybody reads it.
+each peer has room for a few messages at once, and there are two pools of
+bytes: peers whose documents we take never wait for room that strangers have
+filled.  What was put together is hashed before anybody reads it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Piece:
 class _Partial:
     count: int
     size: int
+    pool: str
     touched: float
     parts: dict[int, bytes] = field(default_factory=dict)
 
@@ -40,14 +42,16 @@ class Assembler:
     def __init__(self, max_message: int = limits.ASSEMBLED_MESSAGE) -> None:
         self._max_message = max_message
         self._partials: dict[tuple[str, str], _Partial] = {}
-        self._reserved = 0
+        self._room = {"members": limits.ASSEMBLY_BYTES, "strangers": limits.ASSEMBLY_STRANGERS}
 
     @property
     def pending(self) -> int:
         """Messages that lack pieces."""
         return len(self._partials)
 
-    def receive(self, peer_id: str, piece: Piece, mono: float) -> bytes | None:
+    def receive(
+        self, peer_id: str, piece: Piece, mono: float, *, stranger: bool = False
+    ) -> bytes | None:
         """Take a piece; the whole message when it was the last one missing.
 
         Raises Refusal: ``oversize``, ``bad-field`` (a piece that does not fit
@@ -57,7 +61,7 @@ class Assembler:
         key = (peer_id, piece.message_id)
         partial = self._partials.get(key)
         if partial is None:
-            partial = self._open(peer_id, key, piece, mono)
+            partial = self._open(key, piece, mono, "strangers" if stranger else "members")
         if (partial.count, partial.size) != (piece.count, piece.size):
             raise Refusal("bad-field", "count or size differ from the earlier pieces")
         partial.touched = mono
@@ -81,18 +85,19 @@ class Assembler:
                                else limits.PIECE):  # fmt: skip
             raise Refusal("bad-field", "the length of the piece")
 
-    def _open(self, peer_id: str, key: tuple[str, str], piece: Piece, mono: float) -> _Partial:
-        own = [one for one in self._partials if one[0] == peer_id]
+    def _open(self, key: tuple[str, str], piece: Piece, mono: float, pool: str) -> _Partial:
+        own = [one for one in self._partials if one[0] == key[0]]
         if len(own) >= limits.ASSEMBLIES_PER_PEER:
             self._close(min(own, key=lambda one: self._partials[one].touched))
-        if self._reserved + piece.size > limits.ASSEMBLY_BYTES:
+        if piece.size > self._room[pool]:
             raise Refusal("rate-limited", "too many messages in pieces at once")
-        self._reserved += piece.size
-        self._partials[key] = partial = _Partial(piece.count, piece.size, mono)
+        self._room[pool] -= piece.size
+        self._partials[key] = partial = _Partial(piece.count, piece.size, pool, mono)
         return partial
 
     def _close(self, key: tuple[str, str]) -> None:
-        self._reserved -= self._partials.pop(key).size
+        partial = self._partials.pop(key)
+        self._room[partial.pool] += partial.size
 
     def next_timer(self) -> float:
         """When the oldest message is given up (monotonic seconds)."""

@@ -117,6 +117,11 @@ class Comparison:
         """Whether this answers a nonce of ours; each counts once."""
         return self.nonces.pop(nonce, None) is not None
 
+    def lacks(self, revision: str, file: str) -> None:
+        """Note that the peer has a revision which we lack, within bounds."""
+        if len(self.missing) < limits.MISSING:
+            self.missing[revision] = file
+
     def next_wants(self) -> list[str]:
         """Revisions to ask for now; empty while enough is under way."""
         if self.asked:

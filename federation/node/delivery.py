@@ -13,6 +13,7 @@ from federation import limits
 from federation.errors import Refusal
 from federation.events import Acknowledge
 from federation.machines import presence
+from federation.machines.awaiting import Awaiting
 from federation.machines.comparison import Comparison, Event, State
 from federation.node.book import Book
 from federation.node.context import Context
@@ -31,8 +32,7 @@ class Delivery:
         self._book = book
         self._library = library
         self._comparisons: dict[str, Comparison] = {}
-        #: revision -> (file, peers that are online and have not acknowledged it)
-        self._awaiting: dict[str, tuple[str, set[str]]] = {}
+        self._awaiting = Awaiting()
         #: revisions that were refused for good: never asked for again
         self._refused: dict[str, None] = {}
         book.on_presence = self._presence_changed
@@ -59,12 +59,7 @@ class Delivery:
             if "ack1" in peer.caps
             and context.store.acknowledged(peer.peer_id, revision.file) != revision.revision
         }
-        for old, (file, _peers) in list(self._awaiting.items()):
-            if file == revision.file:
-                del self._awaiting[old]
-        if not waiting:
-            return
-        self._awaiting[revision.revision] = (revision.file, waiting)
+        self._awaiting.expect(*about, waiting, context.now.mono)
         for peer_id in waiting:
             self.comparison(peer_id).receive(Event.CHANGED, context.now.mono)
 
@@ -134,22 +129,15 @@ class Delivery:
             return
         if context.store.acknowledged(peer_id, revision.file) != revision.revision:
             context.store.acknowledge(peer_id, revision.file, revision.revision)
-        entry = self._awaiting.get(revision.revision)
-        if entry is None or peer_id not in entry[1]:
-            return
-        entry[1].discard(peer_id)
-        self._completed(revision.revision)
-        if not any(peer_id in peers for _file, peers in self._awaiting.values()):
-            comparison = self.comparison(peer_id)
-            if comparison.state is State.ASKED:
-                comparison.receive(Event.LISTS_COMPARED, context.now.mono)
+        completed = self._awaiting.acknowledged(peer_id, revision.revision)
+        if completed is not None:
+            self._completed(completed, revision.revision)
+        comparison = self.comparison(peer_id)
+        if comparison.state is State.ASKED and not self._awaiting.owes(peer_id):
+            comparison.receive(Event.LISTS_COMPARED, context.now.mono)
 
-    def _completed(self, revision_id: str) -> None:
-        file, peers = self._awaiting[revision_id]
-        if peers:
-            return
-        del self._awaiting[revision_id]
-        have = self._context.store.acknowledgements().get(file, {})
+    def _completed(self, file: str, revision_id: str) -> None:
+        have = self._context.store.acknowledgements_of(file)
         self._context.notify(
             "sync-completed",
             file=file,
@@ -159,8 +147,7 @@ class Delivery:
 
     def missing(self, revision_id: str) -> list[str]:
         """Online peers that have not acknowledged a revision we published."""
-        entry = self._awaiting.get(revision_id)
-        return sorted(entry[1]) if entry else []
+        return self._awaiting.missing(revision_id)
 
     # --- comparing ------------------------------------------------------------
     def _presence_changed(self, peer_id: str, event: presence.Event) -> None:
@@ -170,9 +157,8 @@ class Delivery:
         comparison = self.comparison(peer_id)
         if peer is None or not live.online:
             comparison.receive(Event.OFFLINE, context.now.mono)
-            for revision_id, (_file, peers) in list(self._awaiting.items()):
-                peers.discard(peer_id)
-                self._completed(revision_id)
+            for file, revision_id in self._awaiting.forget(peer_id):
+                self._completed(file, revision_id)
             return
         if "ack1" in peer.caps:
             comparison.receive(Event.ONLINE, context.now.mono)
@@ -234,9 +220,8 @@ class Delivery:
         """Equal roots: the peer has every head that we have."""
         context = self._context
         context.store.acknowledge_all(peer_id)
-        for revision_id, (_file, peers) in list(self._awaiting.items()):
-            peers.discard(peer_id)
-            self._completed(revision_id)
+        for file, revision_id in self._awaiting.forget(peer_id):
+            self._completed(file, revision_id)
         self.comparison(peer_id).receive(Event.ROOTS_EQUAL, context.now.mono)
 
     def _list_heads(self, peer_id: str, root: str) -> None:
@@ -269,7 +254,7 @@ class Delivery:
             elif store.is_held(revision_id):
                 self.acknowledge([message.peer_id], "held", revision_id)
             elif revision_id not in self._refused:
-                comparison.missing[revision_id] = file
+                comparison.lacks(revision_id, file)
         if comparison.missing:
             comparison.receive(Event.MISSING_FOUND, context.now.mono)
             self._ask(message.peer_id)
@@ -348,6 +333,14 @@ class Delivery:
     def handle_timer(self) -> None:
         """Ask again, or compare again, where it is time."""
         now = self._context.now.mono
+        for file, revision_id, peers in self._awaiting.overdue(now):
+            self._context.notify(
+                "sync-failed",
+                file=file,
+                revision=revision_id,
+                peer_id=peers[0],
+                reason=f"{len(peers)} online peer(s) have not acknowledged it; it is tried again",
+            )
         for peer_id, comparison in list(self._comparisons.items()):
             if comparison.due > now:
                 continue

@@ -25,9 +25,11 @@ from federation.wire.messages import Message, parse
 
 #: refusals of a document that another try may not meet
 PASSING = frozenset({
-    "path-io-error", "disk-full", "queue-full", "held-limit", "unknown-peer", "untrusted-peer",
-    "revoked-peer", "peer-limit", "path-local-modified", "rate-limited",
+    "path-io-error", "disk-full", "queue-full", "unknown-peer", "peer-limit",
+    "path-local-modified", "rate-limited",
 })  # fmt: skip
+#: refusals that say nothing of the document itself: a forged copy has the name of the true one
+ANOTHER_COPY = frozenset({"bad-signature", "replay"})
 
 
 class Inbox:
@@ -129,6 +131,7 @@ class Inbox:
             raise Refusal("untrusted-peer", peer.peer_id)
         if context.store.is_held(revision_id):
             self._delivery.acknowledge([peer.peer_id], "held", revision_id)
+            self._delivery.arrived(revision_id, refused=False)
             raise Refusal("replay", str(message.fields["file"]))
         _count, size = context.store.held_counts().get(peer.peer_id, (0, 0))
         if size + len(message.raw) > context.settings.max_held:
@@ -210,7 +213,8 @@ class Inbox:
         try:
             self._take(inner, via=peer)
         except Refusal as refusal:
-            if refusal.reason not in PASSING:
+            # what trust forbids now is asked for again when trust changes (Delivery.forgive)
+            if refusal.reason not in PASSING | ANOTHER_COPY:
                 self._delivery.arrived(envelope.revision_id(inner), refused=True)
             raise
 
@@ -223,8 +227,10 @@ class Inbox:
             _int(fields["size"]),
             base64.b64decode(str(fields["data"]), validate=True),
         )
-        whole = self.assembler.receive(peer.peer_id, piece, self._context.now.mono)
-        self._delivery.comparison(peer.peer_id).progress(self._context.now.mono)
+        stranger = not self._book.may_write(peer)
+        mono = self._context.now.mono
+        whole = self.assembler.receive(peer.peer_id, piece, mono, stranger=stranger)
+        self._delivery.comparison(peer.peer_id).progress(mono)
         if whole is None:
             return
         topic = topics.inbox(self._context.peer_id) if "to" in fields else topics.SYNC
@@ -238,9 +244,9 @@ class Inbox:
         context = self._context
         if not self._book.may_write(peer):
             raise Refusal("untrusted-peer", peer.peer_id)
-        message_id = envelope.digest(message.raw)
-        self._delivery.acknowledge([peer.peer_id], "messages", message_id)
-        if not context.store.first_time(peer.peer_id, message_id):
+        self._delivery.acknowledge([peer.peer_id], "messages", envelope.digest(message.raw))
+        # by what was signed: the same message in another spelling of its JSON is the same
+        if not context.store.first_time(peer.peer_id, envelope.revision_id(message)):
             raise Refusal("replay", "message")
         context.effects.append(Heard(topics.inbox(context.peer_id), message.raw))
 

@@ -96,8 +96,11 @@ class Library:
         where = place(revision, heads)
         last = store.last_of_author(revision.file, revision.author)
         past = where.past or is_older(revision, last)
-        if len(where.beside) >= limits.HEADS and not past:
-            raise Refusal("queue-full", f"{limits.HEADS} concurrent versions of {revision.file}")
+        beside = [head for head in heads if head.revision in where.beside]
+        same = sum(head.author == revision.author for head in beside)
+        full = len(beside) >= limits.HEADS or (same >= limits.HEADS_PER_AUTHOR and not local)
+        if full and not past:
+            raise Refusal("queue-full", f"{len(beside)} concurrent versions of {revision.file}")
         store.add_revision(revision, content)
         if past:
             return Recorded(revision, "past")
@@ -194,13 +197,18 @@ class Library:
         context = self._context
         heads = context.store.heads(file)
         binary = not is_text(content)
+        seq = context.store.next_seq()
+        vector = vector_after(base, heads)
+        if vector.get(context.peer_id, 0) >= seq:
+            # Somebody claims to have seen what we have not written yet.
+            vector[context.peer_id] = seq - 1
         message: dict[str, object] = {
             "type": "canvasl-binary" if binary else "canvasl-sync",
             "peer_id": context.peer_id,
             "file": file,
             "timestamp": context.timestamp(),
-            "seq": context.store.next_seq(),
-            "vector": vector_after(base, heads),
+            "seq": seq,
+            "vector": vector,
             "parents": [one.revision for one in base],
         }
         _put_content(message, content)

@@ -29,10 +29,21 @@ class Placement:
 
 
 def contains(newer: Revision, older: Revision) -> bool:
-    """Whether the author of ``newer`` had seen ``older``."""
+    """Whether the author of ``newer`` had seen ``older``.
+
+    A parent is named by its hash, which proves it.  A vector is only what its
+    author says: where two vectors each claim the other's revision, the one
+    that claims further beyond what there is does not count.
+    """
     if older.revision in newer.parents:
         return True
-    return newer.vector.get(older.author, -1) >= older.seq
+    if newer.revision in older.parents:
+        return False
+    claimed = newer.vector.get(older.author, -1) - older.seq
+    if claimed < 0:
+        return False
+    counter = older.vector.get(newer.author, -1) - newer.seq
+    return counter < 0 or (claimed, newer.revision) < (counter, older.revision)
 
 
 def place(revision: Revision, heads: Iterable[Revision]) -> Placement:

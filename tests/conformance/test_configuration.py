@@ -121,7 +121,7 @@ def state(tmp_path: Path) -> Iterator[Path]:
     state = tmp_path / "state"
     place_identity(state, seed_of("bob"))
     yield state
-    assert not [path for path in state.rglob("*.canvasl")]
+    assert list(state.rglob("*.canvasl")) == []
 
 
 def _identity(state: Path, data: bytes) -> None:

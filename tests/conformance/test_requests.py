@@ -182,16 +182,16 @@ def test_a_bad_frame_right_behind_a_good_one(bad: bytes, here: World) -> None:
          "file-not-found"),
         (b'{"jsonrpc":"2.0","id":1,"method":"documents.history","params":{"file":"../x"}}',
          "unknown-document"),
-        (b'{"jsonrpc":"2.0","id":1,"method":"documents.restore","params":'
-         b'{"file":"a.md","revision":"%%%%%%%%"}}', "rpc-invalid-params"),
-        (b'{"jsonrpc":"2.0","id":1,"method":"topic.publish","params":'
-         b'{"topic":"a/#","message":""}}', "bad-topic"),
+        ((b'{"jsonrpc":"2.0","id":1,"method":"documents.restore","params":{"file":"a.md",'
+         b'"revision":"%%%%%%%%"}}'), "rpc-invalid-params"),
+        ((b'{"jsonrpc":"2.0","id":1,"method":"topic.publish","params":{"topic":"a/#",'
+         b'"message":""}}'), "bad-topic"),
         (b'{"jsonrpc":"2.0","id":1,"method":"topic.subscribe","params":{"topic":"a#"}}',
          "bad-topic"),
         (b'{"jsonrpc":"2.0","id":1,"method":"broker.open","params":{"url":"mqtt://h.example"}}',
          "config-plaintext-non-loopback"),
-        (b'{"jsonrpc":"2.0","id":1,"method":"identity.verify","params":'
-         b'{"message":"","signature":"","public_key":"0x%s"}}' % (b"00" * 32), "weak-key"),
+        (b'{"jsonrpc":"2.0","id":1,"method":"identity.verify","params":{"message":"",'
+         b'"signature":"","public_key":"0x%s"}}' % (b"00" * 32), "weak-key"),
         (b'[[[[[[]]]]]]', "rpc-invalid-request"),
         (b"[" * 100 + b"]" * 100, "depth-exceeded"),
         (b'{"jsonrpc":"2.0","id":"\\ud800","method":"status"}', "rpc-parse-error"),

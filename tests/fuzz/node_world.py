@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from federation.adapters.store import SqliteStore
@@ -46,9 +47,10 @@ class AnyFiles:
 
 @dataclass
 class NodeWorld:
-    """Bob's node; alice and mallory are accepted, ``revoked`` is blocked."""
+    """Bob's node (or ``owner``'s); the others are accepted, ``revoked`` is blocked."""
 
     seed: int = 0
+    owner: str = "bob"
     settings: NodeSettings = field(default_factory=NodeSettings)
     mono: float = 1000.0
 
@@ -56,14 +58,15 @@ class NodeWorld:
         self.random = random.Random(self.seed)
         self.store = SqliteStore(":memory:")
         self.node = Node(
-            self.store, AnyFiles(), KEYS["bob"], self.settings, self.random.randbytes
+            self.store, AnyFiles(), KEYS[self.owner], self.settings, self.random.randbytes
         )
         self.node.receive_link_up(self.now())
-        for name in NAMES[1:4]:
+        for name in NAMES[:4]:
+            if name == self.owner:
+                continue
             self.send(topics.ANNOUNCE, self.announcement(name))
-        self.node.at(self.now(), lambda: self.node.accept(KEYS["alice"].peer_id))
-        self.node.at(self.now(), lambda: self.node.accept(KEYS["mallory"].peer_id))
-        self.node.at(self.now(), lambda: self.node.block(KEYS["revoked"].peer_id))
+            decide = self.node.block if name == "revoked" else self.node.accept
+            self.node.at(self.now(), partial(decide, KEYS[name].peer_id))
         self.node.sync_content("own.md", b"own", None)
         self.node.take_effects()
 

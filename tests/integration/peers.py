@@ -249,7 +249,8 @@ class Peer:
         def reached() -> object:
             process = self.process
             if process is not None and process.poll() is not None and not condition():
-                pytest.fail(f"it ended with {process.returncode}: {self.errors.read_text()[-2000:]}")
+                errors = self.errors.read_text()[-2000:]
+                pytest.fail(f"it ended with {process.returncode}: {errors}")
             return condition()
 
         wait_until(reached, limit, what)
@@ -361,7 +362,8 @@ def _pipe_rpc(process: subprocess.Popen[bytes]) -> Rpc:
     import select
 
     stdin, stdout = process.stdin, process.stdout
-    assert stdin is not None and stdout is not None
+    assert stdin is not None
+    assert stdout is not None
 
     def read(timeout: float) -> bytes:
         ready, _, _ = select.select([stdout], [], [], timeout)

@@ -97,7 +97,7 @@ CONTENTS = {
     "unicode.canvasl": '{"text":"Zoë \u2028 日本語 \U0001f600 e\u0301"}\n'.encode(),
     "empty.md": b"",
     "large.jsonl": b'{"id":"x"}\n' * 54_546,
-    "crlf.txt": b"one\r\ntwo\rthree\n\n\tfour \\ \" / \x01\x1f\x7f",
+    "crlf.txt": b'one\r\ntwo\rthree\n\n\tfour \\ " / \x01\x1f\x7f',
     "no-newline.org": b"* end",
     "bom.txt": b"\xef\xbb\xbfbom",
 }

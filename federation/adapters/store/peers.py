@@ -80,6 +80,11 @@ class PeerTables:
             (peer_id,),
         )
 
+    def acknowledgements_of(self, file: str) -> dict[str, str]:
+        """Peer id -> the revision of this document that it has."""
+        rows = self._db.execute("SELECT peer_id, revision FROM acknowledged WHERE file=?", (file,))
+        return {str(peer_id): str(revision) for peer_id, revision in rows}
+
     def acknowledgements(self) -> dict[str, dict[str, str]]:
         """File -> peer id -> revision."""
         table: dict[str, dict[str, str]] = {}

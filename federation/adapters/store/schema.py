@@ -42,7 +42,7 @@ CREATE TABLE paths (
 ) WITHOUT ROWID;
 CREATE TABLE acknowledged (
   peer_id TEXT NOT NULL, file TEXT NOT NULL, revision TEXT NOT NULL,
-  PRIMARY KEY (peer_id, file)
+  PRIMARY KEY (file, peer_id)
 ) WITHOUT ROWID;
 
 CREATE TABLE held (

@@ -1,0 +1,516 @@
+# SPDX-License-Identifier: MIT
+"""A seeded world in memory: real nodes and stores, a broker that misbehaves, one clock.
+
+Nothing here waits: time is a number, and the next thing that happens is the
+next entry of a heap.  Nodes are driven as ``daemon/turns.py`` drives them: some
+work, the timers, one transaction, then the effects.
+"""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import itertools
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from federation.adapters.store import SqliteStore
+from federation.errors import Refusal
+from federation.events import (
+    DropConflicts,
+    Effect,
+    Heard,
+    Instant,
+    Notice,
+    Notify,
+    Publish,
+    Refused,
+    WriteConflict,
+    WriteFile,
+)
+from federation.identity.keys import SigningKey, to_hex
+from federation.node.context import NodeSettings
+from federation.node.library import Recorded
+from federation.node.router import Node
+from federation.wire import canonical, envelope, timestamps, topics
+
+#: 2026-01-01T00:00:00Z in microseconds.
+EPOCH = 1_767_225_600_000_000
+YEAR = 365 * 24 * 3600.0
+
+
+def key_of(number: int) -> SigningKey:
+    """The key of the peer of this number: always the same."""
+    return SigningKey(number.to_bytes(32, "big"))
+
+
+class MemoryFiles:
+    """The synced folder as a dictionary; ``broken`` names may not be written."""
+
+    def __init__(self) -> None:
+        self.synced: dict[str, bytes] = {}
+        self.conflicts: dict[str, bytes] = {}
+        self.broken: dict[str, str] = {}
+
+    def check(self, file: str) -> None:
+        if file in self.broken:
+            raise Refusal(self.broken[file], file)
+
+    def synced_path(self, file: str) -> str:
+        return f"/synced/{file}"
+
+    def conflict_path(self, file: str, revision: str) -> str:
+        return f"/conflicts/{file}.{revision[:12]}"
+
+
+@dataclass
+class Faults:
+    """What the network does to each message."""
+
+    loss: float = 0.0
+    twice: float = 0.0
+    #: seconds, at most: different for each message, so they overtake one another
+    delay: float = 0.0
+    #: keep messages for subscribers that are away
+    sessions: bool = True
+
+
+@dataclass(order=True)
+class _Delivery:
+    at: float
+    number: int
+    to: Client = field(compare=False)
+    topic: str = field(compare=False)
+    payload: bytes = field(compare=False)
+    retained: bool = field(compare=False)
+
+
+class Client:
+    """Somebody at the broker."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world = world
+        self.key = key_of(number)
+        self.peer_id = self.key.peer_id
+        self.connected = False
+        self.will: tuple[str, bytes] | None = None
+        self.waiting: list[tuple[str, bytes]] = []
+
+    def listens(self, topic: str) -> bool:
+        return any(topics.matches(one, topic) for one in topics.subscriptions(self.peer_id))
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """A message arrives."""
+        raise NotImplementedError
+
+    def next_timer(self) -> float:
+        return float("inf")
+
+    def handle_timer(self) -> None:
+        """Nothing to do."""
+
+
+class Broker:
+    """Topics, retained messages, wills, and faults."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.clients: list[Client] = []
+        self.retained: dict[str, bytes] = {}
+        self.faults = Faults()
+        self.partitions: set[frozenset[str]] = set()
+        self.log: list[tuple[str, bytes]] = []
+
+    def publish(self, author: str, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self.log.append((topic, payload))
+        if retain:
+            self.retained[topic] = payload
+        for client in self.clients:
+            if client.peer_id != author and client.listens(topic):
+                self._send(author, client, topic, payload)
+
+    def _send(self, author: str, client: Client, topic: str, payload: bytes) -> None:
+        chance = self.world.random
+        if frozenset({author, client.peer_id}) in self.partitions:
+            return
+        if not client.connected:
+            if self.faults.sessions:
+                client.waiting.append((topic, payload))
+            return
+        for _ in range(2 if chance.random() < self.faults.twice else 1):
+            if chance.random() >= self.faults.loss:
+                self.world.deliver(client, topic, payload, chance.random() * self.faults.delay)
+
+    def connect(self, client: Client) -> None:
+        client.connected = True
+        for topic, payload in self.retained.items():
+            if client.listens(topic) and topic != topics.presence(client.peer_id):
+                self.world.deliver(client, topic, payload, 0.0, retained=True)
+        for topic, payload in client.waiting:
+            self.world.deliver(client, topic, payload, 0.0)
+        client.waiting.clear()
+
+    def disconnect(self, client: Client, *, clean: bool = False) -> None:
+        client.connected = False
+        if not clean and client.will is not None:
+            topic, payload = client.will
+            self.publish(client.peer_id, topic, payload, retain=True)
+
+    def wipe(self) -> None:
+        """The broker forgets everything and everybody."""
+        self.retained.clear()
+        for client in self.clients:
+            client.waiting.clear()
+
+
+class SimPeer(Client):
+    """A real node with its store; ``skew`` is how wrong its clock is (seconds)."""
+
+    def __init__(
+        self, world: World, number: int, settings: NodeSettings | None = None, skew: float = 0.0
+    ) -> None:
+        super().__init__(world, number)
+        self.settings = settings or NodeSettings(policy="announced", name=f"peer {number}")
+        self.skew = skew
+        self.store = SqliteStore(":memory:")
+        self.files = MemoryFiles()
+        #: how often the hooks ran for each message, across restarts
+        self.heard: Counter[str] = Counter()
+        self.messages: list[str] = []
+        self.notices: list[Notice] = []
+        self.refused: Counter[str] = Counter()
+        self.later: list[Callable[[Instant], None]] = []
+        self.lose_effects = False
+        self.running = True
+        self.turns = 0
+        self.node = self._make()
+
+    def _make(self) -> Node:
+        with self.store.transaction():
+            return Node(
+                self.store, self.files, self.key, self.settings, self.world.random.randbytes
+            )
+
+    def now(self) -> Instant:
+        return Instant(EPOCH + round((self.world.now + self.skew) * 1e6), self.world.now)
+
+    # --- turns, as the daemon makes them ------------------------------------------------
+    def turn(self, *works: Callable[[Instant], object]) -> list[object]:
+        """Some work under one commit, then the effects; what each piece of work answered."""
+        self.turns += 1
+        notes, self.later = self.later, []
+        with self.store.transaction():
+            now = self.now()
+            results = [self._one(work, now) for work in (*notes, *works)]
+            self.node.handle_timer(now)
+            effects = self.node.take_effects()
+        if self.lose_effects:
+            self.lose_effects = False
+            self.restart()
+        else:
+            self._perform(effects)
+        return results[len(notes) :]
+
+    def _one(self, work: Callable[[Instant], object], now: Instant) -> object:
+        mark = self.node.mark()
+        try:
+            return self.store.attempt(lambda: work(now))
+        except Refusal as refusal:
+            self.node.undo(mark)
+            return refusal
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, WriteFile):
+                self._write(effect)
+            elif isinstance(effect, WriteConflict):
+                path = self.files.conflict_path(effect.file, effect.revision)
+                self.files.conflicts[path] = self.content(effect.revision)
+            elif isinstance(effect, DropConflicts):
+                self._drop(effect)
+        for effect in effects:
+            if isinstance(effect, Publish):
+                self._publish(effect)
+            elif isinstance(effect, Notify):
+                self.notices.append(effect.notice)
+            elif isinstance(effect, Heard):
+                self._hear(effect)
+            elif isinstance(effect, Refused):
+                self.refused[effect.reason] += 1
+
+    def _write(self, effect: WriteFile) -> None:
+        document = self.store.document(effect.file)
+        if document is not None and document.current == effect.revision:
+            self.files.synced[effect.file] = self.content(effect.revision)
+            self.later.append(
+                lambda now: self.node.receive_written(effect.file, effect.revision, now)
+            )
+
+    def _drop(self, effect: DropConflicts) -> None:
+        kept = {self.files.conflict_path(effect.file, one) for one in effect.keep}
+        start = self.files.conflict_path(effect.file, "")
+        for path in [one for one in self.files.conflicts if one.startswith(start)]:
+            if path not in kept:
+                del self.files.conflicts[path]
+
+    def _publish(self, effect: Publish) -> None:
+        if self.connected:
+            self.world.broker.publish(
+                self.peer_id, effect.topic, effect.payload, retain=effect.retain
+            )
+        about, result = effect.about, "ok" if self.connected else "offline"
+        if about is not None:
+            self.later.append(lambda now: self.node.receive_published(about, result, now))
+
+    def _hear(self, effect: Heard) -> None:
+        fields = json.loads(effect.raw)
+        if fields["type"] == "peer-message":
+            self.messages.append(fields["content"])
+        elif fields["type"] != "peer-announce":
+            self.heard[envelope.revision_id(fields)] += 1
+
+    def content(self, revision: str) -> bytes:
+        found = self.store.revision(revision)
+        assert found is not None
+        return self.store.content(found.content_hash)
+
+    # --- from the world -------------------------------------------------------------------
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        self.turn(
+            lambda now: self.node.receive_message(topic, payload, retained=retained, now=now)
+        )
+
+    def next_timer(self) -> float:
+        if not self.running:
+            return float("inf")
+        return self.world.now if self.later else self.node.next_timer()
+
+    def handle_timer(self) -> None:
+        self.turn()
+
+    # --- what a test does with it -----------------------------------------------------------
+    def go_online(self) -> None:
+        """Connect to the broker, with a will signed now."""
+        will = self.node.at(self.now(), lambda: self.node.book.announcement("offline"))
+        self.will = (topics.presence(self.peer_id), will)
+        self.world.broker.connect(self)
+        self.turn(self.node.receive_link_up)
+
+    def go_offline(self, *, clean: bool = False) -> None:
+        """Lose the broker; ``clean`` without a will."""
+        self.world.broker.disconnect(self, clean=clean)
+        self.turn(self.node.receive_link_down)
+
+    def crash(self) -> None:
+        """The process dies; its store stays."""
+        self.running = False
+        self.world.broker.disconnect(self)
+        self.later.clear()
+
+    def restart(self) -> None:
+        """A new process on the same store, connected if the old one was."""
+        was = self.connected
+        if was:
+            self.world.broker.disconnect(self)
+        self.later.clear()
+        self.node = self._make()
+        self.running = True
+        self.files_again()
+        if was:
+            self.go_online()
+
+    def files_again(self) -> None:
+        """What the daemon does at its start: write what was not written."""
+        self._perform(list(self.node.library.unwritten()))
+
+    def do(self, verb: Callable[[], object]) -> object:
+        """A verb of the user; raises its refusal."""
+        (result,) = self.turn(lambda now: self.node.at(now, verb))
+        if isinstance(result, Refusal):
+            raise result
+        return result
+
+    def sync(self, file: str, content: bytes, path: str | None = None) -> Recorded:
+        """``sync FILE``."""
+        result = self.do(lambda: self.node.sync_content(file, content, path))
+        assert isinstance(result, Recorded)
+        return result
+
+    def heads(self, file: str) -> set[bytes]:
+        """The contents of the versions of a document that stand beside each other."""
+        return {self.store.content(head.content_hash) for head in self.store.heads(file)}
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        """The fields of every event of this name so far."""
+        return [notice.fields for notice in self.notices if notice.event == name]
+
+    def has(self, revision: str) -> bool:
+        """Whether it holds a revision durably, as a version or until its author is accepted."""
+        return self.store.revision(revision) is not None or self.store.is_held(revision)
+
+
+class PlainPeer(Client):
+    """Another implementation: announces without ``caps``, syncs whole texts, acknowledges nothing."""
+
+    def __init__(self, world: World, number: int, skew: float = 0.0) -> None:
+        super().__init__(world, number)
+        self.skew = skew
+        self.got: dict[str, list[str]] = defaultdict(list)
+        self.announce_at = float("inf")
+
+    def _signed(self, **fields: object) -> bytes:
+        moment = EPOCH + round((self.world.now + self.skew) * 1e6)
+        message = {
+            "peer_id": self.peer_id, "timestamp": timestamps.format_us(moment), **fields
+        }  # fmt: skip
+        return canonical.encode(envelope.sign(message, self.key))
+
+    def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        fields = json.loads(payload)
+        if fields["type"] == "canvasl-sync":
+            self.got[fields["file"]].append(fields["content"])
+
+    def go_online(self) -> None:
+        self.world.broker.connect(self)
+        self.announce()
+
+    def announce(self) -> None:
+        self.announce_at = self.world.now + 15.0
+        message = self._signed(type="peer-announce", public_key=to_hex(self.key.public_key))
+        self.world.broker.publish(self.peer_id, topics.ANNOUNCE, message)
+
+    def sync(self, file: str, content: str) -> bytes:
+        message = self._signed(type="canvasl-sync", file=file, content=content)
+        self.world.broker.publish(self.peer_id, topics.SYNC, message)
+        return message
+
+    def next_timer(self) -> float:
+        return self.announce_at if self.connected else float("inf")
+
+    def handle_timer(self) -> None:
+        self.announce()
+
+
+class World:
+    """Peers around a broker, and one clock."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.now = 1000.0
+        self.broker = Broker(self)
+        self._numbers = itertools.count()
+        self._waiting: list[_Delivery] = []
+        self.peers: list[SimPeer] = []
+
+    def add(
+        self,
+        settings: NodeSettings | None = None,
+        *,
+        skew: float = 0.0,
+        online: bool = True,
+        number: int | None = None,
+    ) -> SimPeer:
+        """Another peer; online unless told otherwise."""
+        made = SimPeer(self, number or len(self.broker.clients) + 1, settings, skew)
+        self.broker.clients.append(made)
+        self.peers.append(made)
+        if online:
+            made.go_online()
+        return made
+
+    def add_plain(self, *, skew: float = 0.0) -> PlainPeer:
+        """Another implementation's peer, online."""
+        made = PlainPeer(self, len(self.broker.clients) + 1, skew)
+        self.broker.clients.append(made)
+        made.go_online()
+        return made
+
+    def deliver(
+        self, to: Client, topic: str, payload: bytes, delay: float, *, retained: bool = False
+    ) -> None:
+        """Hand a message over after ``delay`` seconds."""
+        number = next(self._numbers)
+        heapq.heappush(
+            self._waiting, _Delivery(self.now + delay, number, to, topic, payload, retained)
+        )
+
+    def run(self, seconds: float, most: int = 50_000) -> None:
+        """Let time pass; fails when more than ``most`` things happen (a state that spins)."""
+        end = self.now + seconds
+        for _ in range(most):
+            timer, client = self._next_timer()
+            at = self._waiting[0].at if self._waiting else float("inf")
+            if min(timer, at) > end:
+                self.now = end
+                return
+            if at <= timer:
+                one = heapq.heappop(self._waiting)
+                self.now = max(self.now, one.at)
+                alive = not isinstance(one.to, SimPeer) or one.to.running
+                if one.to.connected and alive:
+                    one.to.take(one.topic, one.payload, retained=one.retained)
+            else:
+                self.now = max(self.now, timer)
+                client.handle_timer()
+        raise AssertionError(f"seed {self.seed}: more than {most} steps in {seconds} s")
+
+    def _next_timer(self) -> tuple[float, Client]:
+        timers = [(client.next_timer(), number) for number, client in self._clients()]
+        at, number = min(timers)
+        return at, self.broker.clients[number]
+
+    def _clients(self) -> list[tuple[int, Client]]:
+        return list(enumerate(self.broker.clients))
+
+    def settle(self, seconds: float = 200.0) -> None:
+        """No more faults, everybody online, and a quiet time."""
+        self.broker.faults = Faults()
+        self.broker.partitions.clear()
+        for peer in self.peers:
+            if not peer.running:
+                peer.restart()
+            if not peer.connected:
+                peer.go_online()
+        self.run(seconds)
+
+    # --- what must hold ---------------------------------------------------------------------
+    def check_acknowledged(self) -> None:
+        """What a peer is believed to have, it has."""
+        by_id = {peer.peer_id: peer for peer in self.peers}
+        for peer in self.peers:
+            for file, have in peer.store.acknowledgements().items():
+                for peer_id, revision in have.items():
+                    if peer_id in by_id:
+                        assert by_id[peer_id].has(revision), (self.seed, file)
+
+    def check_converged(self) -> None:
+        """Everybody has the same versions, their contents, and files that show them."""
+        first = self.peers[0]
+        for peer in self.peers:
+            assert peer.store.all_heads() == first.store.all_heads(), self.seed
+            assert peer.node.library.root == first.node.library.root
+            for document in peer.store.documents():
+                assert peer.files.synced[document.file] == peer.content(document.current)
+                others = {
+                    peer.files.conflict_path(document.file, head.revision): peer.store.content(
+                        head.content_hash
+                    )
+                    for head in peer.store.heads(document.file)
+                    if head.revision != document.current
+                }
+                start = peer.files.conflict_path(document.file, "")
+                readable = {
+                    path: content
+                    for path, content in peer.files.conflicts.items()
+                    if path.startswith(start)
+                }
+                assert readable == others, self.seed
+
+
+def encoded_binary(content: bytes) -> str:
+    """Bytes as ``canvasl-binary`` carries them."""
+    return base64.b64encode(content).decode()
