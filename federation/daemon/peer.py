@@ -106,6 +106,7 @@ class RunningPeer:
         self.turns.on_pressure = self._pressure
         self.link.on_user_message = self.extras.own_broker_message
         self.outlet.perform(self.node.library.unwritten())
+        self.turns.post(self.node.receive_start)
 
     def _pressure(self, full: bool) -> None:
         if full:

@@ -100,11 +100,12 @@ class Book:
         if peer is not None and peer.trust == "blocked":
             raise Refusal("revoked-peer", message.peer_id)
         text = message.raw.decode()
-        if peer is not None and peer.announce == text:
+        # by its signature: the same announcement in another spelling of its JSON is the same
+        if peer is not None and str(message.fields["signature"]) in peer.announce:
             if retained or not live:
                 return
             raise Refusal("replay", "announcement")
-        newer = peer is None or message.timestamp_us >= peer.announced_us
+        newer = peer is None or self._is_newer(peer, message)
         if peer is None:
             peer = self._discover(message, key)
         if newer:
@@ -113,6 +114,17 @@ class Book:
             self._presence(peer, message, retained=retained, newer=newer)
             if newer:
                 context.effects.append(Heard(topics.ANNOUNCE, message.raw))
+
+    def _is_newer(self, peer: Peer, message: Message) -> bool:
+        """Whether an announcement takes the place of the one that we keep.
+
+        One that was made while the peer's clock was ahead yields to a fresh
+        one: a clock that was put right must not hide a peer until then.
+        """
+        if message.timestamp_us >= peer.announced_us:
+            return True
+        now, near = self._context.now.wall_us, round(limits.FRESHNESS * 1e6)
+        return peer.announced_us > now + near and abs(message.timestamp_us - now) <= near
 
     def _receive_own(self, message: Message) -> None:
         """An announcement of our own key: an echo of ours, or a clone's."""

@@ -104,11 +104,13 @@ class Delivery:
                 kinds.setdefault(effect.kind, []).append(effect.one)
         context.effects = [one for one in context.effects if not isinstance(one, Acknowledge)]
         for peer_id, kinds in gathered.items():
-            fields: dict[str, object] = {
-                kind: list(dict.fromkeys(ids))[: limits.HEADS_PER_MESSAGE]
-                for kind, ids in kinds.items()
-            }
-            send_to(self._context, peer_id, "sync-ack", **fields)
+            for kind, ids in kinds.items():
+                kinds[kind] = list(dict.fromkeys(ids))
+            most = limits.HEADS_PER_MESSAGE
+            for start in range(0, max(map(len, kinds.values())), most):
+                pages = {kind: ids[start : start + most] for kind, ids in kinds.items()}
+                filled: dict[str, object] = {kind: page for kind, page in pages.items() if page}
+                send_to(self._context, peer_id, "sync-ack", **filled)
 
     def receive_ack(self, message: Message) -> None:
         """A peer has these revisions and messages durably."""
@@ -270,13 +272,13 @@ class Delivery:
         """Hand on what a peer asked for, up to a bounded number of bytes."""
         store = self._context.store
         room = limits.DELIVERY
-        for revision_id in _texts(message.fields["revisions"]):
+        for revision_id in dict.fromkeys(_texts(message.fields["revisions"])):
             revision = store.revision(revision_id)
             if revision is None:
                 continue
-            room -= revision.size
-            if room < 0 and revision.size < limits.DELIVERY:
+            if room <= 0:
                 break
+            room -= revision.size
             fields: dict[str, object] = {"payload": self._library.message_of(revision).decode()}
             author = store.peer(revision.author)
             if author is not None:
@@ -346,8 +348,12 @@ class Delivery:
                 continue
             comparison.ask_again()
             comparison.missing.clear()
+            if not self._context.link_up:
+                # the announcement after the next connection begins again
+                comparison.receive(Event.OFFLINE, now)
+                continue
             comparison.receive(Event.TIMER, now)
-            if comparison.state is State.DUE and self._context.link_up:
+            if comparison.state is State.DUE:
                 self._say_hello(peer_id)
 
     def offline(self) -> None:

@@ -55,6 +55,14 @@ class Node:
             self.refused[refusal.reason] = self.refused.get(refusal.reason, 0) + 1
             self.context.effects.append(Refused(topic, refusal.reason, refusal.detail, None))
 
+    def receive_start(self, now: Instant) -> None:
+        """The first turn: what was held is taken where the policy is open now."""
+        self.context.now = now
+        for peer_id in self.context.store.held_counts():
+            peer = self.context.store.peer(peer_id)
+            if peer is not None and self.book.may_write(peer):
+                self.inbox.release(peer)
+
     def receive_link_up(self, now: Instant) -> None:
         """The broker answers."""
         self.context.now = now

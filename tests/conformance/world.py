@@ -108,9 +108,9 @@ class World:
             for entry in os.scandir(folder):
                 if Path(entry.path) in (self.broker.directory, self.peer.state_dir):
                     pass
-                elif Path(entry.path) == self.peer.errors:
-                    continue
-                elif folder == self.peer.state_dir and entry.name in _OWN:
+                elif Path(entry.path) == self.peer.errors or (
+                    folder == self.peer.state_dir and entry.name in _OWN
+                ):
                     continue
                 else:
                     status = entry.stat(follow_symlinks=False)

@@ -96,9 +96,7 @@ def test_broker_killed_all_documents_arrive_once(tmp_path: Path, kind: type[Real
             60.0,
             f"acknowledgements of {len(status)} documents",
         )
-        changed = Counter(
-            row["file"] for row in b.events if row["event"] == "document-changed"
-        )
+        changed = Counter(row["file"] for row in b.events if row["event"] == "document-changed")
         assert changed == dict.fromkeys(wanted, 1)
         assert b.call("conflicts.list")["conflicts"] == []
 

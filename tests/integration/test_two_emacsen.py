@@ -30,7 +30,7 @@ pytestmark = [
 def canvases(seed: int) -> dict[str, bytes]:
     """30 canvases that nobody has seen, of 0 bytes to 4 MB."""
     chance = random.Random(seed)
-    alphabet = "abc xyz äöü 日本語 ❤ \" \\ {}[]:, \u2028 \u0301"
+    alphabet = 'abc xyz äöü 日本語 ❤ " \\ {}[]:, \u2028 \u0301'
     found: dict[str, bytes] = {}
     sizes = [0, 1, 2, 40, 300, 60_000, 65_536, 300_000, 1_040_000, 1_100_000, 4_000_000]
     sizes += [chance.randrange(1, 20_000) for _ in range(30 - len(sizes))]
@@ -148,16 +148,13 @@ def test_canvases_both_ways(tmp_path: Path, broker_env: dict[str, str]) -> None:
     b = Emacs(second, tmp_path / "home-b", "b", broker_env).start()
     children: list[psutil.Process] = []
     try:
-        wait_until(
-            lambda: a.report()["discovered"] and b.report()["discovered"], 40.0, "discovery"
-        )
+        wait_until(lambda: a.report()["discovered"] and b.report()["discovered"], 40.0, "discovery")
         of_a, of_b = canvases(1), canvases(2)
         _put(a, of_a)
         _put(b, of_b)
         wait_until(lambda: b.has(of_a) and a.has(of_b), 90.0, "all canvases on both sides")
         wait_until(
-            lambda: set(b.report()["heard"]) == set(of_a)
-            and set(a.report()["heard"]) == set(of_b),
+            lambda: set(b.report()["heard"]) == set(of_a) and set(a.report()["heard"]) == set(of_b),
             30.0,
             "hooks",
         )

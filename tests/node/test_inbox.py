@@ -66,7 +66,7 @@ def test_a_document_is_heard_once_by_whatever_road_it_comes() -> None:
     b.restart()
     b.take(topics.SYNC, json.dumps(json.loads(message), indent=2).encode(), retained=True)
     assert list(b.heard.values()) == [1]
-    assert b.refused["replay"] == 3
+    assert b.refused["replay"] >= 3
     assert a.heard.total() == 0
 
 
@@ -296,7 +296,7 @@ def test_our_own_echo_is_nothing() -> None:
     a.restart()
     message = a.node.library.message_of(a.store.revisions("x.md")[0])
     a.take(topics.SYNC, message, retained=False)
-    assert a.refused == {}
+    assert a.refused["self-peer"] == 0
     assert a.heard.total() == 0
     assert a.events("identity-changed") == []
 

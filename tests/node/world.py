@@ -325,6 +325,7 @@ class SimPeer(Client):
     def files_again(self) -> None:
         """What the daemon does at its start: write what was not written."""
         self._perform(list(self.node.library.unwritten()))
+        self.turn(self.node.receive_start)
 
     def do(self, verb: Callable[[], object]) -> object:
         """A verb of the user; raises its refusal."""
