@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from federation import limits
 from federation.errors import Refusal
 
 _OPENAT2 = 437
@@ -124,7 +125,7 @@ class Disk:
     def conflict_path(self, file: str, revision: str) -> str:
         """The absolute path of a concurrent version."""
         path = PurePosixPath(file)
-        name = f"{path.stem}.{revision[:12]}{path.suffix}"
+        name = f"{_conflict_stem(path)}.{revision[:12]}{path.suffix}"
         return str(self._state / "conflicts" / path.parent / name)
 
     def document_of(self, path: Path) -> str:
@@ -231,8 +232,11 @@ class Disk:
     @staticmethod
     def _read(folder: int, name: str, file: str) -> bytes:
         try:
-            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-            with os.fdopen(handle, "rb") as stream:
+            # without waiting: a FIFO may have come between the check and here
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with os.fdopen(os.open(name, flags, dir_fd=folder), "rb") as stream:
+                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                    raise Refusal("path-not-regular", file)
                 return stream.read()
         except OSError as error:
             raise refusal_of(error, file) from error
@@ -270,24 +274,28 @@ class Disk:
     def drop_conflicts(self, file: str, keep: tuple[str, ...]) -> None:
         """Remove the readable copies of versions that are settled."""
         kept = {self.conflict_path(file, revision) for revision in keep}
-        pattern = Path(self.conflict_path(file, "*" * 12))
-        stem, suffix = PurePosixPath(file).stem, PurePosixPath(file).suffix
-        if not pattern.parent.is_dir():
+        folder = Path(self.conflict_path(file, "")).parent
+        stem, suffix = _conflict_stem(PurePosixPath(file)), PurePosixPath(file).suffix
+        if not folder.is_dir():
             return
-        for path in pattern.parent.iterdir():
-            middle = path.name[len(stem) + 1 : len(path.name) - len(suffix)]
-            ours = path.name == f"{stem}.{middle}{suffix}" and len(middle) == 12
-            if ours and str(path) not in kept:
-                path.unlink(missing_ok=True)
+        try:
+            for path in folder.iterdir():
+                middle = path.name[len(stem) + 1 : len(path.name) - len(suffix)]
+                ours = path.name == f"{stem}.{middle}{suffix}" and len(middle) == 12
+                if ours and str(path) not in kept:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise refusal_of(error, file) from error
 
     def write_received(self, name: str, content: bytes, keep: int) -> Path:
         """A copy for hooks or an export; only the newest ``keep`` stay."""
         folder = self._state / "received"
         path = folder / name
         self._write_plain(path, content)
-        copies = sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime_ns)
-        for old in copies[: max(len(copies) - keep, 0)]:
-            old.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the copy is there; others are removed next time
+            copies = sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime_ns)
+            for old in copies[: max(len(copies) - keep, 0)]:
+                old.unlink(missing_ok=True)
         return path
 
     def write_export(self, path: Path, content: bytes) -> None:
@@ -324,6 +332,16 @@ def _make_folder(path: Path) -> None:
         raise Refusal("path-not-directory", str(path)) from None
     except OSError as error:
         raise refusal_of(error, str(path)) from error
+
+
+def _conflict_stem(path: PurePosixPath) -> str:
+    """The beginning of the names of a document's conflicts; a long one is cut to fit."""
+    room = limits.NAME_PART - 13 - len(path.suffix.encode())
+    stem = path.stem.encode()
+    if len(stem) <= room:
+        return path.stem
+    mark = hashlib.sha256(stem).hexdigest()[:8]
+    return stem[: room - 8].decode(errors="ignore") + mark
 
 
 def _exists(folder: int, name: str) -> bool:

@@ -47,6 +47,10 @@ class _Formatter(logging.Formatter):
         if record.exc_info:
             text += " " + sanitise(self.formatException(record.exc_info))
         if self._form == "json":
+            extra = {
+                key: sanitise(value) if isinstance(value, str) else value
+                for key, value in extra.items()
+            }
             line = {"time": stamp, "level": record.levelname.lower(), "room": record.name,
                     "message": text, **extra}  # fmt: skip
             return json.dumps(line, ensure_ascii=False, default=str)

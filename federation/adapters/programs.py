@@ -48,14 +48,14 @@ class Programs:
             command, event, body = await self._queue.get()
             try:
                 await self._run(command, event, body)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 log.warning("the hook program %s cannot be run: %s", command[0], error)
 
     async def _run(self, command: Sequence[str], event: str, body: bytes) -> None:
         clean = {
             name: value
             for name, value in os.environ.items()
-            if not any(word in name for word in _SECRETS)
+            if not any(word in name.upper() for word in _SECRETS)
         }
         clean["META_LOG_PEER_SYNC_EVENT"] = event
         process = await asyncio.create_subprocess_exec(

@@ -16,6 +16,7 @@ from federation.daemon.paths import user_path
 from federation.daemon.peer import RunningPeer
 from federation.errors import Refusal
 from federation.node import queries
+from federation.node.library import Recorded
 from federation.replica.records import Document
 from federation.rpc import openrpc
 from federation.rpc import params as p
@@ -177,10 +178,13 @@ class Methods:
         peer, node = self._peer, self._node
         path = user_path(given.path)
         file = peer.disk.document_of(path)
-        content = read_user_file(path, peer.options.node.max_document)
-        recorded = await peer.turns.ask(
-            lambda now: node.at(now, lambda: node.sync_content(file, content, str(path)))
-        )
+        most = peer.options.node.max_document
+
+        def record() -> Recorded:
+            # Read in the turn: what was last written there is the base of what is there now.
+            return node.sync_content(file, read_user_file(path, most), str(path))
+
+        recorded = await peer.turns.ask(lambda now: node.at(now, record))
         revision = recorded.revision
         heads = await peer.turns.ask(lambda _now: len(peer.store.heads(file)))
         answer: Answer = {
@@ -221,13 +225,16 @@ class Methods:
         """Import what somebody wrote into a synced file; whether that was anything new."""
         peer, node = self._peer, self._node
         file = document.file
-        content = peer.disk.read_synced(file)
-        if content is None or document.written is None:
-            return False
-        path = peer.disk.synced_path(file)
-        return await peer.turns.ask(
-            lambda now: node.at(now, lambda: node.import_changed(file, content, path))
-        )
+
+        def record() -> bool:
+            # Read in the turn: what was last written there is the base of what is there now.
+            content = peer.disk.read_synced(file)
+            known = peer.store.synced_from(peer.disk.synced_path(file))
+            if content is None or known is None:
+                return False
+            return node.import_changed(file, content, peer.disk.synced_path(file))
+
+        return await peer.turns.ask(lambda now: node.at(now, record))
 
     async def sync_status(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
         """``sync.status``."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import logging
@@ -111,11 +112,18 @@ class Outlet:
         log.info("edited outside meanwhile; both versions are kept", extra={"file": effect.file})
         path = self._disk.synced_path(effect.file)
 
-        def record(now: object) -> None:
-            self._node.sync_content(effect.file, found.content, path)
+        def recorded(done: asyncio.Future[object]) -> None:
+            error = None if done.cancelled() else done.exception()
+            if isinstance(error, Refusal):
+                self._write_later(effect, error)
 
         if self.turns is not None:
-            self.turns.post(record)
+            node = self._node
+            self.turns.ask(
+                lambda now: node.at(
+                    now, lambda: node.sync_content(effect.file, found.content, path)
+                )
+            ).add_done_callback(recorded)
 
     def _write_later(self, effect: WriteFile, refusal: Refusal) -> None:
         first = effect.file not in self._later
@@ -185,13 +193,15 @@ class Outlet:
     def _by_file(self, effect: Heard, file: str, revision: str, place: str) -> str:
         """The message with its content replaced by the path of the saved copy."""
         fields = json.loads(effect.raw)
-        content = fields.pop("content", fields.pop("data", None))
+        content = fields.pop("content", None)
+        data = fields.pop("data", None)
         if place == "current":
             path = self._disk.synced_path(file)
         elif place == "concurrent":
             path = self._disk.conflict_path(file, revision)
         else:
-            path = self._save(f"{revision}{PurePosixPath(file).suffix}", str(content).encode())
+            whole = base64.b64decode(data) if content is None else content.encode()
+            path = self._save(f"{revision}{PurePosixPath(file).suffix}", whole)
         fields["content_file"] = path
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 

@@ -34,6 +34,10 @@ def instant() -> Instant:
     return Instant(time.time_ns() // 1000, time.monotonic())
 
 
+#: what SQLite says when there is no room: for the database, and for its index in memory
+_FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
+
+
 @dataclass(slots=True)
 class _Work:
     run: Callable[[Instant], Any]
@@ -135,10 +139,15 @@ class Turns:
             await asyncio.sleep(0.2)
             return
         self.failing = ""
-        self._perform(effects)
+        try:
+            self._perform(effects)
+        except Exception:
+            # What is recorded stays, and comparison sends what was not sent.
+            log.exception("the effects of a turn met a defect; the peer goes on")
         for work, result in zip(batch, results, strict=True):
             _settle(work.future, result)
-        if self._pressed and len(self._queue) < limits.INBOUND // 2:
+        room = len(self._queue) < limits.INBOUND // 2 and self._bytes <= limits.INBOUND_BYTES // 2
+        if self._pressed and room:
             self._pressed = False
             self.on_pressure(False)
         async with self.turned:
@@ -171,7 +180,7 @@ class Turns:
     def _failed(self, batch: Sequence[_Work], error: sqlite3.Error) -> None:
         """The store could not be written: nothing of this turn has happened."""
         self._node.undo()
-        full = "full" in str(error) or "disk" in str(error)
+        full = getattr(error, "sqlite_errorname", "") in _FULL or "full" in str(error)
         refusal = Refusal("disk-full" if full else "path-io-error", f"the store: {error}")
         if self.failing != str(error):
             log.error("the store cannot be written: %s", error)

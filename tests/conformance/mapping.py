@@ -55,7 +55,7 @@ METHODS: Final = {
     "identity.unlock": "identity.load",
 }
 #: our method -> {the data's parameter: ours}
-PARAMETERS: Final = {"sync.file": {"file": "path"}}
+PARAMETERS: Final[dict[str, dict[str, str]]] = {"sync.file": {"file": "path"}}
 
 
 def payload(case: Case) -> bytes:
@@ -80,9 +80,12 @@ def request(case: Case, sandbox: str) -> bytes:
     if isinstance(value, list):
         return json.dumps(value).encode()  # a batch of `status`, which is ours too
     value = json.loads(json.dumps(value))
-    method = METHODS.get(value["method"], value["method"])
+    theirs = str(value["method"])
+    method = METHODS.get(theirs, theirs)
     names = PARAMETERS.get(method, {})
-    given: dict[str, Any] = {names.get(key, key): item for key, item in value["params"].items()}
+    given: dict[str, Any] = {
+        names.get(str(key), str(key)): item for key, item in value["params"].items()
+    }
     if case.name == "rpc-sync-symlink-out":
         given["path"] = f"{sandbox}/{given['path']}"
     if method == "identity.load":

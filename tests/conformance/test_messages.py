@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from federation.wire import topics
 from tests.conformance import badinputs, mapping
 from tests.conformance.badinputs import Case, identities, signed
 from tests.conformance.world import World, digest, world
@@ -99,7 +100,7 @@ def _first(here: World, case: Case, payload: bytes) -> None:
     """The ``pre`` of a case, but for trust, which the world has decided."""
     for step in case.row.get("pre", []):
         if step == "send:same":
-            here.send(badinputs.topics.SYNC, payload)
+            here.send(topics.SYNC, payload)
             file = case.row["payload"]["file"]
             assert digest(case.row["payload"]["content"].encode()) in here.contents(file)
         elif step == "restart:sidecar":

@@ -11,10 +11,12 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from federation import limits
 from federation.identity import keys
@@ -171,7 +173,7 @@ class World:
                 "public_key": keys.to_hex(key.public_key), "timestamp": "2025-01-01T00:00:00Z",
             }  # fmt: skip
             self.publish("canvasl/peers/announce", json.dumps(signed(announce, name)).encode())
-            self.peer.wait(lambda one=key: self.peer.peer(one.peer_id), what=f"{name} is known")
+            self.peer.wait(partial(self.peer.peer, key.peer_id), what=f"{name} is known")
             self.peer.call(method, {"peer_id": key.peer_id})
         self.forget_log()
 
@@ -182,7 +184,7 @@ def world(sandbox: Path, receiver: str = "bob") -> Iterator[World]:
     sandbox.mkdir(parents=True)
     folder = sandbox / "broker"
     folder.mkdir()
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    client = paho.Client(CallbackAPIVersion.VERSION2)
     client.max_inflight_messages_set(1000)
     with Mosquitto(folder) as broker:
         flags = ("--log-level", "debug")

@@ -20,7 +20,9 @@ SEEDS = (
     b'[{"jsonrpc":"2.0","method":"status"},{"jsonrpc":"2.0","id":2,"method":"nope"}]',
     b'{"jsonrpc":"2.0","id":1,"method":"documents.history","params":{"file":"a.md"}}',
 )
-VALUES = (None, True, 0, -1, 2**63, 1.5, "", "\0", "x" * 9000, [], {}, [1], {"a": None})
+VALUES: tuple[object, ...] = (
+    None, True, 0, -1, 2**63, 1.5, "", "\0", "x" * 9000, [], {}, [1], {"a": None},
+)  # fmt: skip
 
 
 def _damage(data: bytes, dice: random.Random) -> bytes:

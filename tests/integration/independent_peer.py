@@ -20,6 +20,7 @@ from typing import Any
 import paho.mqtt.client as paho
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
+from paho.mqtt.enums import CallbackAPIVersion
 
 Message = dict[str, Any]
 ANNOUNCE = "canvasl/peers/announce"
@@ -87,7 +88,7 @@ class IndependentPeer:
     def connect(self) -> None:
         """Connect with a clean session, subscribe, and announce."""
         ready = threading.Event()
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        client = paho.Client(CallbackAPIVersion.VERSION2)
         client.on_message = self._message
         client.on_subscribe = lambda *_: ready.set()
         client.connect("127.0.0.1", self.port)

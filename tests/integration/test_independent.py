@@ -7,6 +7,7 @@ import ast
 import json
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.integration import independent_peer
 from tests.integration.brokers import wait_until
 from tests.integration.independent_peer import ANNOUNCE, SYNC, IndependentPeer, verifies
 from tests.integration.pair import Both, both, broker, ours, settle, theirs, write
+from tests.integration.peers import Peer
 
 __all__ = ["both", "broker", "ours", "theirs"]  # fixtures
 pytestmark = pytest.mark.mosquitto
@@ -28,6 +30,11 @@ ALWAYS = {
 }
 COMMON = {"v", "seq", "to", "name", "caps"}
 LISTED = {"canvasl-sync": {"vector", "parents"}, "peer-announce": {"address", "session", "status"}}
+
+
+def _wait_refused(ours: Peer, number: int) -> None:
+    """Wait until so many messages were refused."""
+    ours.wait(lambda: ours.call("status")["refused"] == number, what=f"{number} refusals")
 
 
 def test_it_shares_no_code() -> None:
@@ -72,7 +79,7 @@ def test_ours_to_theirs(both: Both, tmp_path: Path) -> None:
         assert answer["file"] == file
         assert (ours.synced / file).read_bytes() == content
     for file, content in CONTENTS.items():
-        wait_until(lambda one=file: one in theirs.documents, 10, file)
+        wait_until(partial(theirs.documents.get, file), 10, file)
         assert theirs.content(file) == content
     assert theirs.wrong == []
 
@@ -166,7 +173,7 @@ def test_bad_messages_change_nothing(both: Both) -> None:
     for number, (reason, make) in enumerate(BAD.values(), 1):
         topic, message = make(theirs, other)
         theirs.publish(topic, json.dumps(message).encode())
-        ours.wait(lambda one=number: ours.call("status")["refused"] == one, what=reason)
+        _wait_refused(ours, number)
         assert f"reason={reason} " in ours.log.read_text() + " "
     # An oversized one is dropped before anybody counts it.
     theirs.sync("bad.md", "x" * (1 << 20))
@@ -186,7 +193,7 @@ def test_a_replay_changes_nothing(both: Both) -> None:
     again = json.dumps(first).encode(), json.dumps(first, sort_keys=True, indent=1).encode()
     for number, payload in enumerate(again, 1):
         theirs.publish(SYNC, payload)
-        ours.wait(lambda one=number: ours.call("status")["refused"] == one)
+        _wait_refused(ours, number)
     assert (ours.history("a.md"), len(ours.events)) == before
     assert (ours.synced / "a.md").read_bytes() == b"two"
     ours.kill()

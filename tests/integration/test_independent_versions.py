@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ def test_seen_again_it_gets_the_newest_of_every_document(
         third.connect()
         for one in (theirs, third):
             one.announce()
-            ours.wait(lambda one=one: ours.peer(one.peer_id))
+            ours.wait(partial(ours.peer, one.peer_id))
         theirs.disconnect()
         third.sync("third.md", "of a third peer")
         third.disconnect()

@@ -55,7 +55,9 @@ class FrontEnd:
         self._responses: deque[bytes] = deque()
         self._events: deque[tuple[str, bytes]] = deque()
         self._event_bytes = 0
+        self._most_events, self._most_bytes = limits.RPC_EVENT_QUEUE, limits.RPC_EVENT_QUEUE_BYTES
         self._dropped = 0
+        self._room = asyncio.Event()
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         self._sender = asyncio.ensure_future(self._send())
@@ -75,15 +77,24 @@ class FrontEnd:
             self._refuse(refusal)
             raise
         for body in bodies:
-            while len(self._running) >= limits.RPC_IN_FLIGHT:
-                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            await self._wait_for_room()
             task = asyncio.ensure_future(self._handle(body))
             self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            task.add_done_callback(self._ended)
         if self._decoder.dead is not None:
             # What came right behind whole frames: nobody waits for more bytes to say so.
             self._refuse(self._decoder.dead)
             raise self._decoder.dead
+
+    async def _wait_for_room(self) -> None:
+        """Wait while too many requests run, or too many responses are not read."""
+        while len(self._running) + len(self._responses) >= limits.RPC_IN_FLIGHT and not self.closed:
+            self._room.clear()
+            await self._room.wait()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._room.set()
 
     async def finish(self, patience: float) -> None:
         """Let running requests end and their responses leave."""
@@ -99,6 +110,7 @@ class FrontEnd:
     def close(self) -> None:
         """Stop at once."""
         self.closed = True
+        self._room.set()
         self._sender.cancel()
         for task in self._running:
             task.cancel()
@@ -160,10 +172,7 @@ class FrontEnd:
         key = f"{event}\0{body.get('file')}" if event in _PER_DOCUMENT else ""
         self._events.append((key, data))
         self._event_bytes += len(data)
-        if (
-            len(self._events) > limits.RPC_EVENT_QUEUE
-            or self._event_bytes > limits.RPC_EVENT_QUEUE_BYTES
-        ):
+        if len(self._events) > self._most_events or self._event_bytes > self._most_bytes:
             self._shrink()
         self._wake.set()
 
@@ -185,6 +194,9 @@ class FrontEnd:
                 self._dropped += 1
         self._events = kept
         self._event_bytes = sum(len(data) for _key, data in kept)
+        # Where the documents alone fill the room, it is not shrunk again for each event.
+        self._most_events = max(limits.RPC_EVENT_QUEUE, 2 * len(kept))
+        self._most_bytes = max(limits.RPC_EVENT_QUEUE_BYTES, 2 * self._event_bytes)
 
     def _next_batch(self) -> bytes | None:
         """One ``events`` notification with as many events as fit."""
@@ -215,6 +227,7 @@ class FrontEnd:
                 while self._responses:
                     self._writer.write(self._responses.popleft())
                     await self._writer.drain()
+                    self._room.set()
                 pause = last + limits.RPC_EVENT_INTERVAL - loop.time()
                 if self._events and pause <= 0:
                     batch = self._next_batch()
@@ -231,6 +244,7 @@ class FrontEnd:
         except (ConnectionError, OSError) as error:
             log.info("a front end is gone: %s", error)
             self.closed = True
+            self._room.set()
             self.on_gone()
 
 

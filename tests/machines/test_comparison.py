@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Anti-entropy: every state with every event, timers, wants and nonces."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from federation import limits
+from federation.machines.comparison import TABLE, Comparison, Event, State
+
+PAIRS = list(itertools.product(State, Event))
+
+
+@pytest.mark.parametrize(("state", "event"), PAIRS)
+def test_every_pair(state: State, event: Event) -> None:
+    after = TABLE.step(state, event)
+    if event is Event.OFFLINE:
+        assert after is State.IDLE
+    if state is State.IDLE:
+        assert after is (State.DUE if event is Event.ONLINE else State.IDLE)
+    if event is Event.ROOTS_EQUAL and state in (State.DUE, State.ASKED):
+        assert after is State.IN_STEP
+    if event is Event.MISSING_FOUND and state is not State.IDLE:
+        assert after is State.FETCHING
+    if event is Event.TIMER and state is not State.IDLE:
+        assert after is State.DUE
+
+
+@pytest.mark.parametrize(("state", "event"), PAIRS)
+def test_no_state_waits_for_ever(state: State, event: Event) -> None:
+    # from any state and event, a peer that is online is compared with again
+    comparison = Comparison(state, due=100.0 if state is not State.IDLE else float("inf"))
+    comparison.receive(event, 100.0)
+    if comparison.state is State.IDLE:
+        assert comparison.due == float("inf")
+    else:
+        assert comparison.due <= 100.0 + max(limits.ANTI_ENTROPY, limits.RESEND_MAX)
+
+
+def test_every_state_is_in_the_diagram() -> None:
+    picture = TABLE.diagram()
+    assert all(f"--> {state.name}" in picture for state in State)
+
+
+def test_asking_backs_off_and_starts_afresh() -> None:
+    comparison = Comparison()
+    comparison.receive(Event.ONLINE, 0.0)
+    assert comparison.due == 0.0
+    pauses = []
+    now = 0.0
+    for _ in range(8):
+        comparison.receive(Event.HELLO_SENT, now)
+        pauses.append(comparison.due - now)
+        now = comparison.due
+        comparison.receive(Event.TIMER, now)
+        assert comparison.due == now
+    assert pauses == [2, 4, 8, 16, 32, 60, 60, 60]
+    comparison.receive(Event.ROOTS_EQUAL, now)
+    assert comparison.due == now + limits.ANTI_ENTROPY
+    comparison.receive(Event.TIMER, comparison.due)
+    comparison.receive(Event.HELLO_SENT, now)
+    assert comparison.due - now == limits.RESEND_FIRST
+
+
+def test_a_change_is_checked_soon() -> None:
+    comparison = Comparison(State.IN_STEP)
+    comparison.receive(Event.CHANGED, 10.0)
+    assert (comparison.state, comparison.due) == (State.ASKED, 10.0 + limits.RESEND_FIRST)
+
+
+def test_wants_come_in_portions_and_progress_waits() -> None:
+    comparison = Comparison(State.ASKED)
+    for number in range(limits.WANTS + 6):
+        comparison.lacks(f"r{number}", "x.md")
+    comparison.receive(Event.MISSING_FOUND, 0.0)
+    wants = comparison.next_wants()
+    assert wants == [f"r{number}" for number in range(limits.WANTS)]
+    assert comparison.next_wants() == []
+    comparison.progress(50.0)
+    assert comparison.due == 50.0 + 2 * limits.RESEND_FIRST
+    for want in wants:
+        comparison.fetched(want)
+    assert len(comparison.next_wants()) == 6
+    comparison.ask_again()
+    assert len(comparison.next_wants()) == 6
+    comparison.fetched("never asked for")
+
+
+def test_what_a_peer_claims_to_have_is_bounded() -> None:
+    comparison = Comparison(State.ASKED)
+    for number in range(limits.MISSING + 50):
+        comparison.lacks(f"r{number}", "x.md")
+    assert len(comparison.missing) == limits.MISSING
+
+
+def test_progress_counts_only_while_fetching() -> None:
+    comparison = Comparison(State.IN_STEP, due=7.0)
+    comparison.progress(50.0)
+    assert comparison.due == 7.0
+
+
+def test_offline_forgets_what_was_asked() -> None:
+    comparison = Comparison(State.FETCHING, due=5.0)
+    comparison.lacks("r", "x.md")
+    comparison.next_wants()
+    comparison.receive(Event.OFFLINE, 1.0)
+    assert (comparison.missing, comparison.asked) == ({}, set())
+    assert comparison.next_wants() == []
+
+
+def test_a_nonce_counts_once_and_few_are_kept() -> None:
+    comparison = Comparison()
+    for number in range(limits.NONCES + 2):
+        comparison.remember_nonce(f"{number}", 0.0)
+    assert not comparison.take_nonce("0")
+    assert not comparison.take_nonce("1")
+    assert comparison.take_nonce("2")
+    assert not comparison.take_nonce("2")
+    assert len(comparison.nonces) == limits.NONCES - 1

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""Which revision succeeds which: honest histories, liars, and plain messages."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from federation.replica.records import Revision
+from federation.replica.succession import (
+    contains,
+    is_older,
+    place,
+    plain_seq,
+    vector_after,
+    vector_from_json,
+)
+
+
+def revision(
+    name: str,
+    author: str = "a",
+    seq: int = 1,
+    *,
+    vector: dict[str, int] | None = None,
+    parents: tuple[str, ...] = (),
+    time: int = 0,
+    plain: bool = False,
+    counted: bool = True,
+) -> Revision:
+    return Revision(
+        name, "x.md", author, seq, "", time, 0, "", 0, False, "{}",
+        plain=plain, counted=counted, vector=vector or {}, parents=parents,
+    )  # fmt: skip
+
+
+def test_a_parent_or_a_vector_contains() -> None:
+    old = revision("r1")
+    assert contains(revision("r2", "b", 1, parents=("r1",)), old)
+    assert contains(revision("r2", "b", 1, vector={"a": 1}), old)
+    assert not contains(revision("r2", "b", 1, vector={"a": 0, "b": 5}), old)
+    assert not contains(old, revision("r2", "b", 1, parents=("r1",)))
+
+
+def test_placement() -> None:
+    base = revision("base")
+    left = revision("left", "a", 2, vector={"a": 1}, parents=("base",))
+    right = revision("right", "b", 1, vector={"a": 1}, parents=("base",))
+    both = revision("both", "b", 2, vector={"a": 2, "b": 1}, parents=("left", "right"))
+    assert place(left, [base]).superseded == ("base",)
+    assert place(right, [left]).beside == ("left",)
+    assert set(place(both, [left, right]).superseded) == {"left", "right"}
+    assert place(base, [left, right]).past
+    assert place(left, [both]) == place(right, [both])
+
+
+class _Author:
+    """Somebody who writes from what they have seen."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.seq = name, 0
+        self.heads: list[Revision] = []
+        self.known: list[Revision] = []
+
+    def write(self, base: list[Revision]) -> Revision:
+        self.seq += 1
+        vector = vector_after(base, self.heads)
+        made = revision(
+            f"{self.name}{self.seq}", self.name, self.seq, vector=vector,
+            parents=tuple(one.revision for one in base),
+        )  # fmt: skip
+        self.see(made)
+        return made
+
+    def see(self, one: Revision) -> None:
+        if one in self.known:
+            return
+        self.known.append(one)
+        where = place(one, self.heads)
+        if not where.past:
+            left = [head for head in self.heads if head.revision not in where.superseded]
+            self.heads = [*left, one]
+
+    def names(self) -> set[str]:
+        return {head.revision for head in self.heads}
+
+
+def ancestors(of: Revision, everything: dict[str, Revision]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(of.parents)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += everything[name].parents
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(2, 4))
+def test_honest_histories_converge_whatever_comes_first(
+    chance: random.Random, count: int
+) -> None:
+    authors = [_Author(chr(97 + number)) for number in range(count)]
+    everything: dict[str, Revision] = {}
+    for _ in range(12):
+        author = chance.choice(authors)
+        if author.known and chance.random() < 0.5:
+            base = [chance.choice(author.known)]  # an older base: a second local path
+        else:
+            base = author.heads if chance.random() < 0.3 else author.heads[:1]
+        made = author.write(base)
+        everything[made.revision] = made
+        for one in chance.sample(list(everything.values()), min(3, len(everything))):
+            chance.choice(authors).see(one)
+    for author in authors:
+        rest = list(everything.values())
+        chance.shuffle(rest)
+        for one in rest:
+            author.see(one)
+    assert len({frozenset(author.names()) for author in authors}) == 1
+    # exactly what no other one descends from: nothing is lost, nothing conflicts falsely
+    descended = set().union(*(ancestors(one, everything) for one in everything.values()))
+    assert authors[0].names() == set(everything) - descended
+
+
+def test_a_vector_stays_short_of_what_the_base_does_not_contain() -> None:
+    first = revision("a1", "a", 1)
+    other = revision("a2", "a", 2, vector={"a": 1})
+    third = revision("a3", "a", 3, vector={"a": 1})
+    assert vector_after([third], [other, third]) == {"a": 1} | {"a": 1}
+    assert vector_after([first], [first]) == {"a": 1}
+    assert vector_after([], [other]) == {}
+
+
+@pytest.mark.parametrize("claim", [2, 10, 2**53 - 1])
+def test_a_liar_does_not_swallow_what_its_victim_writes_next(claim: int) -> None:
+    mine = revision("a1", "a", 1)
+    lie = revision("liar", "m", 1, vector={"a": claim, "m": 0}, parents=("a1",))
+    after = revision("a2", "a", 2, vector={"a": 1, "m": 1}, parents=("liar",))
+    assert place(lie, [mine]).superseded == ("a1",)
+    where = place(after, [lie])
+    assert not where.past
+    assert where.superseded == ("liar",)
+    assert place(lie, [after]).past
+
+
+def test_two_liars_do_not_both_vanish() -> None:
+    one = revision("one", "m", 1, vector={"n": 100})
+    two = revision("two", "n", 1, vector={"m": 50})
+    assert contains(one, two) != contains(two, one)
+    for first, second in itertools.permutations([one, two]):
+        where = place(second, [first])
+        assert where.past or where.superseded
+
+
+def test_plain_counters_follow_the_clock_and_then_arrival() -> None:
+    assert plain_seq(5_000, None) == 5
+    assert plain_seq(-5_000_000, None) == 0
+    last = revision("p1", "p", 5, time=5_000, plain=True)
+    assert plain_seq(5_000, last) == 6
+    assert plain_seq(5_400, last) == 6
+    assert plain_seq(9_000, last) == 9
+    assert plain_seq(4_000, last) == 4
+
+
+def test_an_older_plain_message_is_older() -> None:
+    last = revision("p2", "p", 9, time=9_000, plain=True, counted=False)
+    assert is_older(revision("p1", "p", 5, time=5_000, plain=True), last)
+    assert not is_older(revision("p3", "p", 10, time=9_000, plain=True), last)
+    assert not is_older(revision("p1", "p", 5, time=5_000), last)
+    assert not is_older(last, None)
+    counted = revision("p4", "p", 4, time=1, plain=True)
+    assert is_older(revision("p0", "p", 3, time=9, plain=True), counted)
+    assert not is_older(revision("p5", "p", 5, time=0, plain=True), counted)
+
+
+def test_vectors_come_from_json() -> None:
+    assert vector_from_json({"a": 1, "b": 2}) == {"a": 1, "b": 2}
+    assert vector_from_json({"a": "1", "b": None}) == {}
