@@ -4,12 +4,23 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from docs.generator.markdown import cell, code, fenced, table
 from federation.cli.output import PROGRAM
 from federation.cli.parser import VERBS, Verb
 from federation.config import KEYS
+
+_COMMON: Final = {
+    "-h, --help": "show what the verb does and takes, and end",
+    "--json": "the answer as JSON on standard output, an error as JSON on standard error: "
+    "`{code, reason, message, hint}`",
+    "--state-dir DIR": "the state directory; without it `META_LOG_PEER_SYNC_STATE_DIR`, else that "
+    "of the user's only running peer, else the default of the system",
+    "--config FILE": "the configuration file; without it `META_LOG_PEER_SYNC_CONFIG`, else "
+    "`config.toml` in the state directory",
+    "--version": "the version, and end; before the verb only",
+}
 
 
 class _Recorder:
@@ -56,18 +67,7 @@ def _shown(names: tuple[str, ...], options: dict[str, Any]) -> str:
 
 def common() -> str:
     """The flags of every verb."""
-    rows = [
-        (code("-h, --help"), "show what the verb does and takes, and end"),
-        (code("--json"), "the answer as JSON on standard output, an error as JSON on standard "
-                         "error: `{code, reason, message, hint}`"),
-        (code("--state-dir DIR"), "the state directory; without it "
-                                  "`META_LOG_PEER_SYNC_STATE_DIR`, else that of the user's only "
-                                  "running peer, else the default of the system"),
-        (code("--config FILE"), "the configuration file; without it "
-                                "`META_LOG_PEER_SYNC_CONFIG`, else `config.toml` in the state "
-                                "directory"),
-        (code("--version"), "the version, and end; before the verb only"),
-    ]  # fmt: skip
+    rows = [(code(flag), meaning) for flag, meaning in _COMMON.items()]
     flags = sum(key.flag is not None for key in KEYS.values())
     return table(("flag", "meaning"), rows) + (
         f"\nBeside these every verb takes the {flags} flags of the configuration keys "

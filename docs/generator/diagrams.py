@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import tomllib
 from pathlib import Path
 
@@ -24,10 +25,8 @@ def rooms() -> str:
     data = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = {one["id"]: one for one in data["tool"]["importlinter"]["contracts"]}
     pure = {name.split(".")[1] for name in contracts["pure"]["source_modules"]}
-    rows = []
-    for layer in contracts["rooms"]["layers"]:
-        for room in (part.strip() for part in layer.replace("|", ":").split(":")):
-            rows.append((code(room), "yes" if room in pure else "", _summary(room)))
+    names = re.split(r"[:|\s]+", " ".join(contracts["rooms"]["layers"]))
+    rows = [(code(room), "yes" if room in pure else "", _summary(room)) for room in names]
     return table(("room", "pure", "what it is for"), rows)
 
 

@@ -28,8 +28,8 @@ def _method(method: Method) -> str:
             for one in given
         ]
         parts.append(table(("parameter", "required", "form"), rows))
-    rows = [(code(name), cell(text)) for name, text in method.result.items()]
-    parts.append(table(("result", "meaning"), rows))
+    answer = [(code(name), cell(text)) for name, text in method.result.items()]
+    parts.append(table(("result", "meaning"), answer))
     if method.refusals:
         parts.append("Refusals: " + ", ".join(map(code, method.refusals)) + ".\n")
     return "\n".join(parts)

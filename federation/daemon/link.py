@@ -60,6 +60,7 @@ class BrokerLink:
             options,
             MqttCallbacks(
                 on_message=self._message,
+                on_dropped=self._dropped,
                 on_up=self._up,
                 on_down=self._down,
                 on_unreachable=self._unreachable,
@@ -183,6 +184,12 @@ class BrokerLink:
         self._turns.post(
             lambda now: self._node.receive_message(topic, payload, retained=retained, now=now),
             len(payload),
+        )
+
+    def _dropped(self, topic: str, size: int, reason: str) -> None:
+        """A message too large to be read at all is refused like any other."""
+        self._turns.post(
+            lambda now: self._node.receive_refused(topic, reason, f"{size} bytes", now)
         )
 
     # --- publishing -------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Carrying effects out: files, then messages, then what people are told."""
+"""Carrying effects out: messages, then files, then what people are told."""
 
 from __future__ import annotations
 
@@ -49,17 +49,26 @@ class Outlet:
         self._later: dict[str, WriteFile] = {}
         self._retry: asyncio.TimerHandle | None = None
 
-    def perform(self, effects: Sequence[Effect]) -> None:
-        """Carry out the effects of a turn, in the order that keeps promises."""
+    async def perform(self, effects: Sequence[Effect]) -> None:
+        """Carry out the effects of a turn: what is published is recorded already.
+
+        Others need not wait for our files, so messages leave the socket first.
+        """
+        messages = [effect for effect in effects if isinstance(effect, Publish)]
+        for message in messages:
+            self.publish(message)
+        if messages:
+            await asyncio.sleep(0)
+        self.settle(effects)
+
+    def settle(self, effects: Sequence[Effect]) -> None:
+        """Write the files of a turn and tell people; its messages have left."""
         newest = {one.file: one for one in effects if isinstance(one, WriteFile)}
         for write in newest.values():
             self._write(write)
         for effect in effects:
             if isinstance(effect, WriteConflict | DropConflicts):
                 self._conflict(effect)
-        for effect in effects:
-            if isinstance(effect, Publish):
-                self.publish(effect)
         for effect in effects:
             if isinstance(effect, Notify):
                 self.notice(effect.notice)

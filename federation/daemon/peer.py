@@ -105,7 +105,7 @@ class RunningPeer:
         self.outlet.tell = self.tell
         self.turns.on_pressure = self._pressure
         self.link.on_user_message = self.extras.own_broker_message
-        self.outlet.perform(self.node.library.unwritten())
+        self.outlet.settle(self.node.library.unwritten())
         self.turns.post(self.node.receive_start)
 
     def _pressure(self, full: bool) -> None:

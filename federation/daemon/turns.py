@@ -2,7 +2,7 @@
 """Turns: many events, one commit, then the effects.
 
     event … event -> node (inside one transaction) -> commit, fsynced
-                  -> files -> replies -> messages -> notices
+                  -> messages -> files -> notices -> replies
 
 Whatever waits while a turn is being made durable shares the next one, so the
 number of fsyncs follows the disk, not the number of messages.
@@ -15,7 +15,7 @@ import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -49,7 +49,7 @@ class Turns:
     """The one place where the node runs."""
 
     def __init__(
-        self, store: SqliteStore, node: Node, perform: Callable[[Sequence[Effect]], None]
+        self, store: SqliteStore, node: Node, perform: Callable[[Sequence[Effect]], Awaitable[None]]
     ) -> None:
         self._store = store
         self._node = node
@@ -140,7 +140,7 @@ class Turns:
             return
         self.failing = ""
         try:
-            self._perform(effects)
+            await self._perform(effects)
         except Exception:
             # What is recorded stays, and comparison sends what was not sent.
             log.exception("the effects of a turn met a defect; the peer goes on")

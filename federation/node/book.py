@@ -102,9 +102,12 @@ class Book:
         text = message.raw.decode()
         # by its signature: the same announcement in another spelling of its JSON is the same
         if peer is not None and str(message.fields["signature"]) in peer.announce:
-            if retained or not live:
-                return
-            raise Refusal("replay", "announcement")
+            if live and not retained:
+                raise Refusal("replay", "announcement")
+            if live:
+                # The broker is back, and with it what it keeps of those who are there.
+                self._presence(peer, message, retained=True, newer=True)
+            return
         newer = peer is None or self._is_newer(peer, message)
         if peer is None:
             peer = self._discover(message, key)

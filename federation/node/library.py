@@ -21,6 +21,7 @@ from federation.replica.names import check_name, kind_of
 from federation.replica.records import Document, Revision
 from federation.replica.succession import (
     is_older,
+    parents_after,
     place,
     plain_seq,
     vector_after,
@@ -198,10 +199,7 @@ class Library:
         heads = context.store.heads(file)
         binary = not is_text(content)
         seq = context.store.next_seq()
-        vector = vector_after(base, heads)
-        if vector.get(context.peer_id, 0) >= seq:
-            # Somebody claims to have seen what we have not written yet.
-            vector[context.peer_id] = seq - 1
+        vector = vector_after(base, heads, context.peer_id, seq)
         message: dict[str, object] = {
             "type": "canvasl-binary" if binary else "canvasl-sync",
             "peer_id": context.peer_id,
@@ -209,7 +207,7 @@ class Library:
             "timestamp": context.timestamp(),
             "seq": seq,
             "vector": vector,
-            "parents": [one.revision for one in base],
+            "parents": parents_after(base, vector, context.store.revision),
         }
         _put_content(message, content)
         signed = envelope.sign(message, context.key)

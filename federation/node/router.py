@@ -52,8 +52,13 @@ class Node:
         try:
             self.inbox.receive(topic, payload, retained=retained)
         except Refusal as refusal:
-            self.refused[refusal.reason] = self.refused.get(refusal.reason, 0) + 1
-            self.context.effects.append(Refused(topic, refusal.reason, refusal.detail, None))
+            self.receive_refused(topic, refusal.reason, refusal.detail, now)
+
+    def receive_refused(self, topic: str, reason: str, detail: str, now: Instant) -> None:
+        """A message was refused, here or before it was read at all."""
+        self.context.now = now
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+        self.context.effects.append(Refused(topic, reason, detail, None))
 
     def receive_start(self, now: Instant) -> None:
         """The first turn: what was held is taken where the policy is open now."""

@@ -9,9 +9,10 @@ clocks decide nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from federation import limits
 from federation.replica.records import Revision
 
 
@@ -63,18 +64,36 @@ def place(revision: Revision, heads: Iterable[Revision]) -> Placement:
     return Placement(False, tuple(superseded), tuple(beside))
 
 
-def vector_after(base: Sequence[Revision], others: Iterable[Revision]) -> dict[str, int]:
-    """The vector of a new revision made from ``base``.
+def reach(revision: Revision) -> dict[str, int]:
+    """What whoever made something from a revision has seen, as a vector.
 
-    It reaches every dot that the base reaches, and stays short of each head in
-    ``others`` that the base does not contain: a counter of one author may not
-    swallow that author's own concurrent version.
+    The revision's own dot is among it only when its author had seen all of its
+    own dots before it: else one of those stands beside, and a counter up to
+    here would swallow it.  (The revision itself is then named as a parent.)
     """
-    vector: dict[str, int] = {}
+    vector = dict(revision.vector)
+    before = vector.get(revision.author, 0)
+    if revision.plain or before >= revision.seq - 1:
+        vector[revision.author] = max(before, revision.seq)
+    return vector
+
+
+def vector_after(
+    base: Sequence[Revision], others: Iterable[Revision], author: str, seq: int
+) -> dict[str, int]:
+    """The vector of a new revision (author, seq) made from ``base``.
+
+    It reaches every dot that the base reaches and the author's own dots before
+    this one, and stays short of each head in ``others`` that the base does not
+    contain: a counter of one author may not swallow that author's own
+    concurrent version.
+    """
+    vector: dict[str, int] = {author: seq - 1}
     for revision in base:
-        for author, seq in revision.vector.items():
-            vector[author] = max(vector.get(author, -1), seq)
-        vector[revision.author] = max(vector.get(revision.author, -1), revision.seq)
+        for one, reached in reach(revision).items():
+            vector[one] = max(vector.get(one, -1), reached)
+    # Nobody has seen what is not written yet, whatever somebody claims.
+    vector[author] = min(vector[author], seq - 1)
     taken = {revision.revision for revision in base}
     for head in others:
         if head.revision in taken or any(contains(revision, head) for revision in base):
@@ -82,6 +101,24 @@ def vector_after(base: Sequence[Revision], others: Iterable[Revision]) -> dict[s
         if vector.get(head.author, -1) >= head.seq:
             vector[head.author] = head.seq - 1
     return {author: seq for author, seq in vector.items() if seq >= 1}
+
+
+def parents_after(
+    base: Sequence[Revision], vector: Mapping[str, int], find: Callable[[str], Revision | None]
+) -> list[str]:
+    """The ids that a new revision names: its base, and what only names can reach.
+
+    Where an author has two versions side by side, one counter cannot say which
+    of them was seen; what the base named for that reason, or what we cannot
+    look up, is named again, so that who missed the revisions between does not
+    take an old one for another version.
+    """
+    names = [revision.revision for revision in base]
+    for name in [name for revision in base for name in revision.parents]:
+        older = find(name)
+        if older is None or vector.get(older.author, -1) < older.seq:
+            names.append(name)
+    return list(dict.fromkeys(names))[: limits.PARENTS]
 
 
 def plain_seq(timestamp_us: int, last: Revision | None) -> int:

@@ -1,83 +1,31 @@
 # SPDX-License-Identifier: MIT
+"""The files of the identity."""
+
 from __future__ import annotations
 
-import errno
 import importlib
-import itertools
 import os
-import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from federation import limits
 from federation.adapters import keystore
 from federation.errors import Refusal
-from federation.identity import protect
 from federation.identity.keys import SigningKey
+from tests.adapters.keystores import (
+    PASSPHRASE,
+    Random,
+    Ring,
+    cheap,
+    mode,
+    random,
+    reason,
+    snapshot,
+    start,
+)
 
-PASSPHRASE = b"a good passphrase"
-
-
-@pytest.fixture
-def random() -> Callable[[int], bytes]:
-    """Different bytes at every call, the same in every run."""
-    counter = itertools.count(1)
-    return lambda size: next(counter).to_bytes(2, "big") * (size // 2) + b"x" * (size % 2)
-
-
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The least argon2id that is accepted: its strength is tested elsewhere."""
-    seal = protect.seal
-
-    def cheaply(seed: bytes, protection: protect.Protection, **arguments: Any) -> bytes:
-        return seal(seed, protection, ops=limits.ARGON2_OPS_MIN,
-                    memory=limits.ARGON2_MEMORY_MIN, **arguments)  # fmt: skip
-
-    monkeypatch.setattr(protect, "seal", cheaply)
-
-
-class Ring:
-    def __init__(self) -> None:
-        self.entries: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.entries.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.entries[service, username] = password
-
-
-Random = Callable[[int], bytes]
-
-
-def start(
-    folder: Path,
-    random: Random,
-    protection: keystore.Wanted = "auto",
-    passphrase: bytes | None = None,
-    keyring: keystore.Keyring | None = None,
-) -> protect.Opened:
-    return keystore.load_or_create(
-        folder, protection=protection, passphrase=passphrase, random=random, keyring=keyring
-    )
-
-
-def reason(call: Callable[..., object], *arguments: Any, **named: Any) -> str:
-    with pytest.raises(Refusal) as caught:
-        call(*arguments, **named)
-    return caught.value.reason
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+__all__ = ["cheap", "random"]  # fixtures
 
 
 # --- a state directory --------------------------------------------------------------
@@ -383,89 +331,6 @@ def test_a_backup_that_does_not_open_leaves_nothing(tmp_path: Path, random: Rand
         arguments = (path, passphrase, tmp_path / "b")
         assert reason(keystore.import_backup, *arguments, random=random) == expected
         assert list((tmp_path / "b").iterdir()) == []
-
-
-# --- writing -----------------------------------------------------------------------------------
-
-
-def test_an_identity_that_appears_meanwhile_is_not_replaced(
-    tmp_path: Path, random: Random, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "s"
-    write = keystore._write_temporary
-
-    def slowly(path: Path, data: bytes, random: Random) -> Path:
-        temporary = write(path, data, random)
-        if path.name == "identity.json":
-            path.write_bytes(b"somebody else's")
-        return temporary
-
-    monkeypatch.setattr(keystore, "_write_temporary", slowly)
-    assert reason(start, folder, random) == "identity-exists"
-    assert (folder / "identity.json").read_bytes() == b"somebody else's"
-    assert sorted(path.name for path in folder.iterdir()) == ["identity.json", "identity.key"]
-
-
-def test_a_file_system_without_links(
-    tmp_path: Path, random: Random, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_links(*_: object, **__: object) -> None:
-        raise OSError(errno.EPERM, "no links")
-
-    monkeypatch.setattr(os, "link", no_links)
-    opened = start(tmp_path / "s", random)
-    assert start(tmp_path / "s", random).key.seed() == opened.key.seed()
-    assert len(list((tmp_path / "s").iterdir())) == 2
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"), [(errno.ENOSPC, "disk-full"), (errno.EIO, "path-io-error")]
-)
-@pytest.mark.parametrize("failing", [1, 2, 3, 4])
-def test_a_failed_sync_leaves_no_half_identity(
-    tmp_path: Path, random: Random, monkeypatch: pytest.MonkeyPatch,
-    number: int, expected: str, failing: int,
-) -> None:  # fmt: skip
-    folder = tmp_path / "s"
-    folder.mkdir(mode=0o700)
-    sync, calls = os.fsync, itertools.count(1)
-
-    def failing_sync(descriptor: int) -> None:
-        if next(calls) == failing:
-            raise OSError(number, "injected")
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", failing_sync)
-    assert reason(start, folder, random) == expected
-    assert not [path for path in folder.iterdir() if path.suffix == ".tmp"]
-    # Whatever is there now, the next start makes or finds a whole identity.
-    opened = start(folder, random)
-    assert start(folder, random).key.seed() == opened.key.seed()
-
-
-def test_the_order_of_a_write(
-    tmp_path: Path, random: Random, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps: list[str] = []
-    sync, link = os.fsync, os.link
-
-    def noted_sync(descriptor: int) -> None:
-        folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
-        steps.append("sync folder" if folder else "sync file")
-        sync(descriptor)
-
-    def noted_link(source: Path, target: Path, **named: Any) -> None:
-        steps.append(f"link {target.name}")
-        link(source, target, **named)
-
-    monkeypatch.setattr(os, "fsync", noted_sync)
-    monkeypatch.setattr(os, "link", noted_link)
-    start(tmp_path / "s", random)
-    assert steps == [
-        "sync folder",
-        "sync file", "link identity.key", "sync folder",
-        "sync file", "link identity.json", "sync folder",
-    ]  # fmt: skip
 
 
 def test_no_secret_in_any_refusal(tmp_path: Path, random: Random) -> None:

@@ -35,13 +35,6 @@ SKIPPED: Final[dict[str, str]] = {
         "a file of the broker's, for the checker of the shipped compose",
     ),
 }  # fmt: skip
-
-#: Sent whole, a broker that knows MQTT 5 withholds it (Maximum Packet Size), and our gate
-#: drops it unread behind any other: the peer never has the bytes that a reason could name.
-WITHHELD: Final = frozenset(
-    {"sync-oversize-16MiB", "sync-oversize-many-keys-100k", "cv-line-10MiB"}
-)
-
 #: Accepted into the history; only the file waits, since an editor has unsaved changes in it.
 DEFERRED: Final = frozenset({"fn-fs-locked-by-emacs"})
 

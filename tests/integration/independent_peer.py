@@ -148,7 +148,10 @@ class IndependentPeer:
 
     # --- hearing ------------------------------------------------------------------------
     def _message(self, _client: object, _data: object, packet: paho.MQTTMessage) -> None:
-        message = json.loads(packet.payload)
+        try:
+            message = json.loads(packet.payload)
+        except ValueError:  # an exception here would end paho's thread for good
+            return
         if message["peer_id"] == self.peer_id:
             return
         self.heard.append((packet.topic, message, bool(packet.retain)))

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 import subprocess
 import sys
 from typing import Self
+
+import pytest
 
 from federation.adapters.mqtt import (
     ConnectionInfo,
@@ -102,3 +105,11 @@ def child(url: str, name: str = "child") -> subprocess.Popen[bytes]:
     assert process.stdout is not None
     assert process.stdout.readline() == b"up\n"
     return process
+
+
+def tool(name: str) -> str:
+    """A program, or the test is skipped."""
+    program = shutil.which(name)
+    if program is None:
+        pytest.skip(f"{name} is not installed")
+    return program

@@ -67,7 +67,7 @@ def test_concurrent_with_our_edit(both: Both, tmp_path: Path) -> None:
     own = ours.call("status")["peer_id"]
     assert found == {own: b"base, ours", theirs.peer_id: b"base, theirs"}
     assert (ours.synced / "a.md").read_bytes() == b"base, ours"
-    assert [one["event"] for one in ours.events].count("conflict-detected") == 1
+    ours.wait(lambda: [one["event"] for one in ours.events].count("conflict-detected") == 1)
     # A further one of theirs takes the place of theirs, not of ours.
     theirs.sync("a.md", "base, theirs, more")
     ours.wait(lambda: len(ours.history("a.md")) == 4)

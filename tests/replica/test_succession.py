@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from federation import limits
 from federation.replica.records import Revision
 from federation.replica.succession import (
     contains,
     is_older,
+    parents_after,
     place,
     plain_seq,
+    reach,
     vector_after,
     vector_from_json,
 )
@@ -68,13 +71,16 @@ class _Author:
 
     def write(self, base: list[Revision]) -> Revision:
         self.seq += 1
-        vector = vector_after(base, self.heads)
+        vector = vector_after(base, self.heads, self.name, self.seq)
         made = revision(
             f"{self.name}{self.seq}", self.name, self.seq, vector=vector,
-            parents=tuple(one.revision for one in base),
+            parents=tuple(parents_after(base, vector, self._find)),
         )  # fmt: skip
         self.see(made)
         return made
+
+    def _find(self, name: str) -> Revision | None:
+        return next((one for one in self.known if one.revision == name), None)
 
     def see(self, one: Revision) -> None:
         if one in self.known:
@@ -132,9 +138,30 @@ def test_a_vector_stays_short_of_what_the_base_does_not_contain() -> None:
     first = revision("a1", "a", 1)
     other = revision("a2", "a", 2, vector={"a": 1})
     third = revision("a3", "a", 3, vector={"a": 1})
-    assert vector_after([third], [other, third]) == {"a": 1} | {"a": 1}
-    assert vector_after([first], [first]) == {"a": 1}
-    assert vector_after([], [other]) == {}
+    # the author itself, and somebody who saw only one of the two versions
+    assert vector_after([third], [other, third], "a", 4) == {"a": 1}
+    assert vector_after([third], [third], "b", 7) == {"a": 1, "b": 6}
+    assert not contains(revision("b7", "b", 7, vector={"a": 1, "b": 6}, parents=("a3",)), other)
+    assert vector_after([first], [first], "a", 2) == {"a": 1}
+    assert vector_after([first], [first], "b", 1) == {"a": 1}
+    assert vector_after([], [other], "a", 3) == {"a": 1}
+
+
+def test_what_a_counter_cannot_reach_is_named_again() -> None:
+    known = {"a3": revision("a3", "a", 3, vector={"a": 1}, parents=("a1",)),
+             "a1": revision("a1", "a", 1)}  # fmt: skip
+    base = revision("a4", "a", 4, vector={"a": 1}, parents=("a3", "a1", "unknown"))
+    assert parents_after([base], {"a": 1}, known.get) == ["a4", "a3", "unknown"]
+    assert parents_after([base], {"a": 4}, known.get) == ["a4", "unknown"]
+    crowd = [revision(f"r{number}", "a", number + 1) for number in range(30)]
+    assert len(parents_after(crowd, {}, known.get)) == limits.PARENTS
+
+
+def test_a_plain_author_is_reached_by_its_clock() -> None:
+    plain = revision("p", "p", 5_000, plain=True)
+    assert reach(plain) == {"p": 5_000}
+    assert reach(revision("a", "a", 5_000)) == {}
+    assert reach(revision("a", "a", 5_000, vector={"a": 4_999})) == {"a": 5_000}
 
 
 @pytest.mark.parametrize("claim", [2, 10, 2**53 - 1])

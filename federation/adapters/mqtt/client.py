@@ -11,7 +11,6 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from federation.adapters.mqtt.packets import OVERHEAD
 from federation.adapters.mqtt.stream import Stream
 
 #: How long a broker keeps our session when we are away (seconds, MQTT 5).
@@ -68,7 +67,6 @@ class PahoClient(paho.Client):
             self.connect("broker", 1, keepalive=settings.keepalive)
             return
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.MaximumPacketSize = settings.max_payload + OVERHEAD
         if settings.persistent:
             properties.SessionExpiryInterval = SESSION_EXPIRY
         self.connect(

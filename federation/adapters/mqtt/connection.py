@@ -316,6 +316,7 @@ class MqttConnection:
             accepted=accepted,
             closed=closed,
             message=self._message,
+            dropped=self._callbacks.on_dropped,
             published=self._published,
             subscribed=self._subscriptions.answered,
             drained=self._pump,

@@ -41,12 +41,15 @@ class MqttOptions:
 class MqttCallbacks:
     """What the owner hears.  An exception in one is logged and changes nothing.
 
-    ``on_unreachable``: an attempt failed; its reason begins with ``refused:``
-    when a broker answered and said no.  ``make_will`` is asked at every
-    attempt; its payload must fit 65,535 bytes.
+    ``on_dropped``: a message was too large or had no usable topic; its topic,
+    bytes and the reason (``oversize``, ``bad-topic``).  ``on_unreachable``: an
+    attempt failed; its reason begins with ``refused:`` when a broker answered
+    and said no.  ``make_will`` is asked at every attempt; its payload must fit
+    65,535 bytes.
     """
 
     on_message: Callable[[str, bytes, bool], None]
+    on_dropped: Callable[[str, int, str], None] = lambda topic, size, reason: None
     on_up: Callable[[ConnectionInfo], None] = lambda info: None
     on_down: Callable[[str], None] = lambda reason: None
     on_unreachable: Callable[[str], None] = lambda reason: None

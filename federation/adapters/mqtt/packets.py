@@ -51,6 +51,19 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """A message that nobody gets to see: its topic, its bytes, and why.
+
+    ``reason`` is ``oversize`` or ``bad-topic``; the topic is empty where it
+    cannot be read.
+    """
+
+    topic: str
+    size: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """An acknowledgement of ours: what the library shall read, and the broker's code."""
 
@@ -96,7 +109,7 @@ class PacketGate:
         self._mqtt5 = mqtt5
         self._buffer = bytearray()
         self._skip = 0
-        self._packets: deque[bytes | Published | Verdict] = deque()
+        self._packets: deque[bytes | Published | Dropped | Verdict] = deque()
         self._replies = bytearray()
         self.dropped = 0
 
@@ -116,8 +129,8 @@ class PacketGate:
         # One deletion a chunk, not one a packet: each moves the rest.
         del self._buffer[:position]
 
-    def next(self) -> bytes | Published | Verdict | None:
-        """The next whole packet: a message, a verdict, or bytes for the library."""
+    def next(self) -> bytes | Published | Dropped | Verdict | None:
+        """The next whole packet: a message, a dropped one, a verdict, or bytes for the library."""
         return self._packets.popleft() if self._packets else None
 
     @property
@@ -169,13 +182,16 @@ class PacketGate:
         head = 2 + int.from_bytes(buffer[position : position + 2]) + 2
         if len(buffer) < position + head:
             return 0
-        self._drop(buffer[start], bytes(buffer[position + head - 2 : position + head]))
+        topic = bytes(buffer[position + 2 : position + head - 2])
+        packet_id = bytes(buffer[position + head - 2 : position + head])
+        self._drop(buffer[start], packet_id, Dropped(_text(topic), length, "oversize"))
         end = position + length
         self._skip = max(0, end - len(buffer))
         return min(end, len(buffer)) - start
 
-    def _drop(self, header: int, packet_id: bytes) -> None:
+    def _drop(self, header: int, packet_id: bytes, dropped: Dropped) -> None:
         self.dropped += 1
+        self._packets.append(dropped)
         self._replies += _acknowledgement(header, packet_id)
 
     def _publish(self, header: int, body: bytes) -> None:
@@ -191,16 +207,24 @@ class PacketGate:
             raise BrokerError("a message that ends before its payload")
         if self._mqtt5:
             position = _after_properties(body, position)
-        try:
-            topic = raw_topic.decode()
-        except UnicodeDecodeError:
-            topic = ""
+        topic = _text(raw_topic)
         payload = body[position:]
-        if len(payload) > self._max_payload or not valid_topic(topic):
-            self._drop(header, packet_id)
+        if len(payload) > self._max_payload:
+            self._drop(header, packet_id, Dropped(topic, len(payload), "oversize"))
+            return
+        if not valid_topic(topic):
+            self._drop(header, packet_id, Dropped("", len(payload), "bad-topic"))
             return
         acknowledgement = _acknowledgement(header, packet_id)
         self._packets.append(Published(topic, payload, bool(header & 1), acknowledgement))
+
+
+def _text(raw: bytes) -> str:
+    """A topic, or nothing where it is none."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return ""
 
 
 def _acknowledgement(header: int, packet_id: bytes) -> bytes:

@@ -25,6 +25,7 @@ from federation.adapters.mqtt.packets import (
     DISCONNECT,
     PINGREQ,
     BrokerError,
+    Dropped,
     PacketGate,
     Published,
     Verdict,
@@ -46,6 +47,7 @@ NUDGE: Final = 0.01
 #: Reason code of a refused version (MQTT 5, table 3-1).
 UNSUPPORTED_VERSION: Final = 132
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
     """The broker's CONNACK, as far as we heed it."""
@@ -63,6 +65,8 @@ class Hooks:
     #: reason for a person, reason code of the broker (0 for none)
     closed: Callable[[str, int], None]
     message: Callable[[str, bytes, bool], None]
+    #: topic, bytes, reason of a message that was dropped
+    dropped: Callable[[str, int, str], None]
     #: packet id, reason code
     published: Callable[[int, int], None]
     subscribed: Callable[[int, list[int]], None]
@@ -124,9 +128,7 @@ class MqttSession:
     def publish(self, message: Outgoing[Any]) -> int:
         """Hand over a message; its packet id, which ``published`` will name (QoS > 0)."""
         for _ in range(2 * WINDOW):
-            info = self._client.publish(
-                message.topic, message.payload, message.qos, message.retain
-            )
+            info = self._client.publish(message.topic, message.payload, message.qos, message.retain)
             # Packet ids go round; one whose message was never acknowledged is skipped.
             if info.rc != MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                 return info.mid
@@ -300,6 +302,8 @@ class MqttSession:
                 return
             if isinstance(packet, Published):
                 self._message(packet)
+            elif isinstance(packet, Dropped):
+                self._hooks.dropped(packet.topic, packet.size, packet.reason)
             elif isinstance(packet, Verdict):
                 self._control(packet.packet, packet.code)
             else:

@@ -7,6 +7,7 @@ committed before a reply or an acknowledgement survives a crash.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ class SqliteStore(PeerTables, DocumentTables, MessageTables):
     """The store of one peer.  Not thread-safe: one loop owns it."""
 
     def __init__(self, path: Path | str) -> None:
+        if str(path) != ":memory:":
+            _make_private(path)
         self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
         try:
             self._configure()
@@ -114,3 +117,16 @@ class SqliteStore(PeerTables, DocumentTables, MessageTables):
         self._db.execute(
             "DELETE FROM own_sessions WHERE number<=?", (newest - limits.OWN_SESSIONS,)
         )
+
+
+def _make_private(path: Path | str) -> None:
+    """A database that only we may read; SQLite gives its other files the same mode."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags, 0o600)
+        try:
+            os.fchmod(handle, 0o600)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise Fault(f"the store {path} cannot be opened: {error}") from error

@@ -116,9 +116,7 @@ class FakeBroker:
         for client in self._all:
             client.close()
 
-    async def _connected(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Client(reader, writer)
         self._all.append(client)
         self._clients.put_nowait(client)
@@ -179,3 +177,15 @@ async def turn() -> None:
     passed = loop.create_future()
     loop.call_soon(passed.set_result, None)
     await passed
+
+
+async def connected(
+    broker: FakeBroker, owner: Owner, connack: bytes = CONNACK_5, **options: object
+) -> tuple[MqttConnection, Client]:
+    """A connection that is up, and the broker's side of it."""
+    connection = owner.connection(broker.url, **options)
+    await connection.start()
+    client = await broker.accept()
+    await client.greet(connack)
+    await soon(owner.ups.get())
+    return connection, client

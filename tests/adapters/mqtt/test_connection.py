@@ -5,38 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 
 import pytest
 
-from federation.adapters.mqtt.connection import MqttConnection
 from federation.adapters.mqtt.queue import WINDOW
 from federation.broker_url import BrokerUrl
 from federation.limits import OUTBOUND
 
-from .fakes import CONNACK_4, CONNACK_5, WRONG_VERSION, Client, FakeBroker, Owner, publish, soon
-
-
-@pytest.fixture
-async def broker() -> AsyncIterator[FakeBroker]:
-    async with FakeBroker() as fake:
-        yield fake
-
-
-@pytest.fixture
-def owner() -> Owner:
-    return Owner()
-
-
-async def connected(
-    broker: FakeBroker, owner: Owner, connack: bytes = CONNACK_5, **options: object
-) -> tuple[MqttConnection, Client]:
-    connection = owner.connection(broker.url, **options)
-    await connection.start()
-    client = await broker.accept()
-    await client.greet(connack)
-    await soon(owner.ups.get())
-    return connection, client
+from .fakes import CONNACK_4, WRONG_VERSION, FakeBroker, Owner, connected, publish, soon
 
 
 async def test_up_tells_the_protocol_and_the_session(broker: FakeBroker, owner: Owner) -> None:
@@ -172,9 +148,7 @@ async def test_what_was_in_flight_is_lost_and_what_waited_was_never_sent(
     await connection.stop()
 
 
-async def test_the_window_opens_with_each_acknowledgement(
-    broker: FakeBroker, owner: Owner
-) -> None:
+async def test_the_window_opens_with_each_acknowledgement(broker: FakeBroker, owner: Owner) -> None:
     connection, client = await connected(broker, owner, b"\x20\x06\x00\x00\x03\x21\x00\x02")
     results = [connection.publish("t", bytes([number])) for number in range(5)]
     seen = []
@@ -265,66 +239,6 @@ async def test_the_brokers_goodbye_is_told(broker: FakeBroker, owner: Owner) -> 
     connection, client = await connected(broker, owner)
     client.send(b"\xe0\x02\x8e\x00")
     assert await soon(owner.downs.get()) == "the broker ended it: Session taken over"
-    await connection.stop()
-
-
-async def test_subscriptions_are_answered_and_renewed(broker: FakeBroker, owner: Owner) -> None:
-    connection, client = await connected(broker, owner, no_local=True)
-    result = connection.subscribe([("a/#", 1), ("b#", 1), ("secret", 2)])
-    body = await client.expect(0x80)
-    assert body[3:] == b"\x00\x03a/#\x05\x00\x06secret\x05"  # QoS 1, no local
-    client.send(b"\x90\x05" + body[:2] + b"\x00\x01\x87")
-    assert await soon(result) == ["ok", "refused:143", "refused:135"]
-    assert connection.refused_filters == {"secret": 135}
-    connection.unsubscribe(["secret", "never"])
-    assert (await client.expect(0xA0))[3:] == b"\x00\x06secret"
-    assert connection.refused_filters == {}
-    client.close()
-    again = await broker.accept()
-    await again.greet(b"\x20\x03\x01\x00\x00")
-    assert (await again.expect(0x80))[3:] == b"\x00\x03a/#\x05"
-    await connection.stop()
-
-
-async def test_a_subscription_without_a_connection_is_remembered(
-    broker: FakeBroker, owner: Owner
-) -> None:
-    connection = owner.connection(broker.url)
-    assert await soon(connection.subscribe([("t", 0)])) == ["offline"]
-    await connection.start()
-    client = await broker.accept()
-    await client.greet()
-    assert (await client.expect(0x80))[3:] == b"\x00\x01t\x00"
-    lost = connection.subscribe([("u", 1)])
-    await client.expect(0x80)
-    client.close()
-    assert await soon(lost) == ["offline"]
-    await connection.stop()
-
-
-async def test_subscriptions_come_before_what_on_up_publishes(broker: FakeBroker) -> None:
-    class Eager(Owner):
-        connection_: MqttConnection
-
-        def _tell(self, queue):  # type: ignore[no-untyped-def]
-            told = super()._tell(queue)
-
-            def tell(value: object) -> None:
-                if queue is self.ups:
-                    self.connection_.publish("hello", b"")
-                told(value)
-
-            return tell
-
-    owner = Eager()
-    connection = owner.connection(broker.url)
-    owner.connection_ = connection
-    connection.subscribe([("t", 1)])
-    await connection.start()
-    client = await broker.accept()
-    await client.greet()
-    await client.expect(0x80)
-    await client.expect(0x30)
     await connection.stop()
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from federation.adapters.mqtt.packets import (
     OVERHEAD,
     BrokerError,
+    Dropped,
     PacketGate,
     Published,
     Verdict,
@@ -39,7 +40,7 @@ def publish(
     return bytes((0x30 | qos << 1 | retain,)) + length(len(body)) + body
 
 
-def everything(gate: PacketGate) -> list[bytes | Published | Verdict]:
+def everything(gate: PacketGate) -> list[bytes | Published | Dropped | Verdict]:
     out = []
     while (packet := gate.next()) is not None:
         out.append(packet)
@@ -109,7 +110,7 @@ def test_a_huge_message_is_never_collected() -> None:
         assert len(gate._buffer) < 100
         rest -= chunk
     gate.feed(b"\xd0\x00")
-    assert everything(gate) == [b"\xd0\x00"]
+    assert everything(gate) == [Dropped("t", size, "oversize"), b"\xd0\x00"]
     assert gate.dropped == 1
     assert gate.take_replies() == b"\x40\x02\x12\x34"
 
@@ -117,7 +118,9 @@ def test_a_huge_message_is_never_collected() -> None:
 def test_the_largest_message_passes_and_one_byte_more_does_not() -> None:
     gate = PacketGate(1000, mqtt5=False)
     gate.feed(publish(b"t", b"x" * 1000) + publish(b"t", b"x" * 1001))
-    assert len(everything(gate)) == 1
+    passed, dropped = everything(gate)
+    assert isinstance(passed, Published)
+    assert dropped == Dropped("t", 1001, "oversize")
     assert gate.dropped == 1
 
 
@@ -141,7 +144,8 @@ def test_reason_codes_are_told_beside_the_packet(packet: bytes, read: bytes, cod
 def test_a_topic_that_is_none_is_dropped_and_acknowledged(topic: bytes) -> None:
     gate = PacketGate(100, mqtt5=True)
     gate.feed(publish(topic, b"x", qos=1, props=b"") + publish(b"t", b"good", props=b""))
-    assert everything(gate) == [Published("t", b"good", False, b"")]
+    good = Published("t", b"good", False, b"")
+    assert everything(gate) == [Dropped("", 1, "bad-topic"), good]
     assert gate.take_replies() == b"\x40\x02\x12\x34"
     assert gate.dropped == 1
 

@@ -44,6 +44,7 @@ class Wire:
             accepted=lambda answer: self.told.put_nowait(("accepted", answer)),
             closed=lambda reason, code: self.told.put_nowait(("closed", reason, code)),
             message=lambda *message: self.told.put_nowait(("message", *message)),
+            dropped=lambda *message: self.told.put_nowait(("dropped", *message)),
             published=lambda *verdict: self.told.put_nowait(("published", *verdict)),
             subscribed=lambda *answer: self.told.put_nowait(("subscribed", *answer)),
             drained=lambda: None,

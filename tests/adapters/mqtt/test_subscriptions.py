@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What we listen to, without a broker."""
+"""What we listen to: without a broker, and with one that is told what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import cast
 
+from federation.adapters.mqtt.connection import MqttConnection
 from federation.adapters.mqtt.session import MqttSession
 from federation.adapters.mqtt.subscriptions import FILTERS, Subscriptions
 
-from .fakes import soon
+from .fakes import FakeBroker, Owner, connected, soon
 
 
 class FakeSession:
@@ -98,3 +99,66 @@ async def test_no_filters_is_no_packet() -> None:
     seen, session = fake()
     assert await soon(Subscriptions().add([], session)) == []
     assert seen.asked == []
+
+
+# --- through a connection ---
+
+
+async def test_subscriptions_are_answered_and_renewed(broker: FakeBroker, owner: Owner) -> None:
+    connection, client = await connected(broker, owner, no_local=True)
+    result = connection.subscribe([("a/#", 1), ("b#", 1), ("secret", 2)])
+    body = await client.expect(0x80)
+    assert body[3:] == b"\x00\x03a/#\x05\x00\x06secret\x05"  # QoS 1, no local
+    client.send(b"\x90\x05" + body[:2] + b"\x00\x01\x87")
+    assert await soon(result) == ["ok", "refused:143", "refused:135"]
+    assert connection.refused_filters == {"secret": 135}
+    connection.unsubscribe(["secret", "never"])
+    assert (await client.expect(0xA0))[3:] == b"\x00\x06secret"
+    assert connection.refused_filters == {}
+    client.close()
+    again = await broker.accept()
+    await again.greet(b"\x20\x03\x01\x00\x00")
+    assert (await again.expect(0x80))[3:] == b"\x00\x03a/#\x05"
+    await connection.stop()
+
+
+async def test_a_subscription_without_a_connection_is_remembered(
+    broker: FakeBroker, owner: Owner
+) -> None:
+    connection = owner.connection(broker.url)
+    assert await soon(connection.subscribe([("t", 0)])) == ["offline"]
+    await connection.start()
+    client = await broker.accept()
+    await client.greet()
+    assert (await client.expect(0x80))[3:] == b"\x00\x01t\x00"
+    lost = connection.subscribe([("u", 1)])
+    await client.expect(0x80)
+    client.close()
+    assert await soon(lost) == ["offline"]
+    await connection.stop()
+
+
+async def test_subscriptions_come_before_what_on_up_publishes(broker: FakeBroker) -> None:
+    class Eager(Owner):
+        connection_: MqttConnection
+
+        def _tell(self, queue):  # type: ignore[no-untyped-def]
+            told = super()._tell(queue)
+
+            def tell(value: object) -> None:
+                if queue is self.ups:
+                    self.connection_.publish("hello", b"")
+                told(value)
+
+            return tell
+
+    owner = Eager()
+    connection = owner.connection(broker.url)
+    owner.connection_ = connection
+    connection.subscribe([("t", 1)])
+    await connection.start()
+    client = await broker.accept()
+    await client.greet()
+    await client.expect(0x80)
+    await client.expect(0x30)
+    await connection.stop()
