@@ -116,5 +116,5 @@ def prose(doc: str) -> str:
     text = re.sub(r"\\\\?\[([^]]+)\]", r"`M-x \1`", doc)
     text = re.sub(r"\\\\?[{<][^}>]*[}>]", "", text).replace("\\=", "")
     text = re.sub(r"`([^`'\n]+)'", r"`\1`", text)
-    # What is indented is an example, and stays as it is.
-    return re.sub(r"(?m)^ {2,}", "    ", text).strip()
+    # What is indented is an example, and stays as it is; the first line is a paragraph.
+    return re.sub(r"(?m)^ {2,}", "    ", text).strip().replace("\n", "\n\n", 1)

@@ -69,7 +69,7 @@ def endings() -> str:
 
 def bounds() -> str:
     """The limits that another implementation meets."""
-    return markdown.bounds(limits, ("the wire", "time", "names"))
+    return markdown.bounds(limits, ("the wire", "time", "tables", "names"))
 
 
 def reasons() -> str:

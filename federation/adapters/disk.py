@@ -33,6 +33,8 @@ _OPENAT2 = 437
 _RESOLVE = 0x01 | 0x04 | 0x08
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
 
 class _OpenHow(ctypes.Structure):
     _fields_ = (
@@ -51,9 +53,8 @@ class Modified:
 
 def _openat2(parent: int, name: str) -> int:
     """Open a directory below another; OSError(ENOSYS) where the system has no openat2."""
-    libc = ctypes.CDLL(None, use_errno=True)
     how = _OpenHow(_DIRECTORY, 0, _RESOLVE)
-    result = libc.syscall(
+    result = _LIBC.syscall(
         _OPENAT2, parent, os.fsencode(name), ctypes.byref(how), ctypes.sizeof(how)
     )
     if result < 0:

@@ -57,17 +57,18 @@ class Extras:
                 front_end.notify("message-received", body)
 
     # --- the methods --------------------------------------------------------------------
-    def _connection(self, number: int) -> MqttConnection:
+    def _connection(self, front_end: FrontEnd, number: int) -> MqttConnection:
+        """The peer's own connection, or one that this front end has opened."""
         if number == 0:
             return self._peer.link.connection
-        found = self._connections.get(number)
-        if found is None:
+        owner, connection = self._connections.get(number, (None, None))
+        if connection is None or owner is not front_end:
             raise Refusal("unknown-connection", f"{number}")
-        return found[1]
+        return connection
 
-    async def publish(self, _front_end: FrontEnd, given: p.Publish) -> dict[str, object]:
+    async def publish(self, front_end: FrontEnd, given: p.Publish) -> dict[str, object]:
         """``topic.publish``."""
-        connection = self._connection(given.connection)
+        connection = self._connection(front_end, given.connection)
         topic = topics.check_topic(given.topic)
         payload = given.message.encode("utf-8")
         if len(payload) > limits.WIRE_MESSAGE:
@@ -87,33 +88,40 @@ class Extras:
 
     async def subscribe(self, front_end: FrontEnd, given: p.Subscribe) -> dict[str, object]:
         """``topic.subscribe``."""
-        connection = self._connection(given.connection)
+        connection = self._connection(front_end, given.connection)
         one = topics.check_filter(given.topic)
-        if len(front_end.topics) >= limits.SUBSCRIPTIONS:
+        mine = (given.connection, one)
+        if mine not in front_end.topics and len(front_end.topics) >= limits.SUBSCRIPTIONS:
             raise Refusal("queue-full", f"{limits.SUBSCRIPTIONS} subscriptions")
-        front_end.topics.add((given.connection, one))
-        (result,) = await connection.subscribe([(one, 1)])
+        front_end.topics.add(mine)
+        try:
+            async with asyncio.timeout(limits.WAIT_DEFAULT):
+                (result,) = await connection.subscribe([(one, 1)])
+        except TimeoutError:
+            self._forget(front_end, given.connection, one)
+            raise Refusal("timeout", "the broker did not confirm the subscription") from None
         if result.startswith("refused"):
-            front_end.topics.discard((given.connection, one))
+            self._forget(front_end, given.connection, one)
             raise Refusal("broker-refused", f"the topic {one}")
         return {"subscribed": True}
 
     async def unsubscribe(self, front_end: FrontEnd, given: p.Subscribe) -> dict[str, object]:
         """``topic.unsubscribe``."""
-        self._connection(given.connection)
+        self._connection(front_end, given.connection)
         one = topics.check_filter(given.topic)
-        front_end.topics.discard((given.connection, one))
-        self._release(given.connection, one)
+        self._forget(front_end, given.connection, one)
         return {"subscribed": False}
 
-    def _release(self, number: int, one: str) -> None:
-        """Unsubscribe at the broker unless somebody else still listens, or we do."""
+    def _forget(self, front_end: FrontEnd, number: int, one: str) -> None:
+        """A front end listens no more: unsubscribe unless somebody else does, or we do."""
+        front_end.topics.discard((number, one))
         own = topics.subscriptions(self._peer.node.context.peer_id) if number == 0 else ()
         doors = self._peer.doors
         others = doors.front_ends if doors is not None else set()
         if one in own or any((number, one) in other.topics for other in others):
             return
-        self._connection(number).unsubscribe([one])
+        if number == 0 or number in self._connections:
+            self._connection(front_end, number).unsubscribe([one])
 
     async def open(self, front_end: FrontEnd, given: p.Open) -> dict[str, object]:
         """``broker.open``."""
@@ -141,10 +149,11 @@ class Extras:
         await connection.start()
         return {"connection": number, "url": str(url)}
 
-    async def close_one(self, _front_end: FrontEnd, given: p.Close) -> dict[str, object]:
+    async def close_one(self, front_end: FrontEnd, given: p.Close) -> dict[str, object]:
         """``broker.close``."""
-        connection = self._connection(given.connection)
+        connection = self._connection(front_end, given.connection)
         del self._connections[given.connection]
+        front_end.topics -= {one for one in front_end.topics if one[0] == given.connection}
         await connection.stop()
         return {"connection": given.connection}
 
@@ -157,12 +166,10 @@ class Extras:
                 self._closing.add(task := asyncio.ensure_future(connection.stop()))
                 task.add_done_callback(self._closing.discard)
         for number, one in list(front_end.topics):
-            front_end.topics.discard((number, one))
-            if number == 0:
-                self._release(number, one)
+            self._forget(front_end, number, one)
 
     async def close(self) -> None:
         """Close all second connections."""
-        for _owner, connection in self._connections.values():
-            await connection.stop()
+        left = [connection for _owner, connection in self._connections.values()]
         self._connections.clear()
+        await asyncio.gather(*(connection.stop() for connection in left), *self._closing)

@@ -78,6 +78,7 @@ class Identities:
         return self._remember(opened, given.file)
 
     def _remember(self, opened: Opened, file: str) -> Answer:
+        self._loaded.pop(opened.key.peer_id, None)
         if len(self._loaded) >= limits.LOADED_IDENTITIES:
             self._loaded.pop(next(iter(self._loaded)))
         self._loaded[opened.key.peer_id] = opened

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 from federation import __version__, limits
 from federation.adapters import logs
@@ -15,6 +16,7 @@ from federation.daemon.identities import Identities
 from federation.daemon.paths import user_path
 from federation.daemon.peer import RunningPeer
 from federation.errors import Refusal
+from federation.events import Notice
 from federation.node import queries
 from federation.node.library import Recorded
 from federation.replica.records import Document
@@ -22,6 +24,8 @@ from federation.rpc import openrpc
 from federation.rpc import params as p
 
 Answer = dict[str, object]
+#: refusals that would meet the next file, too
+_NOT_OF_THE_FILE = frozenset({"disk-full", "shutting-down", "internal-error"})
 
 
 class Methods:
@@ -89,13 +93,11 @@ class Methods:
     async def health(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
         """``health``."""
         peer = self._peer
-        free = os.statvfs(peer.options.state_dir)
-        room = free.f_bavail * free.f_frsize
         broker = peer.link.status()
         checks: list[dict[str, object]] = [
             {"name": "store", "ok": not peer.turns.failing, "detail": peer.turns.failing or "ok"},
             {"name": "broker", "ok": peer.link.up, "detail": broker["error"] or broker["state"]},
-            {"name": "disk", "ok": room > limits.DISK_RESERVE, "detail": f"{room} bytes free"},
+            {"name": "disk", **_room(peer.options.state_dir)},
         ]
         return {"healthy": all(check["ok"] for check in checks), "checks": checks}
 
@@ -234,7 +236,24 @@ class Methods:
                 return False
             return node.import_changed(file, content, peer.disk.synced_path(file))
 
-        return await peer.turns.ask(lambda now: node.at(now, record))
+        try:
+            return await peer.turns.ask(lambda now: node.at(now, record))
+        except Refusal as refusal:
+            if refusal.reason in _NOT_OF_THE_FILE:
+                raise
+            # One file that cannot be taken does not keep the others back.
+            peer.outlet.notice(
+                Notice(
+                    "sync-failed",
+                    {
+                        "file": file,
+                        "revision": None,
+                        "peer_id": None,
+                        "reason": refusal.message,
+                    },
+                )
+            )
+            return False
 
     async def sync_status(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
         """``sync.status``."""
@@ -282,3 +301,13 @@ class Methods:
         """``conflicts.list``."""
         rows = await self._peer.turns.ask(lambda _now: queries.conflicts(self._node))
         return {"conflicts": rows}
+
+
+def _room(folder: Path) -> Answer:
+    """Whether there is room where the state is, in the form of a check."""
+    try:
+        found = os.statvfs(folder)
+    except OSError as error:
+        return {"ok": False, "detail": f"{folder}: {error.strerror}"}
+    room = found.f_bavail * found.f_frsize
+    return {"ok": room > limits.DISK_RESERVE, "detail": f"{room} bytes free"}

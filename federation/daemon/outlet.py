@@ -28,6 +28,7 @@ from federation.events import (
     WriteConflict,
     WriteFile,
 )
+from federation.node.library import Recorded
 from federation.node.router import Node
 from federation.wire import timestamps
 
@@ -121,7 +122,7 @@ class Outlet:
         log.info("edited outside meanwhile; both versions are kept", extra={"file": effect.file})
         path = self._disk.synced_path(effect.file)
 
-        def recorded(done: asyncio.Future[object]) -> None:
+        def recorded(done: asyncio.Future[Recorded]) -> None:
             error = None if done.cancelled() else done.exception()
             if isinstance(error, Refusal):
                 self._write_later(effect, error)
@@ -216,7 +217,7 @@ class Outlet:
 
     def shortened(self, text: str) -> str:
         """The message; the content of a large one goes by file."""
-        if len(text) <= limits.RPC_NOTIFICATION:
+        if len(text.encode("utf-8", "replace")) <= limits.RPC_NOTIFICATION:
             return text
         try:
             fields = json.loads(text)
@@ -242,6 +243,10 @@ class Outlet:
             self._disk.write_export(path, content)
             return path
         name = f"{revision[:12]}-{sanitise(PurePosixPath(file).name)}"
+        ending = PurePosixPath(file).suffix
+        if len(name.encode()) > limits.NAME_PART:
+            most = limits.NAME_PART - len(ending.encode())
+            name = name.encode()[:most].decode(errors="ignore") + ending
         return self._disk.write_received(name, content, limits.HOOK_FILES)
 
     def content(self, content_hash: str) -> bytes:

@@ -20,7 +20,7 @@ from federation.node.context import Context
 from federation.node.library import Library
 from federation.node.post import send, send_to
 from federation.replica.records import Outgoing, Peer, Revision
-from federation.wire import envelope, topics
+from federation.wire import envelope, forms, topics
 from federation.wire.messages import Message
 
 
@@ -36,7 +36,7 @@ class Delivery:
         #: revisions that were refused for good: never asked for again
         self._refused: dict[str, None] = {}
         book.on_presence = self._presence_changed
-        book.on_doubt = self._say_hello
+        book.on_doubt = self._ask_if_there
 
     def comparison(self, peer_id: str) -> Comparison:
         """The comparison machine of a peer."""
@@ -45,11 +45,13 @@ class Delivery:
         return self._comparisons[peer_id]
 
     # --- publishing ---------------------------------------------------------
-    def publish(self, revision: Revision, *, announce: bool = True) -> None:
+    def publish(
+        self, revision: Revision, *, message: bytes | None = None, announce: bool = True
+    ) -> None:
         """Publish a revision to everybody, and expect its acknowledgements."""
         context = self._context
         about = (revision.file, revision.revision)
-        message = self._library.message_of(revision)
+        message = message or self._library.message_of(revision)
         if announce:
             context.notify("sync-started", file=revision.file, revision=revision.revision)
         send(context, topics.SYNC, message, about=about)
@@ -188,13 +190,20 @@ class Delivery:
         context = self._context
         nonce = context.nonce()
         comparison = self.comparison(peer_id)
-        comparison.remember_nonce(nonce, context.now.mono)
         fields: dict[str, object] = {"root": self._library.root, "nonce": nonce}
         if echo is not None:
+            # nobody answers an answer: its nonce must not push out one that is waited for
             fields["echo"] = echo
         else:
+            comparison.remember_nonce(nonce, context.now.mono)
             comparison.receive(Event.HELLO_SENT, context.now.mono)
         send_to(self._context, peer_id, "sync-hello", **fields)
+
+    def _ask_if_there(self, peer_id: str) -> None:
+        """A peer may be there: ask, but not once for each message that a broker had queued."""
+        asked = max(self.comparison(peer_id).nonces.values(), default=float("-inf"))
+        if self._context.now.mono - asked >= limits.RESEND_FIRST:
+            self._say_hello(peer_id)
 
     def hello(self, peer: Peer) -> None:
         """Compare with a peer now, by the user's wish."""
@@ -310,12 +319,19 @@ class Delivery:
 
     # --- messages between people ------------------------------------------------
     def send_message(self, peer_id: str, kind: str, content: str) -> str:
-        """Queue a message for a peer, and send it when it is online."""
+        """Queue a message for a peer, and send it when it is online.
+
+        Refused (``nul-in-text``, ``oversize``) is what its receiver would refuse for ever.
+        """
         context = self._context
+        forms.KIND.check("kind", kind)
+        forms.SHORT_TEXT.check("content", content)
         if context.store.count_queued().get(peer_id, 0) >= limits.OUTBOX_PER_PEER:
             raise Refusal("queue-full", f"{limits.OUTBOX_PER_PEER} messages wait for {peer_id}")
         raw = context.signed("peer-message", to=peer_id, kind=kind, content=content,
                              seq=context.store.next_seq())  # fmt: skip
+        if len(raw) > limits.WIRE_MESSAGE:
+            raise Refusal("oversize", f"{len(raw)} bytes with its escapes")
         message_id = envelope.digest(raw)
         context.store.queue_message(Outgoing(message_id, peer_id, raw), context.now.wall_us)
         if self._book.presence_of(peer_id).online:

@@ -37,6 +37,8 @@ class Recorded:
 
     revision: Revision
     place: str
+    #: the signed message, where it was made just now
+    message: bytes | None = None
 
 
 def is_text(data: bytes) -> bool:
@@ -199,7 +201,12 @@ class Library:
         heads = context.store.heads(file)
         binary = not is_text(content)
         seq = context.store.next_seq()
-        vector = vector_after(base, heads, context.peer_id, seq)
+        # A head that claims to have seen what is not written yet lies, and would swallow it:
+        # by naming that head as a parent we succeed it, for everybody.
+        me, known = context.peer_id, {one.revision for one in base}
+        liars = [one for one in heads if one.vector.get(me, 0) >= seq]
+        base = [*base, *(one for one in liars if one.revision not in known)]
+        vector = vector_after(base, heads, me, seq)
         message: dict[str, object] = {
             "type": "canvasl-binary" if binary else "canvasl-sync",
             "peer_id": context.peer_id,
@@ -210,9 +217,10 @@ class Library:
             "parents": parents_after(base, vector, context.store.revision),
         }
         _put_content(message, content)
-        signed = envelope.sign(message, context.key)
-        revision = self._revision_of(signed, context.now.wall_us, envelope.revision_id(signed))
-        return self._record(revision, content, local=True)
+        signed, revision_id = envelope.sign_revision(message, context.key)
+        revision = self._revision_of(signed, context.now.wall_us, revision_id)
+        recorded = self._record(revision, content, local=True)
+        return replace(recorded, message=canonical.encode(signed))
 
     def _extensions(self) -> tuple[frozenset[str], ...]:
         extensions = self._context.settings.extensions

@@ -102,7 +102,7 @@ class Node:
         recorded = self.library.import_content(file, content, path)
         document = self.context.store.document(file)
         if document is not None and document.current == recorded.revision.revision:
-            self.delivery.publish(recorded.revision)
+            self.delivery.publish(recorded.revision, message=recorded.message)
         return recorded
 
     def import_changed(self, file: str, content: bytes, path: str) -> bool:
@@ -110,13 +110,13 @@ class Node:
         recorded = self.library.import_content(file, content, path)
         if recorded.place == "unchanged":
             return False
-        self.delivery.publish(recorded.revision)
+        self.delivery.publish(recorded.revision, message=recorded.message)
         return True
 
     def restore(self, file: str, prefix: str) -> Recorded:
         """Bring an earlier revision back as the newest."""
         recorded = self.library.restore(file, prefix)
-        self.delivery.publish(recorded.revision)
+        self.delivery.publish(recorded.revision, message=recorded.message)
         return recorded
 
     def accept(self, peer_id: str) -> int:

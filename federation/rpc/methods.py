@@ -27,11 +27,32 @@ class Method:
     refusals: tuple[str, ...] = ()
 
 
+#: Refusals that any method may answer with, beside its own.
+ALWAYS: Final = (
+    "rpc-invalid-params", "internal-error", "shutting-down", "disk-full", "path-io-error",
+)  # fmt: skip
+
 _PEER = ("bad-peer-id", "unknown-peer")
 _DOCUMENT = ("unknown-document",)
 _REVISION = ("unknown-document", "unknown-revision")
-_FILE = ("file-not-found", "path-not-regular", "path-io-error", "file-too-large")
-_BROKER = ("config-bad-url", "config-plaintext-non-loopback", "config-secret-in-url")
+#: of a local path as such
+_PATH = ("path-not-absolute", "path-not-regular", "path-traversal", "path-tramp")
+#: of a local file, and of its place below the synced folder
+_FILE = (
+    *_PATH, "file-not-found", "file-too-large", "path-symlink-escape", "path-not-directory",
+    "path-mount-escape", "path-normalisation-conflict", "path-io-error", "disk-full",
+)  # fmt: skip
+#: of a document's name (``replica.names``)
+_NAME = (
+    "path-absolute", "path-url", "path-too-long", "path-separator", "path-suspicious",
+    "path-non-nfc", "path-control", "path-bidi", "path-invisible", "path-unassigned",
+    "path-reserved", "path-leading-dash", "path-trailing", "path-shell-meta",
+    "path-forbidden-name", "path-forbidden-ext",
+)  # fmt: skip
+_BROKER = (
+    "config-bad-url", "config-bad-port", "config-plaintext-non-loopback", "config-secret-in-url",
+)  # fmt: skip
+_TOPIC = ("bad-topic", "unknown-connection")
 
 _ALL: Final = (
     Method("rpc.discover", "This description, as an OpenRPC document.", p.Nothing,
@@ -41,7 +62,8 @@ _ALL: Final = (
            {"version": "of the sidecar", "peer_id": "own id", "name": "own display name, or null",
             "public_key": "own key", "state_dir": "absolute path", "synced_dir": "absolute path",
             "broker": "{url, state: connected | connecting | offline, embedded: bool, "
-                      "protocol: '5' | '3.1.1' | null, error: text or null}",
+                      "kind: mosquitto | amqtt | null, protocol: '5' | '3.1.1' | null, "
+                      "error: text or null}",
             "policy": "paired | ask | announced",
             "peers": "{known, online, connected, accepted, blocked, waiting: peers with held "
                      "documents}",
@@ -60,11 +82,14 @@ _ALL: Final = (
                     "fingerprint": "of the other key"}, _PEER),
     Method("identity.create", "Make an identity in a new file; an existing one is refused.",
            p.IdentityFile, {"peer_id": "its id", "public_key": "its key", "file": "path"},
-           ("identity-exists", "config-passphrase-too-weak", "path-io-error")),
+           (*_PATH, "identity-exists", "config-passphrase-too-weak", "config-bad-value",
+            "path-io-error", "disk-full")),
     Method("identity.load", "Load an identity file, to sign with it by its peer id.",
            p.IdentityFile, {"peer_id": "its id", "public_key": "its key", "file": "path"},
-           ("identity-missing", "identity-locked", "identity-wrong-passphrase",
-            "config-identity-corrupt", "config-unsafe-mode")),
+           (*_PATH, "identity-missing", "identity-locked", "identity-wrong-passphrase",
+            "config-identity-corrupt", "config-identity-unencrypted", "config-kdf-unknown",
+            "config-kdf-too-strong", "config-state-newer", "config-unsafe-mode",
+            "config-foreign-owner", "path-symlink-escape", "path-io-error", "missing-program")),
     Method("identity.sign", "Sign a text (type `signed-text` of wire.md).", p.Sign,
            {"signature": "0x and 128 hex digits", "peer_id": "the signer"}, _PEER),
     Method("identity.verify", "Check a signature over a text.", p.Verify,
@@ -89,40 +114,41 @@ _ALL: Final = (
            {"file": "its document name", "revision": "id", "size": "bytes",
             "state": "recorded | unchanged", "conflict": "bool", "path": "of its synced copy",
             "acknowledged": "[peer ids]; with `wait` only", "missing": "[peer ids]; likewise"},
-           (*_FILE, "timeout", "disk-full", "path-forbidden-ext", "path-absolute",
-            "path-traversal", "path-tramp", "path-symlink-escape")),
+           (*_FILE, *_NAME, "queue-full")),
     Method("sync.all", "Import what changed below the synced folder; compare with the peers.",
-           p.SyncAll, {"imported": "count", "peers": "[peer ids asked]"}, _PEER),
+           p.SyncAll, {"imported": "count", "peers": "[peer ids asked]"},
+           (*_PEER, "revoked-peer")),
     Method("sync.status", "Who has which document.", p.Nothing,
            {"documents": "[{file, revision, pending: [peer ids], acknowledged: [peer ids]}]"}),
     Method("documents.list", "Every document.", p.Nothing,
            {"documents": "[{file, kind, revision, peer_id: author, name: author's name or null, "
-                         "time: UTC, size, revisions: count, conflict: bool, path, "
-                         "written: bool}]"}),
+                         "time: UTC, clock: ok | unverified, size, revisions: count, "
+                         "conflict: bool, path, written: bool}]"}),
     Method("documents.history", "The revisions of a document, oldest first.", p.Document,
            {"file": "name", "revisions": "[{revision, peer_id, name or null, time, "
                     "clock: ok | unverified, size, content_hash, parents: [id], "
-                    "state: current | concurrent | past | older}]"}, _DOCUMENT),
+                    "state: current | concurrent | past}]"}, _DOCUMENT),
     Method("documents.export", "Write the bytes of a revision to a file.", p.Export,
            {"file": "name", "revision": "id", "path": "the file written", "size": "bytes"},
-           (*_REVISION, "path-io-error", "disk-full")),
+           (*_REVISION, *_PATH, "file-not-found", "path-not-directory", "path-symlink-escape",
+            "path-too-long", "path-io-error", "disk-full")),
     Method("documents.restore", "Make an earlier revision the newest; settles a conflict.",
            p.Revision, {"file": "name", "revision": "the new id", "path": "of its synced copy"},
            _REVISION),
     Method("conflicts.list", "Documents with concurrent versions; each is readable at `path`.",
-           p.Nothing, {"conflicts": "[{file, current: id, versions: [{revision, peer_id, time, "
-                                    "size, path}]}]"}),
+           p.Nothing, {"conflicts": "[{file, current: id, versions: [{revision, peer_id, "
+                                    "name or null, time, clock: ok | unverified, size, path}]}]"}),
     Method("message.send", "Send a message to one peer; kept until it is acknowledged.", p.Send,
            {"id": "of the message", "to": "the peer"},
-           (*_PEER, "revoked-peer", "queue-full")),
+           (*_PEER, "revoked-peer", "queue-full", "oversize", "nul-in-text")),
     Method("topic.publish", "Publish to any topic, as MQTT does.", p.Publish,
            {"published": "bool: the broker took it"},
-           ("bad-topic", "unknown-connection", "publish-refused", "broker-unreachable",
-            "oversize", "queue-full")),
+           (*_TOPIC, "publish-refused", "broker-unreachable", "oversize", "queue-full",
+            "timeout")),
     Method("topic.subscribe", "Get the messages of a topic filter as events.", p.Subscribe,
-           {"subscribed": "bool"}, ("bad-topic", "unknown-connection")),
+           {"subscribed": "bool"}, (*_TOPIC, "broker-refused", "queue-full", "timeout")),
     Method("topic.unsubscribe", "Undo topic.subscribe.", p.Subscribe,
-           {"subscribed": "bool"}, ("bad-topic", "unknown-connection")),
+           {"subscribed": "bool"}, _TOPIC),
     Method("broker.open", "Open a second broker connection for topic.* calls.", p.Open,
            {"connection": "handle", "url": "as given"}, (*_BROKER, "queue-full")),
     Method("broker.close", "Close a second broker connection.", p.Close,

@@ -20,7 +20,8 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 PeerId = Annotated[str, msgspec.Meta(max_length=256)]
 Topic = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=limits.WAIT_MAX)]
-RevisionId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8,64}$")]
+# `$` alone would let a line break through at the end.
+RevisionId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8,64}$(?!\n)")]
 Handle = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 #: Left out on purpose: passphrases are checked by the identity room.
 Secret = Annotated[str, msgspec.Meta(max_length=limits.PASSPHRASE_MAX, pattern=r"^[^\x00]*$")]
@@ -126,8 +127,11 @@ class Open(Params):
     """A second broker connection."""
 
     url: Annotated[str, msgspec.Meta(max_length=2048)]
-    client_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
-    username: Annotated[str, msgspec.Meta(max_length=1024)] | None = None
+    # No NUL: a broker would close every connection because of it.
+    client_id: (
+        Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"^[^\x00]+$")] | None
+    ) = None
+    username: Annotated[str, msgspec.Meta(max_length=1024, pattern=r"^[^\x00]*$")] | None = None
     password: Secret | None = None
 
 
@@ -141,7 +145,7 @@ class Send(Params):
     """A message for one peer: its ``kind`` and its text."""
 
     peer_id: PeerId
-    kind: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+    kind: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$(?!\n)")]
     content: Annotated[str, msgspec.Meta(max_length=limits.PEER_MESSAGE)]
 
 

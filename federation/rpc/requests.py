@@ -85,11 +85,18 @@ def encode(value: object) -> bytes:
 
 
 def _clean(value: object) -> object:
-    """Emacs 28 cannot read a NUL inside of a string."""
+    """Emacs 28 cannot read a NUL inside of a string; nobody reads half a surrogate pair."""
     if isinstance(value, str):
-        return value.replace("\x00", "\ufffd") if "\x00" in value else value
+        return _clean_text(value)
     if isinstance(value, dict):
-        return {str(key): _clean(one) for key, one in value.items()}
+        return {_clean_text(str(key)): _clean(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(one) for one in value]
     return value
+
+
+def _clean_text(text: str) -> str:
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    # Python writes the bytes of a path that are not UTF-8 as such halves.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -52,9 +52,17 @@ def signing_input(type_: str, message: Mapping[str, object]) -> bytes:
 
 def sign(message: Mapping[str, object], key: keys.SigningKey) -> dict[str, object]:
     """A copy of ``message``, which has all of its other fields, with its signature."""
+    return sign_revision(message, key)[0]
+
+
+def sign_revision(
+    message: Mapping[str, object], key: keys.SigningKey
+) -> tuple[dict[str, object], str]:
+    """:func:`sign` and :func:`revision_id` from one canonical form, which is what they cost."""
     unsigned = {name: value for name, value in message.items() if name != "signature"}
-    signature = key.sign(_signing_input_of(unsigned))
-    return {**unsigned, "signature": keys.to_hex(signature)}
+    covered = _signing_input_of(unsigned)
+    signature = keys.to_hex(key.sign(covered))
+    return {**unsigned, "signature": signature}, _revision_id_of(covered)
 
 
 def verify(message: Signed | Mapping[str, object], public_key: bytes) -> None:
@@ -74,7 +82,11 @@ def verify(message: Signed | Mapping[str, object], public_key: bytes) -> None:
 
 def revision_id(message: Signed | Mapping[str, object]) -> str:
     """The name of what ``message`` says, whoever carries it: 64 hex digits."""
-    return hashlib.sha256(_REVISION + _signing_input_of(message)).hexdigest()
+    return _revision_id_of(_signing_input_of(message))
+
+
+def _revision_id_of(covered: bytes) -> str:
+    return hashlib.sha256(_REVISION + covered).hexdigest()
 
 
 def digest(raw: bytes) -> str:

@@ -72,7 +72,9 @@ def machine() -> str:
 def write(text: str) -> Path:
     """Put the report between the marks of the page that carries it."""
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(_FIGURES.sub(lambda found: found[1] + text + found[2], page), encoding="utf-8")
+    PAGE.write_text(
+        _FIGURES.sub(lambda found: f"{found[1]}\n{text}\n{found[2]}", page), encoding="utf-8"
+    )
     return PAGE
 
 

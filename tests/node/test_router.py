@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import functools
 import random
 
 import pytest
 
 from federation.errors import Refusal
-from tests.node.world import Faults, SimPeer, World
+from federation.node.context import NodeSettings, Policy
+from federation.wire import topics
+from tests.node.world import YEAR, Faults, SimPeer, World
 
 FILES = ("a.canvasl", "b.md", "deep/c.json")
 
@@ -73,6 +76,18 @@ def troubled(seed: int, count: int) -> World:
     return world
 
 
+def check_heard(world: World) -> None:
+    """The hooks ran once for each revision of others; at most once where a crash took that turn."""
+    for peer in world.peers:
+        theirs = {
+            one.revision for file in peer.store.count_revisions()
+            for one in peer.store.revisions(file) if one.author != peer.peer_id
+        }  # fmt: skip
+        assert set(peer.heard) <= theirs
+        assert all(count == 1 for count in peer.heard.values()), world.seed
+        assert peer.lost_effects or set(peer.heard) == theirs, world.seed
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_after_any_trouble_all_have_the_same(seed: int) -> None:
     world = troubled(seed, 3 + seed % 3)
@@ -83,3 +98,105 @@ def test_after_any_trouble_all_have_the_same(seed: int) -> None:
     world.settle()
     world.check_converged()
     world.check_acknowledged()
+    check_heard(world)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_wrong_clocks_lose_nothing(seed: int) -> None:
+    world = World(seed)
+    for _ in range(3):
+        world.add(skew=world.random.choice([-20, 0, 20]) * YEAR)
+    world.run(20)
+    world.broker.faults = Faults(0.1, 0.1, 1.0)
+    for _ in range(20):
+        peer = world.random.choice(world.peers)
+        if world.random.random() < 0.3:
+            peer.skew = world.random.choice([-20, 0, 20]) * YEAR  # stepped while it runs
+        edit(peer, world.random)
+        world.run(world.random.random() * 10)
+    world.settle(300)
+    world.check_converged()
+    world.check_acknowledged()
+    check_heard(world)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_careful_peers_take_all_once_they_accept_each_other(seed: int) -> None:
+    world = World(seed)
+    policies: list[Policy] = ["ask", "paired", "announced"]
+    for _ in range(4):
+        world.add(NodeSettings(policy=world.random.choice(policies)))
+    world.run(5)
+    world.broker.faults = Faults(0.1, 0.1, 1.0)
+    for number in range(40):
+        peer, other = world.random.sample(world.peers, 2)
+        edit(peer, world.random)
+        if number % 4 == 0:
+            verb = world.random.choice([peer.node.accept, peer.node.block])
+            try:
+                peer.do(functools.partial(verb, other.peer_id))
+            except Refusal as refusal:
+                assert refusal.reason == "unknown-peer"
+        world.run(world.random.random() * 3)
+    world.broker.faults = Faults()
+    world.run(60)
+    for peer in world.peers:
+        for other in world.peers:
+            if other is not peer:
+                peer.do(functools.partial(peer.node.accept, other.peer_id))
+    world.settle(300)
+    world.check_converged()
+    world.check_acknowledged()  # not before: what was held may be dropped by block
+    check_heard(world)
+    assert all(peer.store.held_counts() == {} for peer in world.peers)
+
+
+def test_a_refused_message_becomes_an_effect_and_is_counted() -> None:
+    world = World()
+    a = world.add()
+    for raw in (b"", b"{}", b"[1]", b"\xff", b"{" * 1000, b"null"):
+        a.take(topics.SYNC, raw, retained=False)
+    a.take("some/other/topic", b"{}", retained=False)
+    assert sum(a.node.refused.values()) == a.refused.total() == 7
+    assert a.store.documents() == []
+
+
+def test_a_restart_has_a_session_of_its_own() -> None:
+    world = World()
+    a = world.add()
+    first = a.node.context.session
+    a.restart()
+    assert a.node.context.session != first
+    assert {first, a.node.context.session} <= a.store.own_sessions()
+
+
+def test_importing_what_changed() -> None:
+    world = World()
+    a, b = world.add(), world.add()
+    world.run(5)
+    a.sync("x.md", b"one")
+    a.turn()
+    path = a.files.synced_path("x.md")
+    assert a.do(lambda: a.node.import_changed("x.md", b"one", path)) is False
+    assert a.do(lambda: a.node.import_changed("x.md", b"two", path)) is True
+    world.run(5)
+    assert b.heads("x.md") == {b"two"}
+
+
+def test_a_defect_undone_leaves_no_effect_behind() -> None:
+    world = World()
+    a = world.add()
+    mark = a.node.mark()
+    a.node.context.notify("ready")
+    a.node.undo(mark)
+    assert a.node.mark() == mark
+    assert a.node.take_effects() == []
+
+
+def test_the_next_timer_is_never_far_in_the_past() -> None:
+    world = World()
+    a, _b = world.add(), world.add()
+    for _ in range(200):
+        world.run(world.random.random() * 5)
+        a.turn()
+        assert a.node.next_timer() > world.now

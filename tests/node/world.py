@@ -8,7 +8,6 @@ work, the timers, one transaction, then the effects.
 
 from __future__ import annotations
 
-import base64
 import heapq
 import itertools
 import json
@@ -183,7 +182,9 @@ class SimPeer(Client):
         self.notices: list[Notice] = []
         self.refused: Counter[str] = Counter()
         self.later: list[Callable[[Instant], None]] = []
+        #: crash after the next commit, before its effects; how often that happened
         self.lose_effects = False
+        self.lost_effects = 0
         self.running = True
         self.turns = 0
         self.node = self._make()
@@ -209,6 +210,7 @@ class SimPeer(Client):
             effects = self.node.take_effects()
         if self.lose_effects:
             self.lose_effects = False
+            self.lost_effects += 1
             self.restart()
         else:
             self._perform(effects)
@@ -510,8 +512,3 @@ class World:
                     if path.startswith(start)
                 }
                 assert readable == others, self.seed
-
-
-def encoded_binary(content: bytes) -> str:
-    """Bytes as ``canvasl-binary`` carries them."""
-    return base64.b64encode(content).decode()

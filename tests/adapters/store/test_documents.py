@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Documents, revisions, contents: what goes in comes out."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from federation.adapters.store import SqliteStore
+from federation.errors import Fault
+from federation.replica.records import Document, Revision
+
+
+def revision(name: str, file: str = "x.md", author: str = "a", seq: int = 1, *,
+             content: bytes = b"text", counted: bool = True) -> Revision:  # fmt: skip
+    return Revision(
+        revision=name, file=file, author=author, seq=seq, timestamp="2026-01-01T00:00:00Z",
+        timestamp_us=-5, received_us=2**60, content_hash=hashlib.sha256(content).hexdigest(),
+        size=len(content), binary=False, envelope='{"é":1}', plain=not counted, counted=counted,
+        vector={"a": 2**53 - 1}, parents=("p", "q"),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store() -> SqliteStore:
+    return SqliteStore(":memory:")
+
+
+def test_a_revision_comes_back_as_it_was(store: SqliteStore) -> None:
+    one = revision("r1")
+    store.add_revision(one, b"text")
+    assert store.revision("r1") == one
+    assert store.revision("r") is None
+    assert store.content(one.content_hash) == b"text"
+    assert store.has_content("x.md", one.content_hash)
+    assert not store.has_content("y.md", one.content_hash)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0\xff", b"x" * 1_000_000])
+def test_any_content(store: SqliteStore, content: bytes) -> None:
+    one = revision("r1", content=content)
+    store.add_revision(one, content)
+    store.add_revision(revision("r2", "y.md", seq=2, content=content), content)
+    assert store.content(one.content_hash) == content
+    (count,) = store._db.execute("SELECT count(*) FROM contents").fetchone()
+    assert count == 1
+
+
+def test_a_content_that_is_gone_is_a_fault(store: SqliteStore) -> None:
+    with pytest.raises(Fault):
+        store.content("0" * 64)
+
+
+def test_the_same_revision_twice_is_a_defect(store: SqliteStore) -> None:
+    store.add_revision(revision("r1"), b"text")
+    with pytest.raises(Exception, match="UNIQUE"):
+        store.add_revision(revision("r1"), b"text")
+
+
+def test_heads(store: SqliteStore) -> None:
+    for number, file in enumerate(("x.md", "x.md", "y.md")):
+        store.add_revision(revision(f"r{number}", file, seq=number), b"text")
+    store.set_heads("x.md", ["r1", "r0"])
+    store.set_heads("y.md", ["r2"])
+    assert [head.revision for head in store.heads("x.md")] == ["r0", "r1"]
+    assert store.all_heads() == [("x.md", "r0"), ("x.md", "r1"), ("y.md", "r2")]
+    store.set_heads("x.md", ["r1"])
+    assert store.all_heads() == [("x.md", "r1"), ("y.md", "r2")]
+    assert store.heads("z.md") == []
+
+
+def test_history_is_in_the_order_of_recording(store: SqliteStore) -> None:
+    for name, seq in (("b", 5), ("a", 9), ("c", 1)):
+        store.add_revision(revision(name, seq=seq), b"text")
+    assert [one.revision for one in store.revisions("x.md")] == ["b", "a", "c"]
+    assert store.count_revisions() == {"x.md": 3}
+    newest = store.last_of_author("x.md", "a")
+    assert newest is not None
+    assert newest.revision == "a"
+    assert store.last_of_author("x.md", "b") is None
+    assert store.last_of_author("y.md", "a") is None
+
+
+def test_counters_count_only_where_the_author_counted(store: SqliteStore) -> None:
+    assert store.last_seq("a") == 0
+    store.add_revision(revision("r1", seq=7), b"text")
+    store.add_revision(revision("r2", seq=1_700_000_000_000, counted=False), b"text")
+    assert store.last_seq("a") == 7
+    assert store.revision_at("a", 7) == "r1"
+    assert store.revision_at("a", 1_700_000_000_000) is None
+    assert store.revision_at("b", 7) is None
+
+
+def test_finding_by_the_first_digits(store: SqliteStore) -> None:
+    for name in ("aaaa1", "aaaa2", "aaff", "b"):
+        store.add_revision(revision(name), b"text")
+    found = lambda prefix: {one.revision for one in store.find_revisions("x.md", prefix)}  # noqa: E731
+    assert found("aaaa1") == {"aaaa1"}
+    assert found("aaf") == {"aaff"}
+    assert found("c") == set()
+    assert len(found("a")) == 2
+    assert found("%") == found("_") == set()
+    assert store.find_revisions("y.md", "b") == []
+
+
+def test_documents_and_paths(store: SqliteStore) -> None:
+    store.put_document(Document("b.md", "text", "r1"))
+    store.put_document(Document("a.md", "text", "r2", "r1"))
+    store.put_document(Document("b.md", "text", "r3", "r1"))
+    assert store.documents() == [Document("a.md", "text", "r2", "r1"),
+                                 Document("b.md", "text", "r3", "r1")]  # fmt: skip
+    assert store.document("c.md") is None
+    assert store.synced_from("/x.md") is None
+    store.set_synced_from("/x.md", "a.md", "r1")
+    store.set_synced_from("/x.md", "b.md", "r3")
+    assert store.synced_from("/x.md") == ("b.md", "r3")
