@@ -180,6 +180,14 @@ class Store(PeerStore, DocumentStore, MessageStore, Protocol):
         """A counter that was never used before, also after a crash."""
         ...
 
+    def start_counting(self, at_least: int) -> None:
+        """Never use a counter below this one from now on."""
+        ...
+
+    def seq_floor(self) -> int:
+        """The first counter of this store: own revisions below it are from before it."""
+        ...
+
     def own_sessions(self) -> set[str]:
         """The newest sessions of this peer."""
         ...

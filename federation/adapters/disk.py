@@ -359,10 +359,11 @@ def read_user_file(path: Path, limit: int) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise refusal_of(error, str(path)) from error
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):  # fdopen would raise its own error for a folder
+        os.close(handle)
+        raise Refusal("path-not-regular", str(path))
     with os.fdopen(handle, "rb") as stream:
-        found = os.fstat(stream.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise Refusal("path-not-regular", str(path))
         if found.st_size > limit:
             raise Refusal("file-too-large", f"{path}: {found.st_size} bytes")
         try:

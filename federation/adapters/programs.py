@@ -69,11 +69,10 @@ class Programs:
             await asyncio.wait_for(process.communicate(body + b"\n"), limits.HOOK_TIMEOUT)
         except TimeoutError:
             log.warning("the hook program %s took too long and was ended", command[0])
-            process.kill()
-            await process.wait()
-        except asyncio.CancelledError:
-            process.kill()
-            raise
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
         if process.returncode:
             log.warning("the hook program %s ended with %s", command[0], process.returncode)
 

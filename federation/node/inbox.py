@@ -63,7 +63,7 @@ class Inbox:
             return
         context = self._context
         if message.peer_id == context.peer_id:
-            self._own(message)
+            self._own(message, via)
             return
         peer = self._book.require(message.peer_id)
         if peer.trust == "blocked":
@@ -76,8 +76,8 @@ class Inbox:
         else:
             self._handlers[message.type](message, peer)
 
-    def _own(self, message: Message) -> None:
-        """A message under our own id: an echo, or the work of a copied key."""
+    def _own(self, message: Message, via: Peer | None) -> None:
+        """A message under our own id: an echo, our earlier work, or that of a copied key."""
         context = self._context
         if envelope.digest(message.raw) in context.echoes:
             return
@@ -85,6 +85,12 @@ class Inbox:
         if message.type not in ("canvasl-sync", "canvasl-binary"):
             return
         if context.store.revision(envelope.revision_id(message)) is not None:
+            return
+        seq = message.fields.get("seq")
+        if via is not None and isinstance(seq, int) and seq < context.store.seq_floor():
+            # This identity came from a backup: what it wrote before comes back to it.
+            own = Peer(context.peer_id, context.key.public_key, trust="accepted")
+            self._document(message, own, via)
             return
         context.notify(
             "identity-changed",

@@ -61,8 +61,9 @@ class Node:
         self.context.effects.append(Refused(topic, reason, detail, None))
 
     def receive_start(self, now: Instant) -> None:
-        """The first turn: what was held is taken where the policy is open now."""
+        """The first turn: counters go on, and held documents are taken where they may be now."""
         self.context.now = now
+        self.context.store.start_counting(max(now.wall_us // 1000, 0))
         for peer_id in self.context.store.held_counts():
             peer = self.context.store.peer(peer_id)
             if peer is not None and self.book.may_write(peer):

@@ -39,6 +39,7 @@ class MiniBroker:
         self._port = port
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._clients: set[Client] = set()
         self.sessions: list[_Session] = []
         self.retained: dict[str, bytes] = {}
         self.published: list[Published] = []
@@ -68,9 +69,12 @@ class MiniBroker:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _ in range(5):  # what has just been accepted gets its task
+            await asyncio.sleep(0)
+        for client in list(self._clients):
+            client.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def on(self, topic: str) -> list[bytes]:
         """The payloads published to a topic so far."""
@@ -86,6 +90,7 @@ class MiniBroker:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = Client(reader, writer)
+        self._clients.add(client)
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -99,6 +104,9 @@ class MiniBroker:
                 await serving
             self.sessions = [one for one in self.sessions if one.client is not client]
             client.close()
+            with contextlib.suppress(OSError):
+                await client._writer.wait_closed()
+            self._clients.discard(client)
 
     async def _serve(self, client: Client) -> None:
         session = _Session(client, "")

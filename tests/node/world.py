@@ -281,9 +281,7 @@ class SimPeer(Client):
 
     # --- from the world -------------------------------------------------------------------
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        self.turn(
-            lambda now: self.node.receive_message(topic, payload, retained=retained, now=now)
-        )
+        self.turn(lambda now: self.node.receive_message(topic, payload, retained=retained, now=now))
 
     def next_timer(self) -> float:
         if not self.running:
@@ -421,6 +419,7 @@ class World:
         made = SimPeer(self, number or len(self.broker.clients) + 1, settings, skew)
         self.broker.clients.append(made)
         self.peers.append(made)
+        made.files_again()
         if online:
             made.go_online()
         return made

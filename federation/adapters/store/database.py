@@ -103,6 +103,22 @@ class SqliteStore(PeerTables, DocumentTables, MessageTables):
         self.set_meta("seq", str(seq))
         return seq
 
+    def start_counting(self, at_least: int) -> None:
+        """Count on from here or from where we are, whichever is higher.
+
+        An identity may come to a new store, or to an old copy of its store;
+        counters that it used elsewhere must not be used again.  What it signed
+        below the first counter of a store was written before that store began.
+        """
+        counted = self.meta("seq")
+        if self.meta("seq_floor") is None:
+            self.set_meta("seq_floor", str(at_least) if counted is None else "0")
+        self.set_meta("seq", str(max(int(counted or "0"), at_least)))
+
+    def seq_floor(self) -> int:
+        """The first counter of this store; 0 while it has not started counting."""
+        return int(self.meta("seq_floor") or "0")
+
     def own_sessions(self) -> set[str]:
         """The newest sessions of this peer, limits.OWN_SESSIONS of them."""
         rows = self._db.execute(

@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: MIT
+"""Files: only inside, whole or not at all, and never over what somebody else wrote."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import threading
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from federation import limits
+from federation.adapters import disk as module
+from federation.adapters.disk import Disk, Modified, read_user_file, refusal_of
+from federation.errors import Refusal
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def disk(state: Path) -> Disk:
+    return Disk(state)
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def reason_of(call: object, *arguments: object) -> str:
+    assert callable(call)
+    with pytest.raises(Refusal) as caught:
+        call(*arguments)
+    return caught.value.reason
+
+
+def everything(folder: Path) -> set[str]:
+    return {one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()}
+
+
+# --- writing ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("file", ["x.md", "a/b/c.md", "é/ü.md", "x" * 252 + ".md"])
+def test_a_document_is_written_whole_and_private(disk: Disk, file: str) -> None:
+    assert disk.write_synced(file, b"one", None) is None
+    assert disk.write_synced(file, b"two", digest(b"one")) is None
+    path = Path(disk.synced_path(file))
+    assert path.read_bytes() == b"two" == disk.read_synced(file)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert disk.document_of(path) == file
+    assert list((disk.synced.parent / "tmp").iterdir()) == []
+
+
+def test_what_somebody_else_wrote_stays(disk: Disk) -> None:
+    disk.write_synced("x.md", b"one", None)
+    path = Path(disk.synced_path("x.md"))
+    path.write_bytes(b"edited")
+    assert disk.write_synced("x.md", b"two", digest(b"one")) == Modified(b"edited")
+    assert disk.write_synced("x.md", b"two", None) == Modified(b"edited")
+    assert path.read_bytes() == b"edited"
+    assert disk.write_synced("x.md", b"edited", digest(b"one")) is None
+    assert disk.write_synced("x.md", b"two", digest(b"edited")) is None
+
+
+def test_a_file_that_was_there_before_stays(disk: Disk) -> None:
+    Path(disk.synced_path("x.md")).write_bytes(b"mine")
+    assert disk.write_synced("x.md", b"theirs", None) == Modified(b"mine")
+
+
+def test_a_deleted_file_is_written_again(disk: Disk) -> None:
+    disk.write_synced("a/x.md", b"one", None)
+    shutil.rmtree(disk.synced / "a")
+    assert disk.read_synced("a/x.md") is None
+    assert disk.write_synced("a/x.md", b"two", digest(b"one")) is None
+
+
+def test_a_file_that_emacs_has_unsaved_waits(disk: Disk) -> None:
+    disk.write_synced("x.md", b"one", None)
+    lock = disk.synced / ".#x.md"
+    lock.symlink_to("somebody@somewhere.1:2")
+    assert reason_of(disk.write_synced, "x.md", b"two", digest(b"one")) == "path-local-modified"
+    assert disk.read_synced("x.md") == b"one"
+    lock.unlink()
+    assert disk.write_synced("x.md", b"two", digest(b"one")) is None
+
+
+def test_half_written_files_are_removed_at_the_start(state: Path) -> None:
+    Disk(state)
+    (state / "tmp" / "1-1").write_bytes(b"half")
+    (state / "tmp" / "folder").mkdir()
+    Disk(state)
+    assert everything(state) == set()
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.write_synced("x.md", b"one", None)
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert reason_of(disk.write_synced, "x.md", b"two", digest(b"one")) == "disk-full"
+    monkeypatch.undo()
+    assert disk.read_synced("x.md") == b"one"
+    assert everything(disk.synced.parent) == {"synced/x.md"}
+
+
+def test_order_of_durability(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def watched_fsync(handle: int) -> None:
+        done.append("fsync folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "fsync file")
+        fsync(handle)
+
+    def watched_rename(*arguments: object, **named: object) -> None:
+        done.append("rename")
+        rename(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "rename", watched_rename)
+    disk.write_synced("x.md", b"one", None)
+    assert done == ["fsync file", "rename", "fsync folder"]
+
+
+# --- what is in the way -----------------------------------------------------------------------
+def test_links_devices_and_folders_are_refused(disk: Disk, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.md"
+    outside.write_bytes(b"outside")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (disk.synced / "link.md").symlink_to(outside)
+    (disk.synced / "dangling.md").symlink_to(tmp_path / "nothing")
+    (disk.synced / "folder.md").mkdir()
+    (disk.synced / "out").symlink_to(elsewhere)
+    (disk.synced / "plain").write_bytes(b"")
+    os.mkfifo(disk.synced / "fifo.md")
+    for file, reason in (
+        ("link.md", "path-symlink-escape"),
+        ("dangling.md", "path-symlink-escape"),
+        ("out/x.md", "path-symlink-escape"),
+        ("folder.md", "path-not-regular"),
+        ("fifo.md", "path-not-regular"),
+        ("plain/x.md", "path-not-directory"),
+    ):
+        assert reason_of(disk.check, file) == reason, file
+        assert reason_of(disk.write_synced, file, b"x", None) == reason, file
+        assert reason_of(disk.read_synced, file) == reason, file
+    assert outside.read_bytes() == b"outside"
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_fifo_that_comes_after_the_check_blocks_nobody(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.write_synced("x.md", b"one", None)
+    check = Disk._check_leaf
+
+    def swapped(self: Disk, folder: int, file: str) -> os.stat_result | None:
+        found = check(self, folder, file)
+        path = Path(self.synced_path(file))
+        path.unlink()
+        os.mkfifo(path)
+        return found
+
+    monkeypatch.setattr(Disk, "_check_leaf", swapped)
+    assert reason_of(disk.read_synced, "x.md") == "path-not-regular"
+
+
+def test_another_spelling_of_a_name_is_refused(disk: Disk) -> None:
+    composed, apart = (unicodedata.normalize(form, "é.md") for form in ("NFC", "NFD"))
+    (disk.synced / apart).write_bytes(b"there")
+    assert reason_of(disk.check, composed) == "path-normalisation-conflict"
+    assert reason_of(disk.write_synced, composed, b"x", None) == "path-normalisation-conflict"
+    (disk.synced / apart).unlink()
+    for number in range(20):
+        disk.write_synced(f"{number}.md", b"x", None)
+        disk.check(composed)
+    disk.write_synced(composed, b"x", None)
+    disk.check(composed)
+
+
+@pytest.fixture
+def mounted(disk: Disk) -> Iterator[Path]:
+    folder = disk.synced / "mounted"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("mounting needs root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("old_system", [False, True])
+def test_another_file_system_is_refused(
+    disk: Disk, mounted: Path, old_system: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if old_system:
+        _without_openat2(monkeypatch)
+    assert reason_of(disk.write_synced, "mounted/x.md", b"x", None) == "path-mount-escape"
+    assert list(mounted.iterdir()) == []
+
+
+def _without_openat2(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_parent: int, name: str) -> int:
+        raise OSError(errno.ENOSYS, "Function not implemented", name)
+
+    monkeypatch.setattr(module, "_openat2", missing)
+
+
+@pytest.mark.parametrize("old_system", [False, True])
+def test_a_folder_that_is_swapped_for_a_link_leads_nowhere(
+    disk: Disk, tmp_path: Path, old_system: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if old_system:
+        _without_openat2(monkeypatch)
+    outside, real, link = tmp_path / "outside", disk.synced / "real", disk.synced / "link"
+    outside.mkdir()
+    (disk.synced / "d").mkdir()
+    link.symlink_to(outside)
+    stop = threading.Event()
+
+    def swap() -> None:
+        name = disk.synced / "d"
+        while not stop.is_set():
+            os.rename(name, real)
+            os.rename(link, name)
+            os.rename(name, link)
+            os.rename(real, name)
+
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    written = refused = 0
+    try:
+        for number in range(400):
+            try:
+                disk.write_synced(f"d/{number}.md", b"x", None)
+                written += 1
+            except Refusal:
+                refused += 1
+    finally:
+        stop.set()
+        swapper.join()
+    assert list(outside.iterdir()) == []
+    assert written + refused == 400
+    inside = everything(disk.synced)
+    assert len(inside) >= written > 0 or refused > 0
+    # never above the folder, never beside it: only below d, under whichever name it had
+    assert all(one.startswith(("d/", "real/")) for one in inside)
+
+
+def test_a_state_folder_of_somebody_elses_making_is_refused(state: Path, tmp_path: Path) -> None:
+    state.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (state / "synced").symlink_to(tmp_path / "elsewhere")
+    assert reason_of(Disk, state) == "config-unsafe-sync-dir"
+    (state / "synced").unlink()
+    (state / "synced").write_bytes(b"")
+    assert reason_of(Disk, state) == "path-not-directory"
+
+
+# --- conflicts ------------------------------------------------------------------------------------
+REVISIONS = ("a" * 64, "b" * 64, "c" * 64)
+
+
+@pytest.mark.parametrize("file", ["x.md", "deep/er/x.md", "ü.canvasl", "y" * 252 + ".md",
+                                  "é" * 126 + ".md"])  # fmt: skip
+def test_concurrent_versions_are_readable_and_dropped(disk: Disk, file: str) -> None:
+    paths = [disk.write_conflict(file, one, one.encode()) for one in REVISIONS]
+    for path, revision in zip(paths, REVISIONS, strict=True):
+        assert path.read_bytes() == revision.encode()
+        assert str(path) == disk.conflict_path(file, revision)
+        assert revision[:12] in path.name
+        assert path.suffix == Path(file).suffix
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert not path.is_relative_to(disk.synced)
+    disk.drop_conflicts(file, (REVISIONS[1],))
+    assert [path.exists() for path in paths] == [False, True, False]
+    disk.drop_conflicts(file, ())
+    assert not paths[1].exists()
+
+
+def test_dropping_touches_no_other_documents_versions(disk: Disk) -> None:
+    kept = [
+        disk.write_conflict(file, REVISIONS[0], b"x")
+        for file in ("x.canvasl", "xy.md", "x.y.md", "a/x.md", "x.md.md")
+    ]
+    gone = disk.write_conflict("x.md", REVISIONS[0], b"x")
+    disk.drop_conflicts("x.md", ())
+    assert not gone.exists()
+    assert all(path.exists() for path in kept)
+    disk.drop_conflicts("never/was.md", ())
+
+
+def test_a_folder_in_the_way_of_dropping_is_a_refusal(disk: Disk) -> None:
+    path = disk.write_conflict("x.md", REVISIONS[0], b"x")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(Refusal):
+        disk.drop_conflicts("x.md", ())
+
+
+# --- copies and exports -----------------------------------------------------------------------------
+def test_only_the_newest_copies_stay(disk: Disk) -> None:
+    for number in range(10):
+        path = disk.write_received(f"{number}.txt", b"%d" % number, 3)
+        os.utime(path, ns=(number, number))
+    names = {path.name for path in (disk.synced.parent / "received").iterdir()}
+    assert names == {"7.txt", "8.txt", "9.txt"}
+
+
+def test_an_export_replaces_nothing(disk: Disk, tmp_path: Path) -> None:
+    target = tmp_path / "out.md"
+    disk.write_export(target, b"text")
+    assert target.read_bytes() == b"text"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert reason_of(disk.write_export, target, b"other") == "path-io-error"
+    assert target.read_bytes() == b"text"
+    assert reason_of(disk.write_export, tmp_path / "no" / "x", b"") == "file-not-found"
+
+
+# --- names of local files ------------------------------------------------------------------------------
+def test_the_document_name_of_a_local_file(disk: Disk, tmp_path: Path) -> None:
+    assert disk.document_of(tmp_path / "any" / "x.md") == "x.md"
+    assert disk.document_of(disk.synced / "a" / "x.md") == "a/x.md"
+    alias = tmp_path / "alias"
+    alias.symlink_to(disk.synced)
+    assert disk.document_of(alias / "x.md") == "x.md"
+    (disk.synced / "a").mkdir()
+    assert disk.document_of(alias / "a" / "x.md") == "a/x.md"
+
+
+def test_reading_what_the_user_names(tmp_path: Path) -> None:
+    path = tmp_path / "x.md"
+    path.write_bytes(b"x" * 100)
+    assert read_user_file(path, 100) == b"x" * 100
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to(path)
+    for name, limit, reason in (
+        ("x.md", 99, "file-too-large"),
+        ("nothing", 100, "file-not-found"),
+        ("fifo", 100, "path-not-regular"),
+        ("link", 100, "path-symlink-escape"),
+        (".", 100, "path-not-regular"),
+        ("x.md/y", 100, "path-not-directory"),
+    ):
+        assert reason_of(read_user_file, tmp_path / name, limit) == reason, name
+    assert reason_of(read_user_file, Path("/dev/zero"), 100) == "path-not-regular"
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(errno.ENOSPC, "disk-full"), (errno.EDQUOT, "disk-full"), (errno.ELOOP, "path-symlink-escape"),
+     (errno.EIO, "path-io-error"), (errno.EACCES, "path-io-error"),
+     (errno.ENAMETOOLONG, "path-too-long")],
+)  # fmt: skip
+def test_what_a_failed_call_means(number: int, reason: str) -> None:
+    assert refusal_of(OSError(number, os.strerror(number)), "x.md").reason == reason
+
+
+def test_the_longest_names_fit_with_their_marks(disk: Disk) -> None:
+    file = "/".join(["d" * 200] * 3) + "/" + "é" * 126 + ".md"
+    assert len(file.rsplit("/", 1)[-1].encode()) == limits.NAME_PART
+    assert disk.write_synced(file, b"x", None) is None
+    assert disk.write_conflict(file, REVISIONS[0], b"y").read_bytes() == b"y"

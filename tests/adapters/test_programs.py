@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""Hook programs: run in turn, bounded, without secrets, and harmless when they fail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from federation import limits
+from federation.adapters.programs import Programs
+
+
+def program(tmp_path: Path, body: str) -> tuple[str, ...]:
+    """A program that runs ``body`` with ``out`` the folder to write to."""
+    return (sys.executable, "-c", f"import json, os, sys\nout = {str(tmp_path)!r}\n{body}")
+
+
+async def until(path: Path) -> str:
+    """The text of a file, once a program has made it whole."""
+    async with asyncio.timeout(20):
+        while not path.exists():
+            await asyncio.sleep(0)
+    return path.read_text(encoding="utf-8")
+
+
+WRITE = """
+data = {"body": json.load(sys.stdin), "environment": dict(os.environ)}
+name = os.environ["META_LOG_PEER_SYNC_EVENT"]
+open(f"{out}/{name}.part", "w").write(json.dumps(data))
+os.rename(f"{out}/{name}.part", f"{out}/{name}")
+"""
+
+
+async def test_a_program_gets_the_event_and_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MQTT_PASSWORD", "my_token", "META_LOG_PEER_SYNC_IDENTITY_PASSPHRASE"):
+        monkeypatch.setenv(name, "canary")
+    programs = Programs({"peer-trusted": program(tmp_path, WRITE)})
+    programs.run("peer-trusted", {"event": "peer-trusted", "name": "é\ud800"})
+    programs.run("ready", {"event": "ready"})
+    text = await until(tmp_path / "peer-trusted")
+    await programs.close()
+    data = json.loads(text)
+    assert data["body"] == {"event": "peer-trusted", "name": "é?"}
+    assert data["environment"]["META_LOG_PEER_SYNC_EVENT"] == "peer-trusted"
+    assert "canary" not in text
+    assert not (tmp_path / "ready").exists()
+
+
+async def test_a_program_that_fails_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    programs = Programs({
+        "one": (str(tmp_path / "not-there"),),
+        "two": ("\0",),
+        "three": program(tmp_path, "sys.exit(3)"),
+        "four": program(tmp_path, "sys.stdin.close()"),
+        "last": program(tmp_path, WRITE),
+    })  # fmt: skip
+    with caplog.at_level(logging.WARNING):
+        for _ in range(limits.HOOK_PROGRAMS):
+            for event in ("one", "two", "three", "four"):
+                programs.run(event, {"text": "x" * 200_000})
+        programs.run("last", {})
+        await until(tmp_path / "last")
+    await programs.close()
+    assert "cannot be run" in caplog.text
+    assert "ended with 3" in caplog.text
+
+
+async def test_a_program_that_hangs_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(limits, "HOOK_TIMEOUT", 0.2)
+    monkeypatch.setattr(limits, "HOOK_PROGRAMS", 1)
+    programs = Programs({
+        "hangs": program(tmp_path, "import time\nwhile True: time.sleep(60)"),
+        "last": program(tmp_path, WRITE),
+    })  # fmt: skip
+    programs.run("hangs", {})
+    monkeypatch.setattr(limits, "HOOK_TIMEOUT", 0.2)
+    programs.run("last", {})
+    programs.run("last", {})
+    async with asyncio.timeout(20):
+        while "took too long" not in caplog.text:
+            await asyncio.sleep(0)
+    await programs.close()
+
+
+async def test_what_waits_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(limits, "HOOK_QUEUE", 5)
+    programs = Programs({"event": program(tmp_path, "pass")})
+    for number in range(10):
+        programs.run("event", {"number": number})
+    await programs.close()
+    assert caplog.text.count("was left out") == 5
+
+
+async def test_no_programs_no_workers() -> None:
+    programs = Programs({})
+    programs.run("ready", {})
+    assert programs._workers == []
+    await programs.close()
