@@ -33,6 +33,9 @@ _OPENAT2 = 437
 _RESOLVE = 0x01 | 0x04 | 0x08
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
+#: RENAME_NOREPLACE, RENAME_EXCHANGE (renameat2(2)), and AT_FDCWD
+_NOREPLACE, _EXCHANGE, _HERE = 1, 2, -100
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -61,6 +64,17 @@ def _openat2(parent: int, name: str) -> int:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), name)
     return int(result)
+
+
+def _rename(source: Path, folder: int, name: str, flags: int) -> None:
+    """Put a file in place; a system without renameat2 replaces what is there."""
+    call = getattr(_LIBC, "renameat2", None)
+    if call and call(_HERE, os.fsencode(source), folder, os.fsencode(name), flags) == 0:
+        return
+    code = ctypes.get_errno() if call else errno.ENOSYS
+    if code not in (errno.ENOSYS, errno.EINVAL, errno.ENOENT):
+        raise OSError(code, os.strerror(code), name)
+    os.rename(source, name, dst_dir_fd=folder)
 
 
 def _open_directory(parent: int, name: str) -> int:
@@ -211,9 +225,10 @@ class Disk:
 
         ``known`` is the hash of what was last written there.  A file that
         holds anything else was edited meanwhile: it stays, and is returned.
+        So is what somebody wrote in the very moment of the exchange.
         Raises Refusal; ``path-local-modified`` while an editor has it locked.
         """
-        name = file.rsplit("/", 1)[-1]
+        name, present = file.rsplit("/", 1)[-1], None
         with self._folder(file, make=True) as folder:
             if folder is None:
                 raise Refusal("file-not-found", file)
@@ -226,9 +241,10 @@ class Disk:
                     return Modified(present)
             if _exists(folder, f".#{name}"):
                 raise Refusal("path-local-modified", file)
-            self._replace(folder, name, content, file)
+            flags = _NOREPLACE if present is None else _EXCHANGE
+            displaced = self._replace(folder, name, content, file, flags)
             self._remember(folder, file)
-        return None
+        return None if displaced is None or displaced == present else Modified(displaced)
 
     @staticmethod
     def _read(folder: int, name: str, file: str) -> bytes:
@@ -242,8 +258,10 @@ class Disk:
         except OSError as error:
             raise refusal_of(error, file) from error
 
-    def _replace(self, folder: int, name: str, content: bytes, file: str) -> None:
-        """Write beside, fsync, rename, fsync the folder."""
+    def _replace(
+        self, folder: int, name: str, content: bytes, file: str, flags: int = 0
+    ) -> bytes | None:
+        """Write beside, fsync, rename, fsync the folder; what that displaced, if asked for."""
         self._number += 1
         beside = self._state / "tmp" / f"{os.getpid()}-{self._number}"
         try:
@@ -252,12 +270,18 @@ class Disk:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.rename(beside, name, dst_dir_fd=folder)
+            _rename(beside, folder, name, flags)
             os.fsync(folder)
+            # after an exchange, what was there lies beside
+            there = os.path.lexists(beside) and stat.S_ISREG(beside.lstat().st_mode)
+            return beside.read_bytes() if there else None
+        except FileExistsError:
+            return self._read(folder, name, file)
         except OSError as error:
+            raise refusal_of(error, file) from error
+        finally:
             with contextlib.suppress(OSError):
                 beside.unlink()
-            raise refusal_of(error, file) from error
 
     def read_synced(self, file: str) -> bytes | None:
         """What a document's file holds; None where there is none."""

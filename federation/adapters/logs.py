@@ -13,6 +13,7 @@ import os
 import time
 import unicodedata
 from collections import deque
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Literal
 
@@ -58,19 +59,25 @@ class _Formatter(logging.Formatter):
         return f"{stamp} {record.levelname.lower():7} {text}{pairs}"
 
 
+class _PrivateFile(logging.handlers.RotatingFileHandler):
+    """A rotating file that nobody else can read, after each rotation too."""
+
+    def _open(self) -> TextIOWrapper:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(self.baseFilename, flags, 0o600)
+        os.fchmod(handle, 0o600)
+        return open(handle, "a", encoding="utf-8", errors="backslashreplace")
+
+
 def set_up(path: Path, level: str, form: Literal["text", "json"]) -> None:
     """Log to a file (0600, rotated), and warnings to standard error."""
     root = logging.getLogger(_ROOT)
     for handler in list(root.handlers):
         root.removeHandler(handler)
         handler.close()
-    before = os.umask(0o077)
-    try:
-        to_file: logging.Handler = logging.handlers.RotatingFileHandler(
-            path, maxBytes=limits.LOG_FILE, backupCount=limits.LOG_FILES, encoding="utf-8"
-        )
-    finally:
-        os.umask(before)
+    to_file: logging.Handler = _PrivateFile(
+        path, maxBytes=limits.LOG_FILE, backupCount=limits.LOG_FILES, encoding="utf-8"
+    )
     to_people = logging.StreamHandler()
     to_people.setLevel(logging.WARNING)
     for handler in (to_file, to_people):

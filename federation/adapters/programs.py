@@ -28,6 +28,7 @@ class Programs:
         self._queue: asyncio.Queue[tuple[Sequence[str], str, bytes]] = asyncio.Queue(
             maxsize=limits.HOOK_QUEUE
         )
+        self._ending: set[asyncio.Future[int]] = set()
         self._workers = [
             asyncio.ensure_future(self._work()) for _ in range(limits.HOOK_PROGRAMS)
         ] if self._commands else []  # fmt: skip
@@ -72,7 +73,11 @@ class Programs:
         finally:
             if process.returncode is None:
                 process.kill()
-                await process.wait()
+                # Whoever is stopped while waiting for the end leaves that to close().
+                ending = asyncio.ensure_future(process.wait())
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
+                await asyncio.shield(ending)
         if process.returncode:
             log.warning("the hook program %s ended with %s", command[0], process.returncode)
 
@@ -81,3 +86,4 @@ class Programs:
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
+        await asyncio.gather(*self._ending)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -67,14 +66,14 @@ class Identities:
         """``identity.create``."""
         path = user_path(given.file)
         secret = given.passphrase.encode() if given.passphrase is not None else None
-        opened = await asyncio.to_thread(keystore.create_file, path, secret, secrets.token_bytes)
+        opened = await self._peer.apart(keystore.create_file, path, secret, secrets.token_bytes)
         return self._remember(opened, given.file)
 
     async def load(self, _front_end: FrontEnd, given: p.IdentityFile) -> Answer:
         """``identity.load``."""
         path = user_path(given.file)
         secret = given.passphrase.encode() if given.passphrase is not None else None
-        opened = await asyncio.to_thread(keystore.load_file, path, secret)
+        opened = await self._peer.apart(keystore.load_file, path, secret)
         return self._remember(opened, given.file)
 
     def _remember(self, opened: Opened, file: str) -> Answer:

@@ -30,7 +30,7 @@ from federation.events import (
 )
 from federation.node.library import Recorded
 from federation.node.router import Node
-from federation.wire import timestamps
+from federation.wire import timestamps, topics
 
 log = logging.getLogger(__name__)
 
@@ -51,25 +51,38 @@ class Outlet:
         self._retry: asyncio.TimerHandle | None = None
 
     async def perform(self, effects: Sequence[Effect]) -> None:
-        """Carry out the effects of a turn: what is published is recorded already.
+        """Carry out the effects of a turn: all of it is recorded already.
 
-        Others need not wait for our files, so messages leave the socket first.
+        Documents leave first, as others need not wait for our files.  What
+        answers others comes after the files: a peer that hears that we have a
+        document finds it here.
         """
         messages = [effect for effect in effects if isinstance(effect, Publish)]
-        for message in messages:
+        documents = [message for message in messages if message.topic == topics.SYNC]
+        for message in documents:
             self.publish(message)
-        if messages:
-            await asyncio.sleep(0)
-        self.settle(effects)
+        if documents:
+            await asyncio.sleep(0)  # the loop writes to the socket now
+        self._write_files(effects)
+        for message in messages:
+            if message.topic != topics.SYNC:
+                self.publish(message)
+        self._tell_people(effects)
 
     def settle(self, effects: Sequence[Effect]) -> None:
-        """Write the files of a turn and tell people; its messages have left."""
+        """Carry out effects that have no messages: files, and what people are told."""
+        self._write_files(effects)
+        self._tell_people(effects)
+
+    def _write_files(self, effects: Sequence[Effect]) -> None:
         newest = {one.file: one for one in effects if isinstance(one, WriteFile)}
         for write in newest.values():
             self._write(write)
         for effect in effects:
             if isinstance(effect, WriteConflict | DropConflicts):
                 self._conflict(effect)
+
+    def _tell_people(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Notify):
                 self.notice(effect.notice)

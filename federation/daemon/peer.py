@@ -8,9 +8,10 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from federation import limits
 from federation.adapters.disk import Disk
@@ -31,6 +32,7 @@ from federation.node.router import Node
 from federation.wire import topics
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +149,10 @@ class RunningPeer:
         if self.output is not None:
             self.output.close()
         self.store.close()
+
+    async def apart(self, work: Callable[..., T], *given: object) -> T:
+        """Run what takes long (a key derivation) in a thread, beside the loop."""
+        return await asyncio.to_thread(work, *given)
 
     def stop_soon(self) -> None:
         """Stop, once the answer to whoever asked for it has left."""

@@ -74,9 +74,7 @@ def test_a_traceback_is_in_the_same_line(path: Path) -> None:
     assert line.isprintable()
 
 
-def test_only_warnings_go_to_standard_error(
-    path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_only_warnings_go_to_standard_error(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up(path, "debug", "text")
     log.debug("quiet")
     log.warning("loud")

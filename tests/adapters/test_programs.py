@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from federation import limits
 from federation.adapters.programs import Programs
+from tests.adapters.doors.fakes import until
 
 
 def program(tmp_path: Path, body: str) -> tuple[str, ...]:
@@ -20,11 +20,13 @@ def program(tmp_path: Path, body: str) -> tuple[str, ...]:
     return (sys.executable, "-c", f"import json, os, sys\nout = {str(tmp_path)!r}\n{body}")
 
 
-async def until(path: Path) -> str:
+async def made(path: Path) -> str:
     """The text of a file, once a program has made it whole."""
-    async with asyncio.timeout(20):
-        while not path.exists():
-            await asyncio.sleep(0)
+    await until(path.exists, 20)
+    return read(path)
+
+
+def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
@@ -44,7 +46,7 @@ async def test_a_program_gets_the_event_and_no_secret(
     programs = Programs({"peer-trusted": program(tmp_path, WRITE)})
     programs.run("peer-trusted", {"event": "peer-trusted", "name": "é\ud800"})
     programs.run("ready", {"event": "ready"})
-    text = await until(tmp_path / "peer-trusted")
+    text = await made(tmp_path / "peer-trusted")
     await programs.close()
     data = json.loads(text)
     assert data["body"] == {"event": "peer-trusted", "name": "é?"}
@@ -68,7 +70,7 @@ async def test_a_program_that_fails_stops_nothing(
             for event in ("one", "two", "three", "four"):
                 programs.run(event, {"text": "x" * 200_000})
         programs.run("last", {})
-        await until(tmp_path / "last")
+        await made(tmp_path / "last")
     await programs.close()
     assert "cannot be run" in caplog.text
     assert "ended with 3" in caplog.text
@@ -87,9 +89,7 @@ async def test_a_program_that_hangs_is_ended(
     monkeypatch.setattr(limits, "HOOK_TIMEOUT", 0.2)
     programs.run("last", {})
     programs.run("last", {})
-    async with asyncio.timeout(20):
-        while "took too long" not in caplog.text:
-            await asyncio.sleep(0)
+    await until(lambda: "took too long" in caplog.text, 20)
     await programs.close()
 
 

@@ -69,8 +69,6 @@ class MiniBroker:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for _ in range(5):  # what has just been accepted gets its task
-            await asyncio.sleep(0)
         for client in list(self._clients):
             client.close()
         if self._tasks:

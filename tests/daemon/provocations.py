@@ -56,10 +56,6 @@ class Provoked:
 
         self.patch.setattr(os, "fsync", fail)
 
-    async def up(self) -> None:
-        """Wait until the broker answers."""
-        await until(lambda: self.here.peer.link.up)
-
     async def blocked(self) -> Remote:
         """A peer that is blocked."""
         remote = await self.here.known()
@@ -418,14 +414,12 @@ async def _nobody(world: Provoked) -> Params:
 
 @provokes(("topic.publish", "publish-refused"))
 async def _refused(world: Provoked) -> Params:
-    await world.up()
     world.broker.publish_code = lambda _topic: 0x87
     return {"topic": "t", "message": ""}
 
 
 @provokes(("topic.publish", "timeout"))
 async def _unconfirmed(world: Provoked) -> Params:
-    await world.up()
     world.broker.publish_code = lambda _topic: None
     world.patch.setattr(limits, "WAIT_DEFAULT", 0.01)
     return {"topic": "t", "message": ""}
@@ -433,7 +427,6 @@ async def _unconfirmed(world: Provoked) -> Params:
 
 @provokes(("topic.publish", "queue-full"))
 async def _queue(world: Provoked) -> Params:
-    await world.up()
     world.broker.publish_code = lambda _topic: None
     connection = world.here.peer.link.connection
     while not (result := connection.publish("t", b"")).done():
@@ -444,14 +437,12 @@ async def _queue(world: Provoked) -> Params:
 
 @provokes(("topic.subscribe", "broker-refused"))
 async def _refused_filter(world: Provoked) -> Params:
-    await world.up()
     world.broker.filter_code = lambda _filter: 0x87
     return {"topic": "t"}
 
 
 @provokes(("topic.subscribe", "timeout"))
 async def _unconfirmed_filter(world: Provoked) -> Params:
-    await world.up()
     world.broker.filter_code = lambda _filter: None
     world.patch.setattr(limits, "WAIT_DEFAULT", 0.01)
     return {"topic": "t"}
@@ -459,7 +450,6 @@ async def _unconfirmed_filter(world: Provoked) -> Params:
 
 @provokes(("topic.subscribe", "queue-full"))
 async def _many_subscriptions(world: Provoked) -> Params:
-    await world.up()
     world.patch.setattr(limits, "SUBSCRIPTIONS", 1)
     await world.front.call("topic.subscribe", topic="one")
     return {"topic": "two"}

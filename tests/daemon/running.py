@@ -22,7 +22,7 @@ from federation.identity.protect import Opened
 from federation.node.context import NodeSettings
 from federation.rpc.framing import FrameDecoder, encode
 from federation.wire import canonical, envelope, timestamps, topics
-from tests.node.world import key_of
+from tests.node.network import key_of
 
 Row = dict[str, Any]
 #: Nobody listens there, and the system says so at once.

@@ -18,7 +18,7 @@ from federation.rpc.methods import ALWAYS, METHODS
 from tests.adapters.keystores import cheap
 from tests.daemon.mini_broker import MiniBroker
 from tests.daemon.provocations import PROVOCATIONS, Provoked
-from tests.daemon.running import Front, Running, RpcError, running, until
+from tests.daemon.running import Front, RpcError, Running, running, until
 from tests.node.world import key_of
 
 __all__ = ["cheap"]  # fixture
@@ -161,6 +161,7 @@ async def test_refusals(
     name: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with MiniBroker() as broker, running(tmp_path, broker.url) as here:
+        await until(lambda: here.peer.link.up)
         provoked = Provoked(here, here.front(), broker, monkeypatch)
         params = await PROVOCATIONS[name, reason](provoked)
         with pytest.raises(RpcError) as caught:

@@ -12,7 +12,8 @@ from federation.errors import Refusal
 from federation.identity.keys import to_hex
 from federation.node.context import NodeSettings
 from federation.wire import canonical, envelope, timestamps, topics
-from tests.node.world import EPOCH, YEAR, SimPeer, World, key_of
+from tests.node.network import EPOCH, YEAR, key_of
+from tests.node.world import SimPeer, World
 
 
 def announcement(world: World, number: int, *, offset: float = 0.0, **fields: object) -> bytes:
@@ -172,7 +173,7 @@ def test_an_older_announcement_changes_nothing() -> None:
     assert known.name == "new"
 
 
-# --- strangers ------------------------------------------------------------------------------
+# --- strangers ----------------------------------------------------------------------------
 def test_strangers_are_bounded_and_push_nobody_out() -> None:
     world = World()
     a = world.add(NodeSettings(max_unknown=10))
@@ -203,7 +204,7 @@ def test_a_forged_announcement_is_refused() -> None:
     assert a.refused == {"bad-signature": 1, "peer-id-mismatch": 1}
 
 
-# --- decisions --------------------------------------------------------------------------------
+# --- decisions ----------------------------------------------------------------------------
 def test_accepting_and_blocking() -> None:
     world = World()
     a, b = world.add(NodeSettings(policy="ask")), world.add()

@@ -9,7 +9,8 @@ from federation import limits
 from federation.events import Instant, Notify, Publish
 from federation.wire import envelope, topics
 from federation.wire.messages import parse
-from tests.node.world import EPOCH, SimPeer, World
+from tests.node.network import EPOCH
+from tests.node.world import SimPeer, World
 
 
 def peer() -> SimPeer:

@@ -41,7 +41,7 @@ def state(of: SimPeer, other: SimPeer) -> State:
     return of.node.delivery.comparison(other.peer_id).state
 
 
-# --- acknowledging -------------------------------------------------------------------------
+# --- acknowledging ------------------------------------------------------------------------
 def test_a_document_is_complete_when_every_online_peer_has_it() -> None:
     world, a, b = pair()
     c = world.add()
@@ -77,7 +77,12 @@ def test_many_acknowledgements_of_one_turn_all_leave() -> None:
     world, a, b = pair()
     world.broker.log.clear()
     ids = [f"{number:064x}" for number in range(2500)]
-    b.turn(lambda _now: [b.node.delivery.acknowledge([a.peer_id], "held", one) for one in ids])
+
+    def acknowledge(_now: object) -> None:
+        for one in ids:
+            b.node.delivery.acknowledge([a.peer_id], "held", one)
+
+    b.turn(acknowledge)
     b.turn(lambda _now: b.node.delivery.acknowledge([b.peer_id], "stored", ids[0]))
     acks = sent(world, "sync-ack", a)
     assert [one for ack in acks for one in ack["held"]] == ids  # type: ignore[attr-defined]
@@ -117,7 +122,7 @@ def test_what_the_broker_refuses_is_told() -> None:
     assert len(a.events("sync-failed")) == 1
 
 
-# --- comparing -----------------------------------------------------------------------------
+# --- comparing ----------------------------------------------------------------------------
 def test_a_lost_publish_is_fetched_soon() -> None:
     world, a, b = pair()
     world.broker.faults.loss = 1.0
@@ -254,7 +259,7 @@ def test_a_wish_to_compare() -> None:
     assert state(a, b) is State.IDLE
 
 
-# --- peers without acknowledgements -----------------------------------------------------------
+# --- peers without acknowledgements -------------------------------------------------------
 def newest(got: Sequence[str]) -> str | None:
     return got[-1] if got else None
 
@@ -291,7 +296,7 @@ def test_a_plain_peer_gets_what_its_author_cannot_give_any_more() -> None:
 
 
 def test_what_a_plain_peer_says_reaches_who_was_away() -> None:
-    world, a, b = pair()
+    world, _a, b = pair()
     plain = world.add_plain()
     world.run(2)
     b.go_offline()
@@ -306,7 +311,7 @@ def test_what_a_plain_peer_says_reaches_who_was_away() -> None:
     world.check_converged()
 
 
-# --- messages between people -------------------------------------------------------------------
+# --- messages between people --------------------------------------------------------------
 def test_a_message_waits_for_its_recipient() -> None:
     world, a, b = pair()
     b.crash()

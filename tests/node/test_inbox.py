@@ -11,7 +11,8 @@ from federation import limits
 from federation.adapters.store import SqliteStore
 from federation.node.context import NodeSettings
 from federation.wire import canonical, envelope, topics
-from tests.node.world import MemoryFiles, SimPeer, World, key_of
+from tests.node.network import key_of
+from tests.node.world import MemoryFiles, SimPeer, World
 
 ASK = NodeSettings(policy="ask")
 
@@ -84,7 +85,7 @@ def test_messages_survive_loss_and_come_once() -> None:
     assert a.store.count_queued() == {}
 
 
-# --- trust -----------------------------------------------------------------------------------
+# --- trust --------------------------------------------------------------------------------
 def test_a_stranger_is_held_then_taken_when_accepted() -> None:
     world, a, b = pair(b=ASK)
     a.sync("x.md", b"one")
@@ -183,7 +184,7 @@ def test_held_forks_are_released_once() -> None:
     assert b.heads("x.md") == {b"one"}
 
 
-# --- attackers -------------------------------------------------------------------------------
+# --- attackers ----------------------------------------------------------------------------
 def test_a_forged_copy_does_not_keep_the_true_one_away() -> None:
     world, a, b = pair()
     mallory = world.add()
@@ -287,7 +288,7 @@ def test_only_documents_are_relayed() -> None:
     assert b.refused.total() == 1
 
 
-# --- our own words ---------------------------------------------------------------------------
+# --- our own words ------------------------------------------------------------------------
 def test_our_own_echo_is_nothing() -> None:
     _world, a, _b = pair()
     a.sync("x.md", b"text")
@@ -315,7 +316,7 @@ def test_a_copied_identity_is_told() -> None:
     assert len(a.events("identity-changed")) == 2
 
 
-# --- pieces ----------------------------------------------------------------------------------
+# --- pieces -------------------------------------------------------------------------------
 @pytest.mark.parametrize("loss", [0.0, 0.3])
 def test_a_large_document_comes_in_pieces(loss: float) -> None:
     world, a, b = pair()

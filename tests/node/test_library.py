@@ -11,7 +11,8 @@ from federation.events import WriteFile
 from federation.node.context import NodeSettings
 from federation.node.library import is_text
 from federation.wire import topics
-from tests.node.world import YEAR, SimPeer, World, key_of
+from tests.node.network import YEAR, key_of
+from tests.node.world import SimPeer, World
 
 
 def one_peer() -> SimPeer:
@@ -33,12 +34,13 @@ def apart(count: int = 2) -> tuple[World, list[SimPeer]]:
 
 
 def test_text_is_utf8_without_nul() -> None:
-    assert is_text(b"") and is_text("é\n".encode())
+    assert is_text(b"")
+    assert is_text("é\n".encode())
     assert not is_text(b"a\0b")
     assert not is_text(b"\xff")
 
 
-# --- importing --------------------------------------------------------------------------------
+# --- importing ----------------------------------------------------------------------------
 def test_the_same_content_is_no_change() -> None:
     a = one_peer()
     first = a.sync("x.md", b"text", "/home/x.md")
@@ -106,7 +108,7 @@ def test_configured_extensions_are_taken() -> None:
         a.sync("x.md", b"")
 
 
-# --- conflicts ----------------------------------------------------------------------------------
+# --- conflicts ----------------------------------------------------------------------------
 def test_concurrent_changes_are_both_kept_everywhere_and_told_once() -> None:
     world, (a, b) = apart()
     a.sync("x.md", b"mine", "/0/x.md")
@@ -211,7 +213,7 @@ def test_versions_beside_each_other_are_bounded() -> None:
     world.run(1)
 
 
-# --- liars -----------------------------------------------------------------------------------------
+# --- liars --------------------------------------------------------------------------------
 @pytest.mark.parametrize("claim", [1, 100, 2**53 - 1])
 def test_who_claims_to_have_seen_the_future_does_not_take_the_file(claim: int) -> None:
     world, (a, b) = apart()
@@ -229,7 +231,7 @@ def test_who_claims_to_have_seen_the_future_does_not_take_the_file(claim: int) -
     world.run(1)
 
 
-# --- plain authors ----------------------------------------------------------------------------------
+# --- plain authors ------------------------------------------------------------------------
 def test_a_plain_author_succeeds_itself_by_its_own_clock() -> None:
     world = World()
     a = world.add()
@@ -291,7 +293,7 @@ def test_the_clock_of_a_plain_author_decides_only_among_its_own(skew: float) -> 
     assert a.heads("q.md") == {b"other"}
 
 
-# --- the root of all heads --------------------------------------------------------------------------
+# --- the root of all heads ----------------------------------------------------------------
 def test_the_root_is_the_same_however_it_came_about() -> None:
     world, peers = apart(3)
     for number, peer in enumerate(peers):
@@ -321,7 +323,7 @@ def test_a_failed_turn_leaves_the_root_as_it_was() -> None:
     assert a.heads("x.md") == {b"one"}
 
 
-# --- files that wait, and finding --------------------------------------------------------------------
+# --- files that wait, and finding ---------------------------------------------------------
 def test_what_was_not_written_is_written_after_a_crash() -> None:
     a = one_peer()
     a.lose_effects = True

@@ -14,7 +14,8 @@ from federation.node.post import send, send_to
 from federation.wire import envelope, topics
 from federation.wire.forms import decode_base64
 from federation.wire.messages import parse
-from tests.node.world import SimPeer, World, key_of
+from tests.node.network import key_of
+from tests.node.world import SimPeer, World
 
 
 def sender() -> SimPeer:

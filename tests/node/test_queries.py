@@ -9,7 +9,8 @@ from federation.errors import Refusal
 from federation.node import queries
 from federation.node.context import NodeSettings
 from federation.wire import topics
-from tests.node.world import YEAR, SimPeer, World, key_of
+from tests.node.network import YEAR, key_of
+from tests.node.world import SimPeer, World
 
 
 def pair(**settings: NodeSettings) -> tuple[World, SimPeer, SimPeer]:

@@ -12,7 +12,7 @@ import heapq
 import itertools
 import json
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -30,20 +30,12 @@ from federation.events import (
     WriteConflict,
     WriteFile,
 )
-from federation.identity.keys import SigningKey, to_hex
 from federation.node.context import NodeSettings
 from federation.node.library import Recorded
 from federation.node.router import Node
-from federation.wire import canonical, envelope, timestamps, topics
-
-#: 2026-01-01T00:00:00Z in microseconds.
-EPOCH = 1_767_225_600_000_000
-YEAR = 365 * 24 * 3600.0
-
-
-def key_of(number: int) -> SigningKey:
-    """The key of the peer of this number: always the same."""
-    return SigningKey(number.to_bytes(32, "big"))
+from federation.wire import envelope, topics
+from tests.node.network import EPOCH, Broker, Client, Faults, PlainPeer
+from tests.node.network import key_of as key_of
 
 
 class MemoryFiles:
@@ -65,18 +57,6 @@ class MemoryFiles:
         return f"/conflicts/{file}.{revision[:12]}"
 
 
-@dataclass
-class Faults:
-    """What the network does to each message."""
-
-    loss: float = 0.0
-    twice: float = 0.0
-    #: seconds, at most: different for each message, so they overtake one another
-    delay: float = 0.0
-    #: keep messages for subscribers that are away
-    sessions: bool = True
-
-
 @dataclass(order=True)
 class _Delivery:
     at: float
@@ -85,84 +65,6 @@ class _Delivery:
     topic: str = field(compare=False)
     payload: bytes = field(compare=False)
     retained: bool = field(compare=False)
-
-
-class Client:
-    """Somebody at the broker."""
-
-    def __init__(self, world: World, number: int) -> None:
-        self.world = world
-        self.key = key_of(number)
-        self.peer_id = self.key.peer_id
-        self.connected = False
-        self.will: tuple[str, bytes] | None = None
-        self.waiting: list[tuple[str, bytes]] = []
-
-    def listens(self, topic: str) -> bool:
-        return any(topics.matches(one, topic) for one in topics.subscriptions(self.peer_id))
-
-    def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        """A message arrives."""
-        raise NotImplementedError
-
-    def next_timer(self) -> float:
-        return float("inf")
-
-    def handle_timer(self) -> None:
-        """Nothing to do."""
-
-
-class Broker:
-    """Topics, retained messages, wills, and faults."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.clients: list[Client] = []
-        self.retained: dict[str, bytes] = {}
-        self.faults = Faults()
-        self.partitions: set[frozenset[str]] = set()
-        self.log: list[tuple[str, bytes]] = []
-
-    def publish(self, author: str, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        self.log.append((topic, payload))
-        if retain:
-            self.retained[topic] = payload
-        for client in self.clients:
-            if client.peer_id != author and client.listens(topic):
-                self._send(author, client, topic, payload)
-
-    def _send(self, author: str, client: Client, topic: str, payload: bytes) -> None:
-        chance = self.world.random
-        if frozenset({author, client.peer_id}) in self.partitions:
-            return
-        if not client.connected:
-            if self.faults.sessions:
-                client.waiting.append((topic, payload))
-            return
-        for _ in range(2 if chance.random() < self.faults.twice else 1):
-            if chance.random() >= self.faults.loss:
-                self.world.deliver(client, topic, payload, chance.random() * self.faults.delay)
-
-    def connect(self, client: Client) -> None:
-        client.connected = True
-        for topic, payload in self.retained.items():
-            if client.listens(topic) and topic != topics.presence(client.peer_id):
-                self.world.deliver(client, topic, payload, 0.0, retained=True)
-        for topic, payload in client.waiting:
-            self.world.deliver(client, topic, payload, 0.0)
-        client.waiting.clear()
-
-    def disconnect(self, client: Client, *, clean: bool = False) -> None:
-        client.connected = False
-        if not clean and client.will is not None:
-            topic, payload = client.will
-            self.publish(client.peer_id, topic, payload, retain=True)
-
-    def wipe(self) -> None:
-        """The broker forgets everything and everybody."""
-        self.retained.clear()
-        for client in self.clients:
-            client.waiting.clear()
 
 
 class SimPeer(Client):
@@ -351,48 +253,6 @@ class SimPeer(Client):
     def has(self, revision: str) -> bool:
         """Whether it holds a revision durably, as a version or until its author is accepted."""
         return self.store.revision(revision) is not None or self.store.is_held(revision)
-
-
-class PlainPeer(Client):
-    """Another implementation: announces without ``caps``, syncs whole texts, acknowledges nothing."""
-
-    def __init__(self, world: World, number: int, skew: float = 0.0) -> None:
-        super().__init__(world, number)
-        self.skew = skew
-        self.got: dict[str, list[str]] = defaultdict(list)
-        self.announce_at = float("inf")
-
-    def _signed(self, **fields: object) -> bytes:
-        moment = EPOCH + round((self.world.now + self.skew) * 1e6)
-        message = {
-            "peer_id": self.peer_id, "timestamp": timestamps.format_us(moment), **fields
-        }  # fmt: skip
-        return canonical.encode(envelope.sign(message, self.key))
-
-    def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
-        fields = json.loads(payload)
-        if fields["type"] == "canvasl-sync":
-            self.got[fields["file"]].append(fields["content"])
-
-    def go_online(self) -> None:
-        self.world.broker.connect(self)
-        self.announce()
-
-    def announce(self) -> None:
-        self.announce_at = self.world.now + 15.0
-        message = self._signed(type="peer-announce", public_key=to_hex(self.key.public_key))
-        self.world.broker.publish(self.peer_id, topics.ANNOUNCE, message)
-
-    def sync(self, file: str, content: str) -> bytes:
-        message = self._signed(type="canvasl-sync", file=file, content=content)
-        self.world.broker.publish(self.peer_id, topics.SYNC, message)
-        return message
-
-    def next_timer(self) -> float:
-        return self.announce_at if self.connected else float("inf")
-
-    def handle_timer(self) -> None:
-        self.announce()
 
 
 class World:

@@ -108,9 +108,7 @@ def ancestors(of: Revision, everything: dict[str, Revision]) -> set[str]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(2, 4))
-def test_honest_histories_converge_whatever_comes_first(
-    chance: random.Random, count: int
-) -> None:
+def test_honest_histories_converge_whatever_comes_first(chance: random.Random, count: int) -> None:
     authors = [_Author(chr(97 + number)) for number in range(count)]
     everything: dict[str, Revision] = {}
     for _ in range(12):

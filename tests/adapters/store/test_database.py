@@ -159,7 +159,9 @@ def test_a_newer_database_is_refused_and_not_touched(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 500])
+@pytest.mark.parametrize(
+    "content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 500]
+)
 def test_a_damaged_database_is_a_fault_and_stays(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(Fault):

@@ -95,7 +95,10 @@ def test_counters_count_only_where_the_author_counted(store: SqliteStore) -> Non
 def test_finding_by_the_first_digits(store: SqliteStore) -> None:
     for name in ("aaaa1", "aaaa2", "aaff", "b"):
         store.add_revision(revision(name), b"text")
-    found = lambda prefix: {one.revision for one in store.find_revisions("x.md", prefix)}  # noqa: E731
+
+    def found(prefix: str) -> set[str]:
+        return {one.revision for one in store.find_revisions("x.md", prefix)}
+
     assert found("aaaa1") == {"aaaa1"}
     assert found("aaf") == {"aaff"}
     assert found("c") == set()

@@ -6,8 +6,11 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from federation.adapters.store import SqliteStore
 from federation.adapters.store.schema import MIGRATIONS, VERSION
+from federation.errors import Fault
 
 
 def tables(db: sqlite3.Connection) -> set[str]:
@@ -51,12 +54,8 @@ def test_a_step_that_fails_leaves_the_old_version(tmp_path: Path) -> None:
     db = sqlite3.connect(path)
     db.execute("CREATE TABLE revisions (something)")  # in the way
     db.close()
-    try:
+    with pytest.raises(Fault):
         SqliteStore(path)
-        opened = True
-    except Exception:
-        opened = False
-    assert not opened
     db = sqlite3.connect(path)
     assert db.execute("PRAGMA user_version").fetchone() == (0,)
     assert tables(db) == {"revisions"}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT
+"""State directories and private files: what is refused, and what is made right."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from federation import limits
+from federation.adapters import runtime
+from federation.adapters.runtime import (
+    prepare_state_dir,
+    read_private_text,
+    write_private_text,
+)
+from federation.errors import Refusal
+from tests.adapters.runtime.places import environ, mode, refusal_of
+
+
+def test_missing_directories_are_made_private(user: Path) -> None:
+    made = prepare_state_dir(user / "a/b/state", environ())
+    assert mode(made) == 0o700
+    assert prepare_state_dir(made, environ()) == made
+
+
+@pytest.mark.parametrize(
+    "name", ["/", "~", "~/.emacs.d", "~/.config/emacs", "~/..", "/etc/x", "/tmp", "/usr", "~/.ssh/"]
+)
+def test_folders_for_other_things_are_refused(name: str) -> None:
+    assert refusal_of(runtime.absolute(name, environ())) == "config-unsafe-sync-dir"
+
+
+def test_a_symbolic_link_is_refused(user: Path) -> None:
+    (user / "real").mkdir(mode=0o700)
+    (user / "link").symlink_to(user / "real")
+    (user / "etc").symlink_to("/etc")
+    assert refusal_of(user / "link") == "config-unsafe-sync-dir"
+    assert refusal_of(user / "etc") == "config-unsafe-sync-dir"
+    # Through a link, the folder meant is what counts.
+    (user / "up").symlink_to(user.parent)
+    assert refusal_of(user / "up/h") == "config-unsafe-sync-dir"
+
+
+def test_an_own_folder_gets_its_mode_corrected(user: Path) -> None:
+    empty, old = user / "empty", user / "old"
+    for folder in (empty, old):
+        folder.mkdir()
+        folder.chmod(0o755)
+    (old / "identity.key").touch()
+    for folder in (empty, old):
+        assert mode(prepare_state_dir(folder, environ())) == 0o700
+
+
+def test_a_folder_that_others_could_fill_is_refused(user: Path) -> None:
+    other = user / "other"
+    other.mkdir()
+    (other / "music.ogg").touch()
+    other.chmod(0o755)
+    assert refusal_of(other) == "config-unsafe-mode"
+    (other / "identity.key").touch()
+    other.chmod(0o777)
+    assert refusal_of(other) == "config-unsafe-mode"
+    assert mode(other) == 0o777
+    other.chmod(0o700)
+    prepare_state_dir(other, environ())
+
+
+def test_what_is_no_folder_is_refused(user: Path) -> None:
+    (user / "file").touch()
+    assert refusal_of(user / "file") == "path-not-directory"
+    assert refusal_of(user / "file/below") == "path-not-directory"
+
+
+def test_a_foreign_folder_is_refused(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = user / "theirs"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid + 1)
+    assert refusal_of(folder) == "config-foreign-owner"
+
+
+def test_private_files(user: Path) -> None:
+    file = user / "f"
+    write_private_text(file, "one\n")
+    assert mode(file) == 0o600
+    assert read_private_text(file, secret=True) == "one\n"
+    write_private_text(file, "two\n")
+    assert read_private_text(file) == "two\n"
+    assert [entry.name for entry in user.iterdir() if entry.is_file()] == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("bits", "secret", "taken"),
+    [(0o600, True, True), (0o640, True, False), (0o644, False, True), (0o664, False, False)],
+)
+def test_the_mode_of_private_files(user: Path, bits: int, secret: bool, taken: bool) -> None:
+    file = user / "f"
+    file.write_text("x")
+    file.chmod(bits)
+    if taken:
+        assert read_private_text(file, secret=secret) == "x"
+    else:
+        with pytest.raises(Refusal) as caught:
+            read_private_text(file, secret=secret)
+        assert caught.value.reason == "config-unsafe-mode"
+
+
+def test_files_that_are_not_read(user: Path) -> None:
+    os.mkfifo(user / "pipe", 0o600)
+    (user / "huge").write_bytes(b"x" * (limits.MIB))
+    (user / "latin").write_bytes(b"\xe9")
+    expected = {"pipe": "path-not-regular", "huge": "config-bad-config",
+                "latin": "config-bad-config", "none": "file-not-found",
+                "run": "path-not-regular"}  # fmt: skip
+    for name, reason in expected.items():
+        with pytest.raises(Refusal) as caught:
+            read_private_text(user / name)
+        assert caught.value.reason == reason, name
+
+
+def test_a_write_that_fails_leaves_the_old_file(
+    user: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = user / "f"
+    write_private_text(file, "old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Refusal) as caught:
+        write_private_text(file, "new")
+    assert caught.value.reason == "disk-full"
+    assert file.read_text() == "old"
+    assert len([entry for entry in user.iterdir() if entry.is_file()]) == 1

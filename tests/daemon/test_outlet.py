@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: MIT
+"""What leaves the core: messages, files, what people are told; and files that resist."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from federation import limits
+from federation.adapters.disk import Modified
+from federation.errors import Fault, Refusal
+from federation.events import (
+    DropConflicts,
+    Effect,
+    Heard,
+    Notice,
+    Notify,
+    Publish,
+    Refused,
+    WriteConflict,
+    WriteFile,
+)
+from federation.wire import envelope, topics
+from tests.daemon.running import Row, Running, running, until
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Running]:
+    async with running(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def told(here: Running) -> list[Row]:
+    """The bodies of the events that are told."""
+    bodies: list[Row] = []
+    here.peer.outlet.tell = lambda _event, body: bodies.append(body)
+    return bodies
+
+
+def written(here: Running, file: str) -> bool:
+    """Whether the store knows that the file holds the current revision."""
+    document = here.peer.store.document(file)
+    return document is not None and document.written == document.current
+
+
+def of(bodies: list[Row], event: str) -> list[Row]:
+    return [body for body in bodies if body["event"] == event]
+
+
+# --- order ------------------------------------------------------------------------------------
+
+
+async def test_documents_leave_then_files_then_answers_then_people_hear(
+    here: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await here.sync("a.md", "one")
+    outlet, disk, order = here.peer.outlet, here.peer.disk, []
+    revision = here.peer.store.document("a.md").current  # type: ignore[union-attr]
+    write = disk.write_synced
+
+    def wrote(*given: Any) -> Modified | None:
+        order.append("file")
+        return write(*given)
+
+    monkeypatch.setattr(disk, "write_synced", wrote)
+    monkeypatch.setattr(disk, "write_conflict", lambda *_given: order.append("version"))
+    monkeypatch.setattr(disk, "drop_conflicts", lambda *_given: order.append("settled"))
+    outlet.publish = lambda effect: order.append(effect.topic)
+    outlet.tell = lambda event, _body: order.append(event)
+    effects: list[Effect] = [
+        Notify(Notice("sync-started", {"file": "a.md", "revision": revision})),
+        WriteConflict("a.md", revision),
+        WriteFile("a.md", revision),
+        DropConflicts("a.md"),
+        Publish("t", b""),
+        Publish(topics.SYNC, b""),
+        WriteFile("a.md", revision),
+        Heard("t", b"{}"),
+    ]
+    await outlet.perform(effects)
+    assert order[:4] == [topics.SYNC, "file", "version", "settled"]
+    assert order[4:] == ["t", "sync-started", "message-received"]
+
+
+async def test_only_the_current_revision_is_written(here: Running) -> None:
+    first = await here.sync("a.md", "one")
+    await here.sync("a.md", "two")
+    await here.peer.outlet.perform([WriteFile("a.md", first)])
+    await here.peer.outlet.perform([WriteFile("gone.md", "0" * 64), WriteConflict("a.md", "f")])
+    assert here.synced("a.md") == b"two"
+
+
+async def test_a_refused_message_is_logged_a_replay_only_for_debugging(
+    here: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await here.peer.outlet.perform(
+        [Refused("t", "replay", "again", None), Refused("t", "weak-key", "", None)]
+    )
+    records = [one for one in caplog.records if "refused" in one.message]
+    assert [vars(one)["reason"] for one in records] == ["weak-key"]
+
+
+async def test_a_notice_is_logged_under_names_that_the_log_has_free(
+    here: Running, told: list[Row], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    here.peer.outlet.notice(Notice("peer-connected", {"peer_id": "p", "name": "Somebody"}))
+    (body,) = told
+    assert (body["event"], body["name"], body["time"][-1]) == ("peer-connected", "Somebody", "Z")
+    record = caplog.records[-1]
+    assert vars(record)["about_name"] == "Somebody"
+    assert record.name == "federation.daemon.outlet"
+
+
+# --- files that cannot be written now -------------------------------------------------------------
+
+
+async def test_a_file_that_an_editor_has_is_written_when_it_is_free(
+    here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WRITE_AGAIN", 0.01)
+    friend = await here.known()
+    await friend.sync("a.md", "one")
+    await until(lambda: written(here, "a.md"))
+    lock = here.peer.disk.synced / ".#a.md"
+    lock.symlink_to("somebody@here.1:2")
+    attempts = []
+    write = here.peer.disk.write_synced
+
+    def counted(*given: Any) -> Modified | None:
+        attempts.append(given)
+        return write(*given)
+
+    monkeypatch.setattr(here.peer.disk, "write_synced", counted)
+    await friend.sync("a.md", "two", vector={friend.peer_id: 1})
+    await until(lambda: len(attempts) > 2)
+    await friend.sync("a.md", "three", vector={friend.peer_id: 2})
+    assert here.synced("a.md") == b"one"
+    assert not of(told, "sync-failed"), "an open buffer is no failure"
+    lock.unlink()
+    await until(lambda: written(here, "a.md"))
+    assert here.synced("a.md") == b"three"
+    count = len(attempts)
+    assert not here.peer.outlet._later
+    await here.turn()
+    assert len(attempts) == count, "it is not written again"
+
+
+async def test_another_refusal_is_told_once_and_tried_again(
+    here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WRITE_AGAIN", 0.01)
+    refusals = [Refusal("disk-full", "a.md")] * 3
+    write = here.peer.disk.write_synced
+
+    def full(*given: Any) -> Modified | None:
+        if refusals:
+            raise refusals.pop()
+        return write(*given)
+
+    monkeypatch.setattr(here.peer.disk, "write_synced", full)
+    await here.sync("a.md", "text")
+    await until(lambda: written(here, "a.md"))
+    assert here.synced("a.md") == b"text"
+    (failed,) = of(told, "sync-failed")
+    assert failed["file"] == "a.md"
+    assert failed["reason"].startswith("the disk is full")
+
+
+async def test_a_conflict_copy_that_cannot_be_written_stops_nothing(
+    here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: object) -> Path:
+        raise Refusal("disk-full", "a.md")
+
+    monkeypatch.setattr(here.peer.disk, "write_conflict", full)
+    friend = await here.known()
+    await here.sync("a.md", "mine")
+    await friend.sync("a.md", "theirs")
+    assert len(here.peer.store.heads("a.md")) == 2
+    assert of(told, "conflict-detected")
+    assert here.synced("a.md") == b"mine"
+
+
+async def test_a_content_that_is_gone_is_a_fault_of_ours_and_stops_nothing(
+    here: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await here.sync("a.md", "text")
+
+    def lost(_hash: str) -> bytes:
+        raise Fault("no such content")
+
+    monkeypatch.setattr(here.peer.store, "content", lost)
+    revision = here.peer.store.document("a.md").current  # type: ignore[union-attr]
+    published: list[Publish] = []
+    here.peer.outlet.publish = published.append
+    await here.peer.outlet.perform([WriteFile("a.md", revision), Publish("t", b"")])
+    assert len(published) == 1
+    assert "no such content" in caplog.text
+    assert await here.fronts[0].reason("documents.export", file="a.md") == "internal-error"
+
+
+# --- edited outside, and crashes -------------------------------------------------------------------
+
+
+async def test_what_somebody_wrote_meanwhile_is_a_version_of_its_own(
+    here: Running, told: list[Row]
+) -> None:
+    friend = await here.known()
+    await friend.sync("a.md", "base")
+    await until(lambda: written(here, "a.md"))
+    (here.peer.disk.synced / "a.md").write_text("edited by another program")
+    await friend.sync("a.md", "newer", vector={friend.peer_id: 1})
+    await until(lambda: of(told, "conflict-detected") and written(here, "a.md"))
+    assert here.synced("a.md") == b"edited by another program"
+    heads = {here.peer.store.content(one.content_hash) for one in here.peer.store.heads("a.md")}
+    assert heads == {b"edited by another program", b"newer"}
+    (conflict,) = (await here.front().call("conflicts.list"))["conflicts"]
+    shown = {Path(one["path"]).read_bytes() for one in conflict["versions"]}
+    assert shown == heads
+
+
+async def test_an_edit_that_cannot_be_recorded_is_not_overwritten(
+    here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WRITE_AGAIN", 0.01)
+    friend = await here.known()
+    await friend.sync("a.md", "base")
+    await until(lambda: written(here, "a.md"))
+    record = here.peer.node.sync_content
+
+    def refuse(*_given: object) -> Any:
+        raise Refusal("file-too-large", "a.md")
+
+    monkeypatch.setattr(here.peer.node, "sync_content", refuse)
+    (here.peer.disk.synced / "a.md").write_text("edited")
+    await friend.sync("a.md", "newer", vector={friend.peer_id: 1})
+    await until(lambda: of(told, "sync-failed"))
+    assert here.synced("a.md") == b"edited"
+    monkeypatch.setattr(here.peer.node, "sync_content", record)
+    await until(lambda: len(here.peer.store.heads("a.md")) == 2)
+    assert here.synced("a.md") == b"edited"
+
+
+async def test_a_crash_between_writing_and_noting_makes_no_conflict(
+    here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    friend = await here.known()
+    await friend.sync("a.md", "one")
+    await until(lambda: written(here, "a.md"))
+    with monkeypatch.context() as patch:
+        patch.setattr(here.peer.turns, "post_lazily", lambda _run: None)  # the note is lost
+        await friend.sync("a.md", "two", vector={friend.peer_id: 1})
+    assert here.synced("a.md") == b"two"
+    assert not written(here, "a.md")
+    await friend.sync("a.md", "three", vector={friend.peer_id: 2})
+    await until(lambda: written(here, "a.md"))
+    assert here.synced("a.md") == b"three"
+    assert len(here.peer.store.heads("a.md")) == 1
+    assert not of(told, "conflict-detected")
+
+
+async def test_what_was_recorded_and_not_written_is_written_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as here:
+        here.peer.disk.write_synced = lambda *_given: Modified(b"")  # type: ignore[method-assign]
+        here.peer.outlet._edited_outside = lambda *_given: None  # type: ignore[method-assign]
+        await here.sync("a.md", "text")
+        assert not (here.peer.disk.synced / "a.md").exists()
+    async with running(tmp_path) as here:
+        assert here.synced("a.md") == b"text"
+        await until(lambda: written(here, "a.md"))
+
+
+# --- large contents go by file -----------------------------------------------------------------------
+
+
+def message_of(body: Row) -> Row:
+    fields: Row = json.loads(body["message"])
+    return fields
+
+
+@pytest.mark.parametrize(("place", "folder"), [("current", "synced"), ("concurrent", "conflicts")])
+async def test_a_large_document_is_told_by_its_path(
+    here: Running, told: list[Row], place: str, folder: str
+) -> None:
+    content = "line\n" * 20_000
+    friend = await here.known()
+    path = here.peer.disk.synced / "d" / "a.md"
+    if place == "concurrent":
+        await here.sync("state/synced/d/a.md", "mine")
+    await friend.sync("d/a.md", content)
+    (body,) = [one for one in of(told, "message-received") if "canvasl-sync" in one["message"]]
+    fields = message_of(body)
+    assert (body["topic"], body["verified"], body["connection"]) == ("canvasl/sync", True, 0)
+    assert "content" not in fields
+    assert fields["signature"]
+    named = Path(fields["content_file"])
+    assert named.read_text() == content
+    assert named.relative_to(here.folder / "state").parts[0] == folder
+    assert (named == path) == (place == "current")
+    assert len(body["message"]) < 2000
+
+
+@pytest.mark.parametrize("binary", [False, True])
+async def test_a_large_document_of_the_past_is_told_by_a_copy(
+    here: Running, told: list[Row], binary: bool
+) -> None:
+    content = b"\xff\x00" * 50_000 if binary else b"text" * 20_000
+    field = (
+        {"data": base64.b64encode(content).decode()} if binary else {"content": content.decode()}
+    )
+    raw = json.dumps({"type": "x", "file": "a.md", **field}).encode()
+    here.peer.outlet._heard(Heard("canvasl/sync", raw, ("a.md", "0" * 64, "past")))
+    (body,) = told
+    fields = message_of(body)
+    assert set(fields) == {"type", "file", "content_file"}
+    assert Path(fields["content_file"]).read_bytes() == content
+    assert Path(fields["content_file"]).suffix == ".md"
+
+
+async def test_a_small_document_is_told_whole(here: Running, told: list[Row]) -> None:
+    friend = await here.known()
+    raw = await friend.sync("a.md", "text")
+    (body,) = [one for one in of(told, "message-received") if "canvasl-sync" in one["message"]]
+    assert body["message"] == raw.decode()
+    assert envelope.revision_id(message_of(body)) == here.peer.store.document("a.md").current  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "by_file"),
+    [
+        ('{"content": "%s"}' % ("x" * 70_000), True),
+        ('{"content": "%s"}' % ("\u20ac" * 30_000), True),
+        ('{"content": "%s"}' % ("x" * 60_000), False),
+        ('{"other": "%s"}' % ("x" * 70_000), False),
+        ('{"content": 5, "x": "%s"}' % ("x" * 70_000), False),
+        ('["%s"]' % ("x" * 70_000), False),
+        ("x" * 70_000, False),
+        ("{" * 70_000, False),
+    ],
+    ids=range(8),
+)
+async def test_messages_of_the_user_are_shortened_where_they_can(
+    here: Running, text: str, by_file: bool
+) -> None:
+    shown = here.peer.outlet.shortened(text)
+    if not by_file:
+        assert shown == text
+        return
+    fields = json.loads(shown)
+    assert list(fields) == ["content_file"]
+    assert Path(fields["content_file"]).read_text() == json.loads(text)["content"]
+
+
+async def test_a_copy_that_cannot_be_kept_is_left_out(
+    here: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: object) -> Path:
+        raise Refusal("disk-full", "x")
+
+    monkeypatch.setattr(here.peer.disk, "write_received", full)
+    shown = here.peer.outlet.shortened('{"content": "%s"}' % ("x" * 70_000))
+    assert json.loads(shown) == {"content_file": ""}
+
+
+async def test_exports_go_where_the_user_wants_or_beside(here: Running) -> None:
+    name = "n" * (limits.NAME_PART - 3) + ".md"
+    front = here.front()
+    first = await here.sync(name, "one")
+    await here.sync(name, "two")
+    target = here.folder / "out.md"
+    answer = await front.call("documents.export", file=name, revision=first[:8], path=str(target))
+    assert (answer["path"], answer["revision"]) == (str(target), first)
+    assert target.read_text() == "one"
+    assert await front.reason("documents.export", file=name, path=str(target)) == "path-io-error"
+    assert target.read_text() == "one", "an existing file is never replaced"
+    answer = await front.call("documents.export", file=name)
+    beside = Path(answer["path"])
+    assert beside.read_text() == "two"
+    assert beside.parent.name == "received"
+    assert beside.suffix == ".md"
+    assert len(beside.name) == limits.NAME_PART

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: MIT
+"""Turns: one commit for many events, and what stays whole when something fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from federation import limits
+from federation.adapters.store import SqliteStore
+from federation.daemon.turns import Turns, instant
+from federation.errors import Refusal
+from federation.events import Effect, Instant, Publish
+from federation.node.context import NodeSettings
+from federation.node.router import Node
+from tests.daemon.running import soon, until
+from tests.node.world import MemoryFiles, key_of
+
+
+class Desk:
+    """A node on a store, its turns, and what they carried out."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.store = SqliteStore(path)
+        with self.store.transaction():
+            self.node = Node(
+                self.store, MemoryFiles(), key_of(1), NodeSettings(), lambda size: bytes(size)
+            )
+        self.effects: list[Effect] = []
+        self.turns = Turns(self.store, self.node, self.perform)
+        self.commits = 0
+        transaction = self.store.transaction
+
+        @contextlib.contextmanager
+        def counted() -> Iterator[None]:
+            self.commits += 1
+            with transaction():
+                yield
+
+        self.store.transaction = counted  # type: ignore[method-assign]
+
+    async def perform(self, effects: Sequence[Effect]) -> None:
+        """Keep the effects."""
+        self.effects += effects
+
+    def note(self, key: str, value: str = "here") -> Callable[[Instant], str]:
+        """Work that writes a note, and leaves an effect."""
+
+        def work(_now: Instant) -> str:
+            self.store.set_meta(key, value)
+            self.node.context.effects.append(Publish(key, b""))
+            return value
+
+        return work
+
+    def durable(self, key: str) -> bool:
+        """Whether another connection sees a note: it is committed."""
+        with contextlib.closing(sqlite3.connect(self.path)) as other:
+            return other.execute("SELECT 1 FROM meta WHERE key=?", (key,)).fetchone() is not None
+
+    def topics(self) -> list[str]:
+        """The topics of the publishes that were carried out."""
+        return [one.topic for one in self.effects if isinstance(one, Publish)]
+
+    def limit(self, pages: int | None = None) -> None:
+        """How large the store may grow: as it is now, or so many pages."""
+        (count,) = self.store._db.execute("PRAGMA page_count").fetchone()
+        self.store._db.execute(f"PRAGMA max_page_count={pages or count}")
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    made = Desk(tmp_path / "store.db")
+    task = asyncio.ensure_future(made.turns.run())
+    yield made
+    made.turns.stop()
+    await soon(task)
+    made.store.close()
+
+
+def broken(_now: Instant) -> None:
+    raise RuntimeError("a defect")
+
+
+def refused(_now: Instant) -> None:
+    raise Refusal("unknown-document", "x.md")
+
+
+async def reason(future: asyncio.Future[Any]) -> str:
+    with pytest.raises(Refusal) as caught:
+        await soon(future)
+    return caught.value.reason
+
+
+async def test_the_answer_comes_when_it_is_durable_and_before_it_the_effects(desk: Desk) -> None:
+    seen: list[object] = []
+
+    async def perform(_effects: Sequence[Effect]) -> None:
+        seen.append(desk.durable("a"))
+
+    desk.turns._perform = perform
+    future = desk.turns.ask(desk.note("a", "value"))
+    future.add_done_callback(lambda _done: seen.append("answered"))
+    assert await soon(future) == "value"
+    assert seen == [True, "answered"]
+
+
+async def test_what_waits_shares_a_commit_in_order(desk: Desk) -> None:
+    order: list[int] = []
+    for number in range(20):
+        desk.turns.post(lambda _now, number=number: order.append(number))  # type: ignore[misc]
+    await soon(desk.turns.ask(desk.note("a")))
+    assert order == list(range(20))
+    assert desk.commits == 1
+
+
+async def test_a_commit_has_a_bound(desk: Desk) -> None:
+    for _ in range(limits.BATCH + 1):
+        desk.turns.post(lambda _now: None)
+    await soon(desk.turns.ask(desk.note("a")))
+    assert desk.commits == 2
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"), [(broken, "internal-error"), (refused, "unknown-document")]
+)
+async def test_a_defect_or_a_refusal_leaves_the_others(
+    desk: Desk, bad: Callable[[Instant], None], expected: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def half_done(now: Instant) -> None:
+        desk.note("half")(now)
+        bad(now)
+
+    before, half = desk.turns.ask(desk.note("before")), desk.turns.ask(half_done)
+    desk.turns.post(half_done)
+    after = desk.turns.ask(desk.note("after"))
+    assert await reason(half) == expected
+    assert await soon(before) == await soon(after) == "here"
+    assert desk.commits == 1
+    assert [desk.durable(key) for key in ("before", "half", "after")] == [True, False, True]
+    assert desk.topics() == ["before", "after"]
+    assert ("a defect" in caplog.text) == (expected == "internal-error")
+
+
+async def test_a_defect_in_the_effects_takes_no_answer_away(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(_effects: Sequence[Effect]) -> None:
+        raise RuntimeError("a file went wrong")
+
+    desk.turns._perform = fail
+    assert await soon(desk.turns.ask(desk.note("a"))) == "here"
+    assert "a file went wrong" in caplog.text
+    assert await soon(desk.turns.ask(desk.note("b"))) == "here"
+
+
+# --- a store that cannot be written ---------------------------------------------------------
+
+
+async def test_a_full_disk_refuses_everything_of_the_turn_and_is_recovered_from(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.limit()
+    desk.turns.post(desk.note("posted"))
+    small = desk.turns.ask(desk.note("small"))
+    large = desk.turns.ask(desk.note("large", "x" * 500_000))
+    assert await reason(small) == await reason(large) == "disk-full"
+    assert desk.turns.failing
+    assert desk.effects == []
+    assert not desk.durable("posted")
+    assert await reason(desk.turns.ask(desk.note("large", "x" * 500_000))) == "disk-full"
+    failures = [one for one in caplog.records if "cannot be written" in one.message]
+    assert len(failures) == 1, "said once"
+    desk.limit(1_000_000)
+    assert await soon(desk.turns.ask(desk.note("again"))) == "here"
+    assert desk.turns.failing == ""
+    assert desk.topics() == ["again"]
+
+
+async def test_another_error_of_the_store_has_its_own_reason(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def failing() -> Iterator[None]:
+        yield
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.store, "transaction", failing)
+        assert await reason(desk.turns.ask(lambda _now: None)) == "path-io-error"
+    assert desk.turns.failing == "disk I/O error"
+    await soon(desk.turns.ask(lambda _now: None))
+    assert desk.turns.failing == ""
+
+
+async def test_after_a_failure_the_node_is_what_the_store_is(desk: Desk) -> None:
+    """The hash over all heads is kept in memory: it goes back, too."""
+    root = desk.node.library.root
+    desk.limit()
+
+    def record(now: Instant) -> object:
+        return desk.node.at(now, lambda: desk.node.sync_content("a.md", b"x" * 500_000, None))
+
+    assert await reason(desk.turns.ask(record)) == "disk-full"
+    assert desk.node.library.root == root
+    desk.limit(1_000_000)
+    await soon(desk.turns.ask(record))
+    assert desk.node.library.root != root
+
+
+# --- notes that may be lost -------------------------------------------------------------------
+
+
+async def test_lazy_notes_ride_at_the_head_of_the_next_turn(desk: Desk) -> None:
+    order: list[str] = []
+    desk.turns.post(lambda _now: order.append("work"))
+    desk.turns.post_lazily(lambda _now: order.append("first note"))
+    desk.turns.post_lazily(lambda _now: order.append("second note"))
+    await soon(desk.turns.ask(desk.note("a")))
+    assert order == ["first note", "second note", "work"]
+    assert desk.commits == 1
+
+
+async def test_lazy_notes_do_not_wait_for_ever(desk: Desk) -> None:
+    noted: list[float] = []
+    start = asyncio.get_running_loop().time()
+    desk.turns.post_lazily(lambda now: noted.append(now.mono))
+    assert await desk.turns.wait_for(lambda: bool(noted), 5)
+    assert noted[0] - start >= limits.LAZY * 0.9
+
+
+async def test_a_lazy_note_with_a_defect_harms_nobody(desk: Desk) -> None:
+    desk.turns.post_lazily(broken)
+    assert await soon(desk.turns.ask(desk.note("a"))) == "here"
+    assert desk.durable("a")
+
+
+# --- pressure, waiting, time --------------------------------------------------------------------
+
+
+async def test_too_many_events_press_once_and_room_is_told(desk: Desk) -> None:
+    told: list[bool] = []
+    desk.turns.on_pressure = told.append
+    for _ in range(limits.INBOUND):
+        desk.turns.post(lambda _now: None)
+    assert told == []
+    for _ in range(10):
+        desk.turns.post(lambda _now: None)
+    assert told == [True]
+    await until(lambda: len(told) > 1)
+    assert told == [True, False]
+    assert limits.INBOUND // 4 < len(desk.turns._queue) < limits.INBOUND // 2
+
+
+async def test_too_many_bytes_press_too(desk: Desk) -> None:
+    told: list[bool] = []
+    desk.turns.on_pressure = told.append
+    desk.turns.post(lambda _now: None, limits.INBOUND_BYTES)
+    assert told == []
+    desk.turns.post(lambda _now: None, 1)
+    assert told == [True]
+    await soon(desk.turns.ask(lambda _now: None))
+    assert told == [True, False]
+    assert desk.turns._bytes == 0
+
+
+async def test_waiting_for_a_state(desk: Desk) -> None:
+    waiting = asyncio.ensure_future(desk.turns.wait_for(lambda: desk.durable("b"), 5))
+    await soon(desk.turns.ask(desk.note("a")))
+    assert not waiting.done()
+    await soon(desk.turns.ask(desk.note("b")))
+    assert await soon(waiting) is True
+    assert await desk.turns.wait_for(lambda: False, 0) is False
+    assert await desk.turns.wait_for(lambda: True, 0) is True
+    assert await desk.turns.wait_for(lambda: False, 0.01) is False
+
+
+async def test_the_nodes_timer_makes_a_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    due = instant().mono + 0.02
+    handled: list[float] = []
+
+    def handle(now: Instant) -> None:
+        handled.append(now.mono)
+
+    def next_timer() -> float:
+        return float("inf") if handled and handled[-1] >= due else due
+
+    monkeypatch.setattr(desk.node, "next_timer", next_timer)
+    monkeypatch.setattr(desk.node, "handle_timer", handle)
+    desk.turns._wake.set()  # it was waiting by the timer of before
+    await until(lambda: handled and handled[-1] >= due)
+
+
+async def test_stopping_finishes_what_waits_and_takes_nothing_more(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "store.db")
+    waiting = [desk.turns.ask(desk.note(f"{number}")) for number in range(limits.BATCH + 10)]
+    desk.turns.post_lazily(desk.note("lazy"))
+    desk.turns.stop()
+    assert await reason(desk.turns.ask(desk.note("late"))) == "shutting-down"
+    await soon(desk.turns.run())
+    assert [await soon(one) for one in waiting] == ["here"] * len(waiting)
+    assert desk.durable("lazy")
+    assert not desk.durable("late")
+    desk.store.close()
+
+
+async def test_nobody_who_left_is_answered(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    desk.turns.ask(desk.note("a")).cancel()
+    assert await soon(desk.turns.ask(desk.note("b"))) == "here"
+    assert desk.durable("a"), "it was asked for"
+    assert caplog.records == []
