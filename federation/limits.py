@@ -75,9 +75,10 @@ WANTS: Final = 64
 MISSING: Final = 20_000
 #: A revision that online peers have not acknowledged for so long is reported.
 UNACKNOWLEDGED: Final = 30.0
-#: Bytes of content sent for one list of wants; the rest is asked for again.
-DELIVERY: Final = 16 * MIB
-#: The same list is not sent to a peer again within this time.
+#: Bytes of content handed on at once, and in a second, to all who asked for some.
+DELIVERY: Final = 4 * MIB
+DELIVERY_RATE: Final = 32 * MIB
+#: A peer gets no second list within this time.
 LIST_AGAIN: Final = 1.0
 #: The retained presence is refreshed this often, to stay within FRESHNESS.
 PRESENCE: Final = 60.0

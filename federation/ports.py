@@ -144,6 +144,10 @@ class MessageStore(Protocol):
         """Peer id -> (documents, bytes)."""
         ...
 
+    def held_from(self, peer_id: str) -> tuple[int, int]:
+        """(documents, bytes) held from one peer."""
+        ...
+
     def drop_held(self, peer_id: str) -> int:
         """Forget what is held from a peer; how many that were."""
         ...

@@ -79,8 +79,6 @@ class Comparison:
     missing: OrderedDict[str, str] = field(default_factory=OrderedDict)
     #: those of them that were asked for
     asked: set[str] = field(default_factory=set)
-    #: the roots for which our list was last sent, and when
-    listed: tuple[str, str, float] = ("", "", 0.0)
 
     def receive(self, event: Event, mono: float) -> None:
         """Move by the table and set the next moment to act."""

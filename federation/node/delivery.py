@@ -17,6 +17,7 @@ from federation.machines.awaiting import Awaiting
 from federation.machines.comparison import Comparison, Event, State
 from federation.node.book import Book
 from federation.node.context import Context
+from federation.node.handing import Handing
 from federation.node.library import Library
 from federation.node.post import send, send_to
 from federation.replica.records import Outgoing, Peer, Revision
@@ -35,6 +36,8 @@ class Delivery:
         self._awaiting = Awaiting()
         #: revisions that were refused for good: never asked for again
         self._refused: dict[str, None] = {}
+        self._handing = Handing(context, book, library)
+        self._handing.publish = lambda revision: self.publish(revision, announce=False)
         book.on_presence = self._presence_changed
         book.on_doubt = self._ask_if_there
 
@@ -73,6 +76,7 @@ class Delivery:
         """
         file, revision = about
         context = self._context
+        self._handing.published(about, result)
         if result == "ok":
             for peer in self._book.online():
                 if "ack1" not in peer.caps:
@@ -161,6 +165,7 @@ class Delivery:
         comparison = self.comparison(peer_id)
         if peer is None or not live.online:
             comparison.receive(Event.OFFLINE, context.now.mono)
+            self._handing.forget(peer_id)
             for file, revision_id in self._awaiting.forget(peer_id):
                 self._completed(file, revision_id)
             return
@@ -169,21 +174,7 @@ class Delivery:
             if event is presence.Event.ANNOUNCED:
                 self._say_hello(peer_id)
         else:
-            self._serve_plain(peer)
-
-    def _serve_plain(self, peer: Peer) -> None:
-        """Publish again what a peer without acknowledgements may have missed.
-
-        Other people's documents too, unless their author is there to do it.
-        """
-        store = self._context.store
-        there = {peer.peer_id, *(one.peer_id for one in self._book.online() if "ack1" in one.caps)}
-        for document in store.documents():
-            revision = store.revision(document.current)
-            if revision is None or revision.author in there:
-                continue
-            if store.acknowledged(peer.peer_id, document.file) != document.current:
-                self.publish(revision, announce=False)
+            self._handing.publish_again()
 
     def _say_hello(self, peer_id: str, echo: str | None = None) -> None:
         """Ask a peer to answer, or answer it; our root goes along."""
@@ -225,33 +216,16 @@ class Delivery:
         if root == self._library.root:
             self._in_step(peer_id)
         else:
-            self._list_heads(peer_id, root)
+            self._handing.list_heads(peer_id, root)
 
     def _in_step(self, peer_id: str) -> None:
         """Equal roots: the peer has every head that we have."""
         context = self._context
+        self._handing.in_step(peer_id)
         context.store.acknowledge_all(peer_id)
         for file, revision_id in self._awaiting.forget(peer_id):
             self._completed(file, revision_id)
         self.comparison(peer_id).receive(Event.ROOTS_EQUAL, context.now.mono)
-
-    def _list_heads(self, peer_id: str, root: str) -> None:
-        comparison = self.comparison(peer_id)
-        own = self._library.root
-        now = self._context.now.mono
-        if comparison.listed[:2] == (own, root) and now - comparison.listed[2] < limits.LIST_AGAIN:
-            return
-        comparison.listed = (own, root, now)
-        heads = [list(head) for head in self._context.store.all_heads()]
-        pages = [
-            heads[start : start + limits.HEADS_PER_MESSAGE]
-            for start in range(0, len(heads), limits.HEADS_PER_MESSAGE)
-        ] or [[]]
-        for number, page in enumerate(pages):
-            last = number == len(pages) - 1
-            send_to(
-                self._context, peer_id, "sync-heads", heads=page, page=number, last=last, root=own
-            )
 
     def receive_heads(self, message: Message) -> None:
         """A page of a peer's heads: note what it has, find what we lack."""
@@ -278,21 +252,8 @@ class Delivery:
             send_to(self._context, peer_id, "sync-want", revisions=wants)
 
     def receive_want(self, message: Message) -> None:
-        """Hand on what a peer asked for, up to a bounded number of bytes."""
-        store = self._context.store
-        room = limits.DELIVERY
-        for revision_id in dict.fromkeys(_texts(message.fields["revisions"])):
-            revision = store.revision(revision_id)
-            if revision is None:
-                continue
-            if room <= 0:
-                break
-            room -= revision.size
-            fields: dict[str, object] = {"payload": self._library.message_of(revision).decode()}
-            author = store.peer(revision.author)
-            if author is not None:
-                fields["announce"] = author.announce
-            send_to(self._context, message.peer_id, "sync-deliver", **fields)
+        """A peer asks for revisions: it gets them in portions."""
+        self._handing.want(message.peer_id, _texts(message.fields["revisions"]))
 
     def arrived(self, revision_id: str, *, refused: bool) -> None:
         """A revision came, from anybody: nobody is asked for it any more."""
@@ -346,11 +307,12 @@ class Delivery:
     # --- time ---------------------------------------------------------------------
     def next_timer(self) -> float:
         """The next moment to act (monotonic seconds)."""
-        return min((one.due for one in self._comparisons.values()), default=float("inf"))
+        return min(self._handing.next_timer(), *(one.due for one in self._comparisons.values()))
 
     def handle_timer(self) -> None:
         """Ask again, or compare again, where it is time."""
         now = self._context.now.mono
+        self._handing.handle_timer()
         for file, revision_id, peers in self._awaiting.overdue(now):
             self._context.notify(
                 "sync-failed",
@@ -374,6 +336,7 @@ class Delivery:
 
     def offline(self) -> None:
         """The broker is gone: nothing is awaited until somebody is seen again."""
+        self._handing.offline()
         for comparison in self._comparisons.values():
             comparison.receive(Event.OFFLINE, self._context.now.mono)
 

@@ -139,13 +139,13 @@ class Inbox:
             self._delivery.acknowledge([peer.peer_id], "held", revision_id)
             self._delivery.arrived(revision_id, refused=False)
             raise Refusal("replay", str(message.fields["file"]))
-        _count, size = context.store.held_counts().get(peer.peer_id, (0, 0))
+        _count, size = context.store.held_from(peer.peer_id)
         if size + len(message.raw) > context.settings.max_held:
             raise Refusal("held-limit", peer.peer_id)
         file = str(message.fields["file"])
         held = Held(revision_id, peer.peer_id, file, message.raw)
         context.store.hold(held, context.now.wall_us)
-        count, _size = context.store.held_counts()[peer.peer_id]
+        count, _size = context.store.held_from(peer.peer_id)
         context.notify("document-held", file=file, peer_id=peer.peer_id, held=count)
 
     def _accept(self, message: Message, revision_id: str, content: bytes) -> None:

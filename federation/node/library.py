@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from federation import limits
 from federation.errors import Fault, Refusal
-from federation.events import DropConflicts, WriteConflict, WriteFile
+from federation.events import DropConflicts, Effect, WriteConflict, WriteFile
 from federation.node.context import Context
 from federation.replica.names import check_name, kind_of
 from federation.replica.records import Document, Revision
@@ -149,13 +149,21 @@ class Library:
             store.put_document(replace(document, written=revision))
             store.set_synced_from(self._context.files.synced_path(file), file, revision)
 
-    def unwritten(self) -> list[WriteFile]:
-        """Documents whose synced file does not hold the current revision yet."""
-        return [
-            WriteFile(one.file, one.current)
-            for one in self._context.store.documents()
-            if one.written != one.current
-        ]
+    def unwritten(self) -> list[Effect]:
+        """What a crash may have left: files that lag behind, and conflicts not shown or settled."""
+        store = self._context.store
+        counts = store.count_revisions()
+        effects: list[Effect] = []
+        for one in store.documents():
+            if one.written != one.current:
+                effects.append(WriteFile(one.file, one.current))
+            # two versions side by side and what settled them are three revisions
+            heads = [head.revision for head in store.heads(one.file)]
+            if len(heads) > 1 or counts.get(one.file, 0) >= 3:
+                others = tuple(head for head in heads if head != one.current)
+                effects.append(DropConflicts(one.file, others))
+                effects.extend(WriteConflict(one.file, other) for other in others)
+        return effects
 
     # --- local changes -------------------------------------------------------
     def import_content(self, file: str, content: bytes, path: str | None) -> Recorded:

@@ -130,7 +130,7 @@ class Node:
     def block(self, peer_id: str) -> int:
         """Block a peer; how many held documents were dropped."""
         self.book.decide(peer_id, "blocked")
-        dropped, _size = self.context.store.held_counts().get(peer_id, (0, 0))
+        dropped, _size = self.context.store.held_from(peer_id)
         self.context.store.drop_held(peer_id)
         return dropped
 

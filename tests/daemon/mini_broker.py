@@ -69,8 +69,10 @@ class MiniBroker:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for client in list(self._clients):
-            client.close()
+        for _ in range(10):  # what was accepted just now gets its task
+            for client in list(self._clients):
+                client.close()
+            await asyncio.sleep(0)
         if self._tasks:
             await asyncio.wait(self._tasks)
 

@@ -20,8 +20,7 @@ import pytest
 from federation import limits
 from federation.adapters import disk, keystore
 from tests.daemon.mini_broker import MiniBroker
-from tests.daemon.running import NOBODY, Front, Remote, Running, until
-from tests.node.world import key_of
+from tests.daemon.running import NOBODY, Front, Remote, Running, key_of, until
 
 Params = dict[str, object]
 STRANGER = key_of(99).peer_id
@@ -164,7 +163,7 @@ for _name in _FILES:
         _path(_name, _reason, _text)
 
 
-# --- a file to sync ------------------------------------------------------------------------------
+# --- a file to sync ----------------------------------------------------------------------------
 #: reason -> a base name that is refused for it
 _NAMES = {
     "path-absolute": "c:\\x.md", "path-url": "mailto:x.md", "path-separator": "a\\b.md",
@@ -250,7 +249,7 @@ async def _many_versions(world: Provoked) -> Params:
     return {"path": world.here.write("third/a.md", "third, too")}
 
 
-# --- documents --------------------------------------------------------------------------------------
+# --- documents ---------------------------------------------------------------------------------
 for _name in ("documents.history", "documents.export", "documents.restore"):
     _more = {"revision": "0" * 64} if _name == "documents.restore" else {}
     fixed(_name, "unknown-document", file="nothing.md", **_more)
@@ -289,7 +288,7 @@ _export("path-io-error", lambda world: world.here.write("taken.md", "mine"))
 _export("disk-full", _full)
 
 
-# --- identities ------------------------------------------------------------------------------------
+# --- identities --------------------------------------------------------------------------------
 fixed("identity.create", "config-passphrase-too-weak", file="%/x.json", passphrase="short")
 fixed("identity.create", "config-bad-value", file="%/x.json", passphrase="\u00e9" * 1000)
 fixed("identity.load", "identity-missing", file="%/nothing.json")
@@ -386,7 +385,7 @@ async def _keyring(world: Provoked) -> Params:
     return {"file": str(folder / "identity.json")}
 
 
-# --- topics and second connections -----------------------------------------------------------------
+# --- topics and second connections -------------------------------------------------------------
 for _name in ("topic.publish", "topic.subscribe", "topic.unsubscribe"):
     _more = {"message": ""} if _name == "topic.publish" else {}
     fixed(_name, "bad-topic", topic="a/#/b", **_more)

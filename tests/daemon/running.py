@@ -22,12 +22,16 @@ from federation.identity.protect import Opened
 from federation.node.context import NodeSettings
 from federation.rpc.framing import FrameDecoder, encode
 from federation.wire import canonical, envelope, timestamps, topics
-from tests.node.network import key_of
 
 Row = dict[str, Any]
 #: Nobody listens there, and the system says so at once.
 NOBODY = BrokerUrl("mqtt", "127.0.0.1", 1)
 PATIENCE = 10.0
+
+
+def key_of(number: int) -> keys.SigningKey:
+    """The key of the peer of this number: always the same."""
+    return keys.SigningKey(number.to_bytes(32, "big"))
 
 
 class RpcError(Exception):
@@ -241,6 +245,7 @@ async def soon(awaitable: Any) -> Any:
 
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop run until a condition holds."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0)
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0)

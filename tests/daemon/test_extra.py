@@ -11,8 +11,7 @@ import pytest
 from federation import limits
 from federation.wire import topics
 from tests.daemon.mini_broker import MiniBroker
-from tests.daemon.running import Front, Row, Running, running, until
-from tests.node.world import key_of
+from tests.daemon.running import Front, Row, Running, key_of, running, until
 
 OWN = key_of(1).peer_id
 
@@ -156,7 +155,7 @@ async def test_a_publish_that_was_lost_is_not_called_published(
     assert await front.reason("topic.publish", topic="t", message="") == "broker-unreachable"
 
 
-# --- second connections ------------------------------------------------------------------------------
+# --- second connections ------------------------------------------------------------------------
 
 
 async def test_a_second_connection_is_one_of_its_own(

@@ -13,8 +13,7 @@ from federation import limits
 from federation.identity import keys
 from federation.wire import envelope
 from tests.adapters.keystores import cheap, mode
-from tests.daemon.running import running
-from tests.node.world import key_of
+from tests.daemon.running import key_of, running
 
 __all__ = ["cheap"]  # fixture
 OWN = key_of(1)

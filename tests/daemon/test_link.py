@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,9 +18,8 @@ from federation.errors import Refusal
 from federation.events import Instant, Publish
 from federation.wire import messages, topics
 from tests.daemon.mini_broker import MiniBroker
-from tests.daemon.running import NOBODY, Running, running, soon, until
+from tests.daemon.running import NOBODY, Running, key_of, running, soon, until
 from tests.integration.brokers import free_port
-from tests.node.world import key_of
 
 OWN = key_of(1).peer_id
 
@@ -39,7 +39,7 @@ class FakeHost:
         self.made.append(self)
 
     async def start(self, port: int, state_dir: Path) -> bool:
-        assert state_dir.is_dir()
+        assert os.path.isdir(state_dir)  # noqa: ASYNC240 - nothing else runs
         answer = type(self).answer(self, port)
         if isinstance(answer, Refusal):
             raise answer
@@ -91,12 +91,13 @@ async def unreachable(here: Running, times: int) -> None:
             await asyncio.sleep(0)
 
 
-# --- connecting -----------------------------------------------------------------------------------
+# --- connecting --------------------------------------------------------------------------------
 
 
 async def test_connected_it_listens_announces_and_leaves_a_will(tmp_path: Path) -> None:
     async with MiniBroker() as broker:
         async with running(tmp_path, broker.url) as here:
+            await here.turn()
             assert here.peer.link.status() == {
                 "url": str(broker.url), "state": "connecting", "embedded": False, "kind": None,
                 "protocol": None, "error": None,
@@ -186,7 +187,7 @@ async def test_the_result_of_a_publish_comes_back_where_it_matters(
         assert len(results) == 3
 
 
-# --- hosting -----------------------------------------------------------------------------------------
+# --- hosting -----------------------------------------------------------------------------------
 
 
 async def test_who_finds_nobody_hosts(

@@ -18,8 +18,7 @@ from federation.rpc.methods import ALWAYS, METHODS
 from tests.adapters.keystores import cheap
 from tests.daemon.mini_broker import MiniBroker
 from tests.daemon.provocations import PROVOCATIONS, Provoked
-from tests.daemon.running import Front, RpcError, Running, running, until
-from tests.node.world import key_of
+from tests.daemon.running import Front, RpcError, Running, key_of, running, until
 
 __all__ = ["cheap"]  # fixture
 

@@ -50,6 +50,10 @@ def written(here: Running, file: str) -> bool:
     return document is not None and document.written == document.current
 
 
+def read(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
 def of(bodies: list[Row], event: str) -> list[Row]:
     return [body for body in bodies if body["event"] == event]
 
@@ -120,7 +124,7 @@ async def test_a_notice_is_logged_under_names_that_the_log_has_free(
     assert record.name == "federation.daemon.outlet"
 
 
-# --- files that cannot be written now -------------------------------------------------------------
+# --- files that cannot be written now ----------------------------------------------------------
 
 
 async def test_a_file_that_an_editor_has_is_written_when_it_is_free(
@@ -208,7 +212,7 @@ async def test_a_content_that_is_gone_is_a_fault_of_ours_and_stops_nothing(
     assert await here.fronts[0].reason("documents.export", file="a.md") == "internal-error"
 
 
-# --- edited outside, and crashes -------------------------------------------------------------------
+# --- edited outside, and crashes ---------------------------------------------------------------
 
 
 async def test_what_somebody_wrote_meanwhile_is_a_version_of_its_own(
@@ -224,7 +228,7 @@ async def test_what_somebody_wrote_meanwhile_is_a_version_of_its_own(
     heads = {here.peer.store.content(one.content_hash) for one in here.peer.store.heads("a.md")}
     assert heads == {b"edited by another program", b"newer"}
     (conflict,) = (await here.front().call("conflicts.list"))["conflicts"]
-    shown = {Path(one["path"]).read_bytes() for one in conflict["versions"]}
+    shown = {read(one["path"]) for one in conflict["versions"]}
     assert shown == heads
 
 
@@ -281,7 +285,7 @@ async def test_what_was_recorded_and_not_written_is_written_at_the_next_start(
         await until(lambda: written(here, "a.md"))
 
 
-# --- large contents go by file -----------------------------------------------------------------------
+# --- large contents go by file -----------------------------------------------------------------
 
 
 def message_of(body: Row) -> Row:
@@ -305,7 +309,7 @@ async def test_a_large_document_is_told_by_its_path(
     assert "content" not in fields
     assert fields["signature"]
     named = Path(fields["content_file"])
-    assert named.read_text() == content
+    assert read(fields["content_file"]) == content.encode()
     assert named.relative_to(here.folder / "state").parts[0] == folder
     assert (named == path) == (place == "current")
     assert len(body["message"]) < 2000
@@ -324,7 +328,7 @@ async def test_a_large_document_of_the_past_is_told_by_a_copy(
     (body,) = told
     fields = message_of(body)
     assert set(fields) == {"type", "file", "content_file"}
-    assert Path(fields["content_file"]).read_bytes() == content
+    assert read(fields["content_file"]) == content
     assert Path(fields["content_file"]).suffix == ".md"
 
 
@@ -359,7 +363,7 @@ async def test_messages_of_the_user_are_shortened_where_they_can(
         return
     fields = json.loads(shown)
     assert list(fields) == ["content_file"]
-    assert Path(fields["content_file"]).read_text() == json.loads(text)["content"]
+    assert read(fields["content_file"]).decode() == json.loads(text)["content"]
 
 
 async def test_a_copy_that_cannot_be_kept_is_left_out(
@@ -386,7 +390,7 @@ async def test_exports_go_where_the_user_wants_or_beside(here: Running) -> None:
     assert target.read_text() == "one", "an existing file is never replaced"
     answer = await front.call("documents.export", file=name)
     beside = Path(answer["path"])
-    assert beside.read_text() == "two"
+    assert read(answer["path"]) == b"two"
     assert beside.parent.name == "received"
     assert beside.suffix == ".md"
     assert len(beside.name) == limits.NAME_PART

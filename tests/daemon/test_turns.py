@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from federation import limits
+from federation.adapters.disk import Disk
 from federation.adapters.store import SqliteStore
 from federation.daemon.turns import Turns, instant
 from federation.errors import Refusal
 from federation.events import Effect, Instant, Publish
 from federation.node.context import NodeSettings
 from federation.node.router import Node
-from tests.daemon.running import soon, until
-from tests.node.world import MemoryFiles, key_of
+from tests.daemon.running import key_of, soon, until
 
 
 class Desk:
@@ -30,10 +30,9 @@ class Desk:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.store = SqliteStore(path)
+        disk = Disk(path.parent)
         with self.store.transaction():
-            self.node = Node(
-                self.store, MemoryFiles(), key_of(1), NodeSettings(), lambda size: bytes(size)
-            )
+            self.node = Node(self.store, disk, key_of(1), NodeSettings(), lambda size: bytes(size))
         self.effects: list[Effect] = []
         self.turns = Turns(self.store, self.node, self.perform)
         self.commits = 0
@@ -243,7 +242,7 @@ async def test_a_lazy_note_with_a_defect_harms_nobody(desk: Desk) -> None:
     assert desk.durable("a")
 
 
-# --- pressure, waiting, time --------------------------------------------------------------------
+# --- pressure, waiting, time -------------------------------------------------------------------
 
 
 async def test_too_many_events_press_once_and_room_is_told(desk: Desk) -> None:

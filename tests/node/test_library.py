@@ -337,6 +337,22 @@ def test_what_was_not_written_is_written_after_a_crash() -> None:
     assert a.node.library.unwritten() == [WriteFile("x.md", document.current)]
 
 
+def test_a_conflict_is_readable_and_settled_also_after_a_crash() -> None:
+    world, (a, b) = apart()
+    a.sync("x.md", b"mine", "/0/x.md")
+    b.sync("x.md", b"theirs", "/1/x.md")
+    world.settle(60)
+    a.files.conflicts.clear()  # as a crash before the effects leaves it
+    a.restart()
+    assert list(a.files.conflicts.values()) == [b"theirs"]
+    current = a.store.document("x.md")
+    assert current is not None
+    a.lose_effects = True
+    a.turn(lambda now: a.node.at(now, lambda: a.node.restore("x.md", current.current)))
+    assert a.heads("x.md") == {b"mine"}
+    assert a.files.conflicts == {}
+
+
 def test_finding_revisions() -> None:
     a = one_peer()
     revision = a.sync("x.md", b"one").revision

@@ -236,7 +236,7 @@ class MqttConnection:
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._stopping:  # who said goodbye does not knock again
             self._hurry.clear()
             level = self._versions.choose(loop.time())
             try:

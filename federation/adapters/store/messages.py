@@ -39,10 +39,15 @@ class MessageTables:
 
     def held_counts(self) -> dict[str, tuple[int, int]]:
         """Peer id -> (documents, bytes)."""
-        rows = self._db.execute(
-            "SELECT peer_id, count(DISTINCT file), sum(length(raw)) FROM held GROUP BY peer_id"
-        )
+        rows = self._db.execute("SELECT peer_id, documents, bytes FROM held_sizes")
         return {str(peer): (int(count), int(size)) for peer, count, size in rows}
+
+    def held_from(self, peer_id: str) -> tuple[int, int]:
+        """(documents, bytes) held from one peer; it costs the same however many there are."""
+        row = self._db.execute(
+            "SELECT documents, bytes FROM held_sizes WHERE peer_id=?", (peer_id,)
+        ).fetchone()
+        return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
     def drop_held(self, peer_id: str) -> int:
         """Forget what is held from a peer; how many that were."""

@@ -60,6 +60,31 @@ CREATE TABLE seen (
 );
 """
 
+#: How much is held of each peer, kept by the database itself: to count it anew for
+#: every message that is held would cost the square of their number.
+_V2: Final = """
+DROP INDEX held_by_peer;
+CREATE INDEX held_by_peer ON held (peer_id, file);
+CREATE TABLE held_sizes (
+  peer_id TEXT PRIMARY KEY, documents INTEGER NOT NULL, bytes INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO held_sizes
+  SELECT peer_id, count(DISTINCT file), sum(length(raw)) FROM held GROUP BY peer_id;
+CREATE TRIGGER held_more BEFORE INSERT ON held BEGIN
+  INSERT OR IGNORE INTO held_sizes VALUES (NEW.peer_id, 0, 0);
+  UPDATE held_sizes SET bytes = bytes + length(NEW.raw), documents = documents + NOT EXISTS
+    (SELECT 1 FROM held WHERE peer_id = NEW.peer_id AND file = NEW.file)
+    WHERE peer_id = NEW.peer_id AND NOT EXISTS
+    (SELECT 1 FROM held WHERE revision = NEW.revision);
+END;
+CREATE TRIGGER held_less AFTER DELETE ON held BEGIN
+  UPDATE held_sizes SET bytes = bytes - length(OLD.raw), documents = documents - NOT EXISTS
+    (SELECT 1 FROM held WHERE peer_id = OLD.peer_id AND file = OLD.file)
+    WHERE peer_id = OLD.peer_id;
+  DELETE FROM held_sizes WHERE peer_id = OLD.peer_id AND documents = 0;
+END;
+"""
+
 #: the scripts that lead from each version to the next; entry 0 makes a new one
-MIGRATIONS: Final = (_V1,)
+MIGRATIONS: Final = (_V1, _V2)
 VERSION: Final = len(MIGRATIONS)

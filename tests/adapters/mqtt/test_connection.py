@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import NoReturn
 
 import pytest
 
+from federation.adapters.mqtt import connection as connection_module
 from federation.adapters.mqtt.queue import WINDOW
 from federation.broker_url import BrokerUrl
 from federation.limits import OUTBOUND
@@ -322,6 +324,22 @@ async def test_reconnect_now_does_not_wait(broker: FakeBroker, owner: Owner) -> 
     await (await broker.accept()).greet()
     await soon(owner.ups.get())
     await connection.stop()
+
+
+async def test_nobody_in_a_hurry_comes_back_after_the_goodbye(
+    broker: FakeBroker, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection, _client = await connected(broker, owner)
+    attempts: list[object] = []
+
+    async def refuse(*given: object) -> NoReturn:
+        attempts.append(given)
+        raise OSError
+
+    monkeypatch.setattr(connection_module, "open_stream", refuse)
+    connection.reconnect_now()
+    await soon(connection.stop())
+    assert attempts == []
 
 
 async def test_a_cancelled_result_is_no_harm(broker: FakeBroker, owner: Owner) -> None:

@@ -24,10 +24,23 @@ def test_what_is_held_comes_out_oldest_first(store: SqliteStore) -> None:
     assert store.is_held("r0")
     assert not store.is_held("r9")
     assert store.held_counts() == {"p": (2, 12), "q": (1, 5)}
+    assert (store.held_from("p"), store.held_from("nobody")) == ((2, 12), (0, 0))
     store.drop_one_held("r0")
+    assert store.held_from("p") == (2, 8)
     assert [one.revision for one in store.held("p")] == ["r1", "r2"]
     assert store.drop_held("p") == 2
     assert store.held_counts() == {"q": (1, 5)}
+
+
+def test_what_is_held_is_counted_without_looking_through_it(store: SqliteStore) -> None:
+    """A stranger's thousandth document costs what the first one did."""
+    looked: list[str] = []
+    for number in range(1000):
+        store.hold(Held(f"r{number}", "p", f"{number}.md", b"x"), 0)
+    store._db.set_progress_handler(lambda: looked.append("") or 0, 100)
+    store.hold(Held("r", "p", "n.md", b"x"), 0)
+    assert store.held_from("p") == (1001, 1001)
+    assert len(looked) < 10
 
 
 def test_the_outbox_keeps_order_and_each_message_once(store: SqliteStore) -> None:
