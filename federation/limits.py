@@ -148,8 +148,9 @@ SHUTDOWN: Final = 2.0
 INBOUND: Final = 2000
 #: Bytes of them.
 INBOUND_BYTES: Final = 64 * MIB
-#: Events handled under one commit.
+#: Events handled under one commit, and seconds after which no further one is.
 BATCH: Final = 256
+TURN: Final = 0.1
 #: Notes that need no commit of their own wait so long for another one.
 LAZY: Final = 0.05
 #: Messages handed to MQTT and not yet on the wire.

@@ -67,7 +67,9 @@ class Programs:
             env=clean,
         )
         try:
-            await asyncio.wait_for(process.communicate(body + b"\n"), limits.HOOK_TIMEOUT)
+            # Not wait_for: up to Python 3.11 it forgets a cancel that comes with the end.
+            async with asyncio.timeout(limits.HOOK_TIMEOUT):
+                await process.communicate(body + b"\n")
         except TimeoutError:
             log.warning("the hook program %s took too long and was ended", command[0])
         finally:

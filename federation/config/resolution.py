@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from federation import broker_url
 from federation.config.keys import (
@@ -41,7 +41,7 @@ class Value:
 class Config:
     """Every key with the value in force; read it by the getter of its kind."""
 
-    values: Mapping[str, Value]
+    values: Mapping[str, Value] = field(repr=False)  # some are secrets
 
     def text(self, name: str) -> str | None:
         """The value of a text, path, choice, URL or program; None where it is not set."""

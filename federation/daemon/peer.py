@@ -48,7 +48,7 @@ class Options:
     node: NodeSettings = field(default_factory=NodeSettings)
     hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     log_path: Path
-    config: Config
+    config: Config = field(repr=False)
 
 
 class RunningPeer:

@@ -56,6 +56,7 @@ class Turns:
         self._perform = perform
         self._queue: deque[_Work] = deque()
         self._lazy: deque[_Work] = deque()
+        self._asked: deque[_Work] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
         self._stopping = False
@@ -81,12 +82,16 @@ class Turns:
         self._lazy.append(_Work(run, None, 0))
 
     def ask(self, run: Callable[[Instant], T]) -> asyncio.Future[T]:
-        """Run something in the next turn; the result comes when it is durable."""
+        """Run something in the next turn; the result comes when it is durable.
+
+        It goes before what others sent: no flood of messages delays the user.
+        """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         if self._stopping:
             future.set_exception(Refusal("shutting-down"))
             return future
-        self._add(_Work(run, future, 0))
+        self._asked.append(_Work(run, future, 0))
+        self._wake.set()
         return future
 
     def _add(self, work: _Work) -> None:
@@ -110,9 +115,9 @@ class Turns:
 
     async def run(self) -> None:
         """Make turns until stopped and empty."""
-        while not (self._stopping and not self._queue and not self._lazy):
+        while not (self._stopping and not self._waits and not self._lazy):
             pause = self._node.next_timer() - time.monotonic()
-            if not self._queue and pause > 0 and not self._stopping:
+            if not self._waits and pause > 0 and not self._stopping:
                 self._wake.clear()
                 try:
                     async with asyncio.timeout(min(pause, 3600.0)):
@@ -122,15 +127,22 @@ class Turns:
             await self._turn()
             await asyncio.sleep(0)
 
+    @property
+    def _waits(self) -> bool:
+        """Whether there is work that is not lazy."""
+        return bool(self._asked or self._queue)
+
     def stop(self) -> None:
         """Take nothing more; what waits is still done."""
         self._stopping = True
         self._wake.set()
 
     async def _turn(self) -> None:
+        batch = [*self._lazy, *self._asked]
         count = min(len(self._queue), limits.BATCH)
-        batch = [*self._lazy, *(self._queue.popleft() for _ in range(count))]
+        batch += [self._queue.popleft() for _ in range(count)]
         self._lazy.clear()
+        self._asked.clear()
         self._bytes -= sum(work.size for work in batch)
         try:
             results, effects = self._commit(batch)
@@ -139,12 +151,13 @@ class Turns:
             await asyncio.sleep(0.2)
             return
         self.failing = ""
+        self._put_back(batch[len(results) :])
         try:
             await self._perform(effects)
         except Exception:
             # What is recorded stays, and comparison sends what was not sent.
             log.exception("the effects of a turn met a defect; the peer goes on")
-        for work, result in zip(batch, results, strict=True):
+        for work, result in zip(batch, results, strict=False):
             _settle(work.future, result)
         room = len(self._queue) < limits.INBOUND // 2 and self._bytes <= limits.INBOUND_BYTES // 2
         if self._pressed and room:
@@ -153,11 +166,23 @@ class Turns:
         async with self.turned:
             self.turned.notify_all()
 
+    def _put_back(self, works: Sequence[_Work]) -> None:
+        """What the turn had no time for comes first in the next one."""
+        asked = [work for work in works if work.future is not None]
+        others = [work for work in works if work.future is None]
+        self._asked.extendleft(reversed(asked))
+        self._queue.extendleft(reversed(others))
+        self._bytes += sum(work.size for work in others)
+
     def _commit(self, batch: Sequence[_Work]) -> tuple[list[object], Sequence[Effect]]:
-        """Run a batch inside one transaction; durable when this returns."""
+        """Run a batch, or the part of it that a turn has time for; durable when this returns."""
+        results: list[object] = []
         with self._store.transaction():
             now = instant()
-            results = [self._one(work, now) for work in batch]
+            for work in batch:
+                results.append(self._one(work, now))
+                if time.monotonic() - now.mono > limits.TURN:
+                    break
             self._node.handle_timer(now)
             effects = self._node.take_effects()
         return results, effects

@@ -307,7 +307,7 @@ class Delivery:
     # --- time ---------------------------------------------------------------------
     def next_timer(self) -> float:
         """The next moment to act (monotonic seconds)."""
-        return min(self._handing.next_timer(), *(one.due for one in self._comparisons.values()))
+        return min([self._handing.next_timer(), *(one.due for one in self._comparisons.values())])
 
     def handle_timer(self) -> None:
         """Ask again, or compare again, where it is time."""

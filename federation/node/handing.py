@@ -39,7 +39,9 @@ class Handing:
         self._listed: dict[str, tuple[float, str, str]] = {}
         #: documents to publish again, and those of them whose result we wait for
         self._again: dict[str, None] = {}
-        self._under_way: dict[tuple[str, str], int] = {}
+        self._under_way: set[tuple[str, str]] = set()
+        #: a result that has not come by then was lost with its turn
+        self._given_up_at = float("inf")
         #: nothing leaves before this moment
         self._not_before = float("-inf")
         #: publish a revision to everybody
@@ -75,8 +77,9 @@ class Handing:
 
     def published(self, about: tuple[str, str], result: str) -> None:
         """What became of a publish, whoever wanted it."""
-        if self._under_way.pop(about, None) is None:
+        if about not in self._under_way:
             return
+        self._under_way.discard(about)
         if result == "full":
             self._again = {about[0]: None, **self._again}
             self._not_before = self._context.now.mono + limits.RESEND_FIRST
@@ -100,15 +103,20 @@ class Handing:
     # --- portions ----------------------------------------------------------------
     def next_timer(self) -> float:
         """When the next portion may leave (monotonic seconds)."""
-        soon = bool(self._wanted) or (bool(self._again) and not self._under_way)
-        due = float("-inf") if soon else min(self._lists.values(), default=float("inf"))
-        return max(due, self._not_before)
+        due = min(self._lists.values(), default=float("inf"))
+        if self._again:
+            due = min(due, self._given_up_at if self._under_way else float("-inf"))
+        if self._wanted:
+            due = float("-inf")
+        return max(due, self._not_before) if self._context.link_up else float("inf")
 
     def handle_timer(self) -> None:
         """Let one portion leave, if it is time."""
         now = self._context.now.mono
-        if now < self.next_timer() or not self._context.link_up:
+        if now < self.next_timer():
             return
+        if now >= self._given_up_at:
+            self._under_way.clear()
         cost = self._hand_lists(now)
         # the waiting peers in turn, and of each one revision
         turns = sorted(self._wanted, key=self._is_stranger)
@@ -192,7 +200,8 @@ class Handing:
                 and store.acknowledged(peer_id, file) != revision.revision
                 for peer_id in plain
             ):
-                self._under_way[(file, revision.revision)] = revision.size
+                self._under_way.add((file, revision.revision))
+                self._given_up_at = self._context.now.mono + limits.UNACKNOWLEDGED
                 self.publish(revision)
                 cost += revision.size + _EACH
         return cost

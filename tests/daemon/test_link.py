@@ -102,8 +102,8 @@ async def test_connected_it_listens_announces_and_leaves_a_will(tmp_path: Path) 
                 "url": str(broker.url), "state": "connecting", "embedded": False, "kind": None,
                 "protocol": None, "error": None,
             }  # fmt: skip
-            assert not here.peer.link.up
             await until(lambda: broker.on(topics.presence(OWN)))
+            assert here.peer.link.up
             assert set(broker.sessions[0].filters) == set(topics.subscriptions(OWN))
             assert (broker.sessions[0].name).startswith(OWN)
             (live,) = broker.on(topics.ANNOUNCE)
@@ -115,7 +115,6 @@ async def test_connected_it_listens_announces_and_leaves_a_will(tmp_path: Path) 
                 "5",
                 None,
             )
-            assert here.peer.link.up
             will = broker.connects[0]
             assert topics.presence(OWN).encode() in will
             assert b'"status":"offline"' in will

@@ -16,11 +16,12 @@ from federation.adapters import logs
 from federation.errors import REASONS
 from federation.rpc.methods import ALWAYS, METHODS
 from tests.adapters.keystores import cheap
+from tests.daemon import file_provocations as _file_provocations  # they register themselves
 from tests.daemon.mini_broker import MiniBroker
 from tests.daemon.provocations import PROVOCATIONS, Provoked
 from tests.daemon.running import Front, RpcError, Running, key_of, running, until
 
-__all__ = ["cheap"]  # fixture
+__all__ = ["_file_provocations", "cheap"]  # a fixture, and what is imported for its effect
 
 
 @pytest.fixture(autouse=True)
@@ -178,8 +179,8 @@ POOL: dict[str, list[object]] = {
     "peer_id": [None, "", "x", key_of(1).peer_id, key_of(2).peer_id, key_of(9).peer_id,
                 "peer-" + "!" * 52, 7],
     "path": [None, "", ".", "/", "a.md", "/a/../b.md", "/ssh:h:/x.md", "~/x.md", "/dev/null",
-             "/nowhere/x.md", "/etc/hostname", "\0", "/\ud7ff.md", 0],
-    "file": [None, "", "a.md", "/", "nothing.md", ".", "/nowhere/x.json", "/dev/null", "\0"],
+             "%/nowhere/x.md", "/etc/hostname", "\0", "/\ud7ff.md", 0],
+    "file": [None, "", "a.md", "/", "nothing.md", ".", "%/nowhere/x.json", "/dev/null", "\0"],
     "revision": [None, "", "0" * 8, "f" * 64, "%" * 8, "abcdef12\n"],
     "passphrase": [None, "", "short", "\0"],
     "message": ["", "text", "\0", 5],
@@ -199,6 +200,12 @@ POOL: dict[str, list[object]] = {
 }  # fmt: skip
 
 
+def _placed(value: object, folder: Path) -> object:
+    """Nothing is ever made outside of the test's own folder."""
+    named = isinstance(value, str) and value.startswith("%/")
+    return f"{folder}{str(value)[1:]}" if named else value
+
+
 @pytest.mark.parametrize("name", sorted(set(METHODS) - {"shutdown"}))
 async def test_no_other_reason_comes_out(name: str, tmp_path: Path) -> None:
     allowed = {*METHODS[name].refusals, *ALWAYS} - {"internal-error"}
@@ -211,7 +218,7 @@ async def test_no_other_reason_comes_out(name: str, tmp_path: Path) -> None:
         if "timeout" in fields:  # nobody waits for real
             fields.remove("timeout")
         for _ in range(60 if fields else 1):
-            given = {one: dice.choice(POOL[one]) for one in fields}
+            given = {one: _placed(dice.choice(POOL[one]), tmp_path) for one in fields}
             params = {key: value for key, value in given.items() if value is not None}
             if "timeout" in METHODS[name].params.__struct_fields__:
                 params["timeout"] = 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -38,7 +38,7 @@ class Lines:
         self.closed = True
 
 
-def made(folder: Path, **changes: object) -> RunningPeer:
+def made(folder: Path, **changes: Any) -> RunningPeer:
     return RunningPeer(options(folder, **changes), Opened(key_of(1), "key-file"))
 
 
@@ -85,8 +85,8 @@ async def test_events_go_to_who_subscribed_and_to_hook_programs(tmp_path: Path) 
         listening, deaf = here.front(), here.front()
         await listening.call("events.subscribe")
         await here.sync("a.md", "text")
-        await until(lambda: seen.exists() and listening.events)  # noqa: ASYNC240
-        body = json.loads(seen.read_text())  # noqa: ASYNC240
+        await until(lambda: seen.exists() and listening.events)
+        body = json.loads(seen.read_text())
         assert body == listening.events[0]
         assert (body["event"], body["file"]) == ("sync-started", "a.md")
         assert deaf.events == []

@@ -51,7 +51,7 @@ def secret_file(folder: Path, text: str, mode: int = 0o600) -> str:
     return str(path)
 
 
-# --- options ------------------------------------------------------------------------------------
+# --- options -----------------------------------------------------------------------------------
 
 
 def test_every_key_that_a_peer_needs_reaches_it(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_every_key_that_a_peer_needs_reaches_it(tmp_path: Path) -> None:
     assert (made.username, made.password, made.ca_file) == ("me", "hunter2", Path("/ca.pem"))
     node = made.node
     assert (node.policy, node.name, node.address) == ("paired", "Me", str(made.url))
-    assert node.extensions == {*DEFAULT_EXTENSIONS, ".rst"}
+    assert node.extensions == frozenset({*DEFAULT_EXTENSIONS, ".rst"})
     assert (node.heartbeat, node.max_document) == (7.5, 1_000_000)
     assert (node.max_unknown, node.max_held) == (10, 2_000_000)
     assert made.hooks["document-changed"] == ("notify", "--quiet")
@@ -118,7 +118,7 @@ def test_the_identity_is_protected_as_it_is_asked_for(tmp_path: Path) -> None:
     assert caught.value.reason == "identity-locked"
 
 
-# --- a start ---------------------------------------------------------------------------------------
+# --- a start -----------------------------------------------------------------------------------
 
 
 def test_a_second_peer_on_a_state_directory_is_refused_and_leaves_the_first(state: Path) -> None:

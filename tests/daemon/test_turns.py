@@ -50,7 +50,7 @@ class Desk:
         """Keep the effects."""
         self.effects += effects
 
-    def note(self, key: str, value: str = "here") -> Callable[[Instant], str]:
+    def note(self, key: str, value: str = "here") -> Callable[[Instant], Any]:
         """Work that writes a note, and leaves an effect."""
 
         def work(_now: Instant) -> str:
@@ -122,10 +122,37 @@ async def test_what_waits_shares_a_commit_in_order(desk: Desk) -> None:
 
 
 async def test_a_commit_has_a_bound(desk: Desk) -> None:
-    for _ in range(limits.BATCH + 1):
+    last = asyncio.Event()
+    for _ in range(limits.BATCH):
         desk.turns.post(lambda _now: None)
-    await soon(desk.turns.ask(desk.note("a")))
+    desk.turns.post(lambda _now: last.set())
+    await soon(asyncio.ensure_future(last.wait()))
     assert desk.commits == 2
+
+
+async def test_a_flood_of_messages_does_not_delay_the_user(desk: Desk) -> None:
+    order: list[str] = []
+    for _ in range(3 * limits.BATCH):
+        desk.turns.post(lambda _now: order.append("message"))
+    await soon(desk.turns.ask(lambda _now: order.append("user")))
+    assert order[0] == "user"
+
+
+async def test_a_turn_ends_when_its_time_is_over(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "TURN", 0.0)
+    order: list[int] = []
+    last = asyncio.Event()
+    for number in range(3):
+        desk.turns.post(lambda _now, number=number: order.append(number), size=7)  # type: ignore[misc]
+    desk.turns.post(lambda _now: last.set())
+    answers = [desk.turns.ask(desk.note(f"{number}", f"{number}")) for number in range(3)]
+    assert [await soon(answer) for answer in answers] == ["0", "1", "2"]
+    await soon(asyncio.ensure_future(last.wait()))
+    assert order == [0, 1, 2]
+    assert desk.commits == 7
+    assert desk.turns._bytes == 0
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,9 @@ class FrontEnd:
                 if self._responses:
                     continue
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), pause if self._events else None)
+                    # Not wait_for: up to Python 3.11 it forgets a cancel that comes with the wake.
+                    async with asyncio.timeout(pause if self._events else None):
+                        await self._wake.wait()
         except (ConnectionError, OSError) as error:
             log.info("a front end is gone: %s", error)
             self.closed = True

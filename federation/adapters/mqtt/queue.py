@@ -18,8 +18,9 @@ from federation import limits
 #: Messages, and bytes, that may be without their PUBACK at once.
 WINDOW: Final = 64
 WINDOW_BYTES: Final = 4 * limits.MIB
-#: Bytes that may wait to be sent (messages: limits.OUTBOUND).
-QUEUE_BYTES: Final = 64 * limits.MIB
+#: Bytes that may wait to be sent (messages: limits.OUTBOUND): the pieces of the largest
+#: document, which are base64, fit.
+QUEUE_BYTES: Final = limits.ASSEMBLED_MESSAGE * 3 // 2
 #: What a message costs beside its payload: a small one is never free.
 MESSAGE_COST: Final = 256
 
