@@ -151,6 +151,8 @@ INBOUND_BYTES: Final = 64 * MIB
 #: Events handled under one commit, and seconds after which no further one is.
 BATCH: Final = 256
 TURN: Final = 0.1
+#: Documents of a peer that is accepted now, taken in one turn: each is a file to write.
+RELEASE: Final = 64
 #: Notes that need no commit of their own wait so long for another one.
 LAZY: Final = 0.05
 #: Messages handed to MQTT and not yet on the wire.

@@ -132,8 +132,8 @@ class MessageStore(Protocol):
         """Keep a message until its author is accepted."""
         ...
 
-    def held(self, peer_id: str) -> list[Held]:
-        """What is held from a peer, oldest first."""
+    def held(self, peer_id: str, *, after: int = 0, most: int = -1) -> list[Held]:
+        """What is held from a peer, oldest first; ``most`` of it behind the number ``after``."""
         ...
 
     def is_held(self, revision: str) -> bool:

@@ -37,6 +37,9 @@ def instant() -> Instant:
 #: what SQLite says when there is no room: for the database, and for its index in memory
 _FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
 
+#: what it says of a disk or a lock, not of what was to be written
+_PASSING = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_CANTOPEN")
+
 
 @dataclass(slots=True)
 class _Work:
@@ -203,15 +206,23 @@ class Turns:
             return Refusal("internal-error")
 
     def _failed(self, batch: Sequence[_Work], error: sqlite3.Error) -> None:
-        """The store could not be written: nothing of this turn has happened."""
+        """The store could not be written: nothing of this turn has happened.
+
+        Who asked is told so.  What came from outside comes once only (another
+        implementation's document, the news of the broker): it stays in the
+        queue until the store can be written again.
+        """
         self._node.undo()
-        full = getattr(error, "sqlite_errorname", "") in _FULL or "full" in str(error)
+        name = getattr(error, "sqlite_errorname", "")
+        full = name in _FULL or "full" in str(error)
         refusal = Refusal("disk-full" if full else "path-io-error", f"the store: {error}")
         if self.failing != str(error):
             log.error("the store cannot be written: %s", error)
         self.failing = str(error)
         for work in batch:
             _settle(work.future, refusal)
+        if full or name.startswith(_PASSING):
+            self._put_back([work for work in batch if work.future is None])
 
 
 def _settle(future: asyncio.Future[Any] | None, result: object) -> None:

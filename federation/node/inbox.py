@@ -41,6 +41,8 @@ class Inbox:
         self._library = library
         self._delivery = delivery
         self.assembler = Assembler()
+        #: peer -> how far what was held from it has been taken
+        self._releasing: dict[str, int] = {}
         self._handlers: dict[str, Callable[[Message, Peer], None]] = {
             "canvasl-sync": self._document,
             "canvasl-binary": self._document,
@@ -170,26 +172,49 @@ class Inbox:
         """Take what was held from a peer that is accepted now; how many documents.
 
         What cannot be taken right now (a full disk, say) stays held: it was
-        acknowledged.  Accepting the peer once more tries it again.
+        acknowledged.  Accepting the peer once more tries it again.  Of many,
+        the rest is taken in the next turns, and counted here already.
         """
+        documents, _size = self._context.store.held_from(peer.peer_id)
+        self._releasing[peer.peer_id] = 0
+        released = self._release_some(peer.peer_id)
+        return documents if peer.peer_id in self._releasing else len(released)
+
+    def next_timer(self) -> float:
+        """When there is something to do (monotonic seconds)."""
+        return float("-inf") if self._releasing else self.assembler.next_timer()
+
+    def handle_timer(self) -> None:
+        """Take more of what was held; give up half-received messages."""
+        for peer_id in list(self._releasing):
+            self._release_some(peer_id)
+        self.assembler.handle_timer(self._context.now.mono)
+
+    def _release_some(self, peer_id: str) -> set[str]:
+        """Take some of what was held from a peer; the documents that were taken."""
         context = self._context
         released: set[str] = set()
-        for held in context.store.held(peer.peer_id):
+        some = context.store.held(peer_id, after=self._releasing[peer_id], most=limits.RELEASE)
+        if len(some) < limits.RELEASE:
+            del self._releasing[peer_id]
+        else:
+            self._releasing[peer_id] = some[-1].number
+        for held in some:
             refusal = self._release(held)
             if refusal is None:
                 released.add(held.file)
-                self._delivery.acknowledge([peer.peer_id], "stored", held.revision)
+                self._delivery.acknowledge([peer_id], "stored", held.revision)
             else:
                 context.notify(
                     "sync-failed",
                     file=held.file,
                     revision=held.revision,
-                    peer_id=peer.peer_id,
+                    peer_id=peer_id,
                     reason=refusal.message,
                 )
             if refusal is None or refusal.reason not in PASSING:
                 context.store.drop_one_held(held.revision)
-        return len(released)
+        return released
 
     def _release(self, held: Held) -> Refusal | None:
         """Take one held document; why not, if not.  One that came again meanwhile is there."""

@@ -166,7 +166,7 @@ class Node:
         return min(
             self.book.next_timer(),
             self.delivery.next_timer(),
-            self.inbox.assembler.next_timer(),
+            self.inbox.next_timer(),
         )
 
     def handle_timer(self, now: Instant) -> None:
@@ -174,7 +174,7 @@ class Node:
         self.context.now = now
         self.book.handle_timer()
         self.delivery.handle_timer()
-        self.inbox.assembler.handle_timer(now.mono)
+        self.inbox.handle_timer()
 
     def take_effects(self) -> list[Effect]:
         """What is to be done now that this turn is durable."""

@@ -79,6 +79,8 @@ class Held:
     peer_id: str
     file: str
     raw: bytes
+    #: its place in the order of arrival, once it is held
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

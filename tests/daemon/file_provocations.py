@@ -245,10 +245,10 @@ async def _foreign(world: Provoked) -> Params:
 @provokes(("identity.load", "missing-program"))
 async def _keyring(world: Provoked) -> Params:
     class Ring:
-        def get_password(self, _service: str, _username: str) -> str | None:
+        def get_password(self, service: str, username: str) -> str | None:
             return None
 
-        def set_password(self, _service: str, _username: str, _password: str) -> None:
+        def set_password(self, service: str, username: str, password: str) -> None:
             """Forget it."""
 
     folder = world.folder / "kept"

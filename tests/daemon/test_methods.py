@@ -83,7 +83,7 @@ async def _world(here: Running) -> dict[str, dict[str, object]]:
     await front.call("message.send", peer_id=friend.peer_id, kind="note", content="hello")
     handle = (await front.call("broker.open", url=str(here.peer.link.url)))["connection"]
     here.peer.options.log_path.write_text("a line\n")
-    peer = {"peer_id": friend.peer_id}
+    peer: dict[str, object] = {"peer_id": friend.peer_id}
     signed = await front.call("identity.sign", message="text")
     own = key_of(1).peer_id
     return {

@@ -168,9 +168,15 @@ def test_edited_outside_meanwhile(tmp_path: Path, broker: Mosquitto) -> None:
         assert (a.synced / "x.canvasl").read_text() == "two\n"
         newest = conflict["current"]
         b.call("documents.restore", {"file": "x.canvasl", "revision": newest})
-        for one in (a, b):
-            wait_until(lambda one=one: not one.call("conflicts.list")["conflicts"], 15.0, "settled")
-            wait_until(lambda one=one: _reads(one.synced / "x.canvasl", "edited by hand\n"))
+        both = (a, b)
+        wait_until(
+            lambda: not any(one.call("conflicts.list")["conflicts"] for one in both),
+            15.0,
+            "settled",
+        )
+        wait_until(
+            lambda: all(_reads(one.synced / "x.canvasl", "edited by hand\n") for one in both)
+        )
 
 
 def test_locked_by_an_editor(tmp_path: Path, broker: Mosquitto) -> None:

@@ -90,7 +90,9 @@ def test_strangers_wait_for_members(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_flood_of_hellos_is_one_list() -> None:
     world, a, b = publishers(*(b"%d" % number for number in range(50)))
     b.running = False
-    hellos: list[dict[str, object]] = [{"root": f"{n:064x}", "nonce": f"{n:032x}"} for n in range(50)]  # fmt: skip
+    hellos: list[dict[str, object]] = [
+        {"root": f"{n:064x}", "nonce": f"{n:032x}"} for n in range(50)
+    ]
     ask(a, b, "sync-hello", *hellos)
     assert len(sent(world, "sync-heads", b)) == 1
     world.run(5)

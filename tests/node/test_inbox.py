@@ -176,6 +176,28 @@ def test_held_documents_are_bounded() -> None:
     world.check_converged()
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_many_held_documents_are_taken_turn_by_turn(
+    restart: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is a file to write: all at once would keep everybody waiting."""
+    monkeypatch.setattr(limits, "RELEASE", 8)
+    world, a, b = pair(b=ASK)
+    for number in range(30):
+        a.sync(f"{number}.md", b"x")
+    world.run(20)
+    assert b.store.held_from(a.peer_id)[0] == 30
+    assert b.do(lambda: b.node.accept(a.peer_id)) == 30
+    assert len(b.store.documents()) == 16
+    assert b.node.next_timer() <= world.now
+    if restart:
+        b.restart()
+    world.run(60)
+    world.check_converged()
+    assert b.store.held(a.peer_id) == []
+    assert set(b.heard.values()) == {1}
+
+
 def test_held_forks_are_released_once() -> None:
     _world, a, b = pair(b=ASK)
     for content in ("one", "two"):

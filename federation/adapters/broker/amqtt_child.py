@@ -285,7 +285,7 @@ class LocalBroker(Broker):  # type: ignore[misc]
         if not task.cancelled():
             task.exception()
 
-    async def _run_broadcast(self, _running: Any) -> None:
+    async def _run_broadcast(self, running_tasks: Any) -> None:
         """Hand one message to everybody who subscribed to it."""
         item = await self._broadcast_queue.get()
         for pattern, subscribers in list(self._subscriptions.items()):

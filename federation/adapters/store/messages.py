@@ -24,11 +24,12 @@ class MessageTables:
             (held.revision, held.peer_id, held.file, held.raw, now_us),
         )
 
-    def held(self, peer_id: str) -> list[Held]:
-        """What is held from a peer, oldest first."""
+    def held(self, peer_id: str, *, after: int = 0, most: int = -1) -> list[Held]:
+        """What is held from a peer, oldest first; ``most`` of it behind the number ``after``."""
         rows = self._db.execute(
-            "SELECT revision, peer_id, file, raw FROM held WHERE peer_id=? ORDER BY number",
-            (peer_id,),
+            "SELECT revision, peer_id, file, raw, number FROM held "
+            "INDEXED BY held_by_peer WHERE peer_id=? AND number>? ORDER BY number LIMIT ?",
+            (peer_id, after, most),
         )
         return [Held(*row) for row in rows]
 

@@ -63,8 +63,7 @@ CREATE TABLE seen (
 #: How much is held of each peer, kept by the database itself: to count it anew for
 #: every message that is held would cost the square of their number.
 _V2: Final = """
-DROP INDEX held_by_peer;
-CREATE INDEX held_by_peer ON held (peer_id, file);
+CREATE INDEX held_by_file ON held (peer_id, file);
 CREATE TABLE held_sizes (
   peer_id TEXT PRIMARY KEY, documents INTEGER NOT NULL, bytes INTEGER NOT NULL
 ) WITHOUT ROWID;
