@@ -57,7 +57,8 @@ for what the options and the environment say.  A sidecar that runs with
 another broker is restarted."
   (interactive)
   (when blackboard-file
-    (setq meta-log-federation-blackboard-file (expand-file-name blackboard-file)))
+    (setq meta-log-federation-blackboard-file
+          (meta-log-peer-sync-core-file-name blackboard-file)))
   (meta-log-peer-sync-core-start :broker-url broker-url)
   (meta-log-peer-sync-guard-exempt (meta-log-federation-blackboard))
   (meta-log-peer-sync-core-request "peers.announce" nil #'ignore #'ignore)
@@ -141,6 +142,19 @@ in it is a link, a keyword, a macro or a variable.")
                        (string-match-p (concat "\\`\\(?:" form "\\)\\'") value)))
            collect (cons name value)))
 
+(defun meta-log-federation--properties (end)
+  "Return the properties in the lines from point to END, as an alist."
+  (let (properties)
+    (while (< (point) end)
+      ;; No value is that long, and a longer line could take a regexp for ever.
+      (when (and (< (- (line-end-position) (point)) 2000)
+                 (looking-at "[ \t]*:\\([A-Z_]+\\):[ \t]*\\(.*\\)$"))
+        (push (cons (match-string-no-properties 1)
+                    (string-trim-right (match-string-no-properties 2)))
+              properties))
+      (forward-line 1))
+    (nreverse properties)))
+
 (defun meta-log-federation--entries ()
   "Return the entries of the blackboard in the current buffer.
 Each is (KEY-NAME KEY PROPERTIES BEGIN END); the drawer's lines are between
@@ -149,49 +163,68 @@ BEGIN and END."
     (save-excursion
       (goto-char (point-min))
       (while (re-search-forward "^\\*\\*\\* .*\n[ \t]*:PROPERTIES:[ \t]*\n" nil t)
-        (let ((begin (point)) properties key)
-          (while (looking-at "[ \t]*:\\([A-Z_]+\\):[ \t]*\\(.*?\\)[ \t]*$")
-            (unless (equal (match-string 1) "END")
-              (push (cons (match-string-no-properties 1) (match-string-no-properties 2))
-                    properties))
-            (if (or (equal (match-string 1) "END") (/= 0 (forward-line 1)))
-                (goto-char (point-max))
-              nil))
+        (let* ((begin (point))
+               (next (save-excursion (if (re-search-forward "^\\*" nil t) (point) (point-max))))
+               (end (and (re-search-forward "^[ \t]*:END:[ \t]*$" next t)
+                         (match-beginning 0))))
           (goto-char begin)
-          (when (re-search-forward "^[ \t]*:END:[ \t]*$" nil t)
-            (setq properties (nreverse properties)
-                  key (or (assoc "PEER_ID" properties) (assoc "NODE_ID" properties)))
-            (when key
-              (push (list (car key) (cdr key) properties begin (match-beginning 0))
-                    entries))))))
+          (when end
+            (let* ((properties (meta-log-federation--properties end))
+                   (key (or (assoc "PEER_ID" properties) (assoc "NODE_ID" properties))))
+              (when key
+                (push (list (car key) (cdr key) properties begin end) entries)))))))
     (nreverse entries)))
 
-(defun meta-log-federation--put (properties)
-  "Write PROPERTIES, an alist, into the entry of the same key, or into a new one.
-Only the lines of these properties change."
+(defun meta-log-federation--index ()
+  "Return the entries of the current buffer as a hash table, for `--put'.
+The key is (KEY-NAME . KEY), a value (PROPERTIES BEGIN END), with markers;
+new entries, which have no place yet, are (PROPERTIES)."
+  (let ((index (make-hash-table :test #'equal)))
+    (pcase-dolist (`(,name ,key ,properties ,begin ,end) (meta-log-federation--entries))
+      (unless (gethash (cons name key) index)
+        (puthash (cons name key)
+                 (list properties (copy-marker begin) (copy-marker end t)) index)))
+    index))
+
+(defun meta-log-federation--put (index properties)
+  "Write PROPERTIES, an alist, into the entry of INDEX of the same key.
+Only the lines of these properties change.  An entry that is missing is
+noted as a new one, for `meta-log-federation--insert-new'."
   (pcase-let* ((properties (meta-log-federation--valid properties))
                (`(,key-name . ,key) (car properties))
-               (entry (cl-find-if (lambda (entry) (and (equal (car entry) key-name)
-                                                       (equal (nth 1 entry) key)))
-                                  (meta-log-federation--entries))))
+               (entry (gethash (cons key-name key) index)))
     (cond
      ((not (member key-name '("PEER_ID" "NODE_ID"))))
+     ((nth 1 entry)
+      (pcase-dolist (`(,name . ,value) properties)
+        (goto-char (nth 1 entry))
+        (if (re-search-forward (format "^\\([ \t]*:%s:\\)[ \t]*\\(.*\\)$" name) (nth 2 entry) t)
+            (unless (equal (string-trim-right (match-string 2)) value)
+              (replace-match (concat (match-string 1) " " value) t t))
+          (goto-char (nth 2 entry))
+          (insert (format ":%s: %s\n" name value)))))
      (entry
-      (let ((end (copy-marker (nth 4 entry) t)))
-        (pcase-dolist (`(,name . ,value) properties)
-          (goto-char (nth 3 entry))
-          (if (re-search-forward (format "^\\([ \t]*:%s:\\)[ \t]*\\(.*\\)$" name) end t)
-              (unless (equal (string-trim-right (match-string 2)) value)
-                (replace-match (concat (match-string 1) " " value) t t))
-            (goto-char end)
-            (insert-before-markers (format ":%s: %s\n" name value))))
-        (set-marker end nil)))
+      (pcase-dolist (`(,name . ,value) properties)
+        (setf (alist-get name (car entry) nil nil #'equal) value)))
      (t
-      (meta-log-federation--section (if (equal key-name "PEER_ID") "Peers" "CanvasL State"))
-      (insert (format "*** %s: %s\n:PROPERTIES:\n%s:END:\n\n"
-                      (if (equal key-name "PEER_ID") "Peer" "Node") key
-                      (mapconcat (lambda (pair) (format ":%s: %s\n" (car pair) (cdr pair)))
-                                 properties "")))))))
+      (puthash (cons key-name key) (list properties) index)))))
+
+(defun meta-log-federation--insert-new (index)
+  "Write the new entries of INDEX into their sections."
+  (pcase-dolist (`(,key-name ,section ,word)
+                 '(("PEER_ID" "Peers" "Peer") ("NODE_ID" "CanvasL State" "Node")))
+    (let (texts)
+      (maphash (lambda (key entry)
+                 (unless (or (nth 1 entry) (not (equal (car key) key-name)))
+                   (push (format "*** %s: %s\n:PROPERTIES:\n%s:END:\n\n" word (cdr key)
+                                 (mapconcat (lambda (pair) (format ":%s: %s\n" (car pair)
+                                                                   (cdr pair)))
+                                            (car entry) ""))
+                         texts)))
+               index)
+      (when texts
+        (meta-log-federation--section section)
+        (insert (apply #'concat (nreverse texts)))))))
 
 (defun meta-log-federation--section (title)
   "Go to the end of the section TITLE, which is made when it is missing."
@@ -216,20 +249,18 @@ Only the lines of these properties change."
                                5 13))
             ":LAST_SYNC: \n:END:\n\n** Peers\n\n** CanvasL State\n\n")))
 
-(defun meta-log-federation--merge (text)
-  "Take what TEXT, another version of the blackboard, has newer or more.
+(defun meta-log-federation--merge (index text)
+  "Take into INDEX what TEXT, another blackboard, has newer or more.
 An entry is newer by its LAST_SEEN or LAST_MODIFIED."
-  (let ((ours (meta-log-federation--entries))
-        (theirs (with-temp-buffer (insert text) (meta-log-federation--entries)))
-        (time (lambda (entry) (or (cdr (assoc "LAST_SEEN" (nth 2 entry)))
-                                  (cdr (assoc "LAST_MODIFIED" (nth 2 entry)))
-                                  ""))))
+  (let ((theirs (with-temp-buffer (insert text) (meta-log-federation--entries)))
+        (time (lambda (properties) (or (cdr (assoc "LAST_SEEN" properties))
+                                       (cdr (assoc "LAST_MODIFIED" properties))
+                                       ""))))
     (dolist (entry theirs)
-      (let ((own (cl-find-if (lambda (own) (and (equal (car own) (car entry))
-                                                (equal (nth 1 own) (nth 1 entry))))
-                             ours)))
-        (when (or (not own) (string< (funcall time own) (funcall time entry)))
+      (let ((own (gethash (cons (car entry) (nth 1 entry)) index)))
+        (when (or (not own) (string< (funcall time (car own)) (funcall time (nth 2 entry))))
           (meta-log-federation--put
+           index
            (cons (cons (car entry) (nth 1 entry))
                  (cl-remove (car entry) (nth 2 entry) :key #'car :test #'equal))))))))
 
@@ -237,13 +268,14 @@ An entry is newer by its LAST_SEEN or LAST_MODIFIED."
   "Return the time as the blackboard writes it."
   (format-time-string "%Y-%m-%dT%H:%M:%SZ" nil t))
 
-(defun meta-log-federation--write-known (documents blackboard)
-  "Write the known peers and DOCUMENTS into the current buffer.
+(defun meta-log-federation--write-known (index documents blackboard)
+  "Write the known peers and DOCUMENTS into INDEX, the entries of a buffer.
 DOCUMENTS is what `documents.list' answered; BLACKBOARD, the name of this
 file as a document, is left out."
   (let ((own meta-log-peer-sync-core-identity))
     (when own
       (meta-log-federation--put
+       index
        `(("PEER_ID" . ,(plist-get own :peer_id))
          ("PEER_PUBLIC_KEY" . ,(plist-get own :public_key))
          ("PEER_ADDRESS" . ,(meta-log-peer-sync-core-broker-url))
@@ -251,6 +283,7 @@ file as a document, is left out."
   (maphash
    (lambda (id peer)
      (meta-log-federation--put
+      index
       `(("PEER_ID" . ,id)
         ("PEER_PUBLIC_KEY" . ,(meta-log-peer-sync-peer-public-key peer))
         ("PEER_ADDRESS" . ,(meta-log-peer-sync-peer-address peer))
@@ -262,6 +295,7 @@ file as a document, is left out."
   (mapc (lambda (document)
           (unless (equal (plist-get document :file) blackboard)
             (meta-log-federation--put
+             index
              `(("NODE_ID" . ,(plist-get document :file))
                ("CANVASL_CID" . ,(plist-get document :revision))
                ("PEER_OWNER" . ,(plist-get document :peer_id))
@@ -283,10 +317,12 @@ file as a document, is left out."
         (insert (meta-log-peer-sync-guard-text file 'utf-8-unix)))
       (let ((before (buffer-string)) (coding-system-for-write 'utf-8-unix))
         (meta-log-federation--head)
-        (when (and (stringp shared) (file-regular-p shared))
-          (meta-log-federation--merge
-           (meta-log-peer-sync-guard-text shared 'utf-8-unix (* 4 1024 1024))))
-        (meta-log-federation--write-known documents name)
+        (let ((index (meta-log-federation--index)))
+          (when (and (stringp shared) (file-regular-p shared))
+            (meta-log-federation--merge
+             index (meta-log-peer-sync-guard-text shared 'utf-8-unix (* 1024 1024))))
+          (meta-log-federation--write-known index documents name)
+          (meta-log-federation--insert-new index))
         (unless (equal before (buffer-string))
           (goto-char (point-min))
           (when (re-search-forward "^:LAST_SYNC:.*$" nil t)

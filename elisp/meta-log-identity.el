@@ -78,7 +78,8 @@ as a nickname.  Only when it has the form of an id must it be the own one."
 nickname instead"))
     (if file
         (meta-log-identity--from-answer
-         (meta-log-identity--ask "identity.create" (list :file (expand-file-name file)))
+         (meta-log-identity--ask
+          "identity.create" (list :file (meta-log-peer-sync-core-file-name file)))
          peer-id)
       (let ((identity (meta-log-identity--fill
                        (meta-log-identity--own (and (not id-p) peer-id)))))
@@ -95,7 +96,8 @@ identity can sign, with `meta-log-identity-sign-message', until the
 sidecar ends."
   (meta-log-identity--from-answer
    (meta-log-identity--ask "identity.load"
-                           (list :file (expand-file-name file) :passphrase password))
+                           (list :file (meta-log-peer-sync-core-file-name file)
+                                 :passphrase password))
    nil))
 
 ;;;###autoload
@@ -123,10 +125,6 @@ ID is an identity, a known peer or the id of one; nil is the own identity."
                     (plist-get meta-log-peer-sync-core-identity :public_key))
                    (t (user-error "The peer %s has not announced itself yet" id)))))))
 
-(defun meta-log-identity--text (message)
-  "Return MESSAGE, a string or an object to encode as JSON, as a string."
-  (if (stringp message) message (json-encode message)))
-
 ;;;###autoload
 (defun meta-log-identity-sign-message (id message)
   "Sign MESSAGE with the identity ID; return 0x and 128 hexadecimal digits.
@@ -134,7 +132,7 @@ ID is the own identity (or nil), one that was loaded, or the id of one.
 MESSAGE is a string, or an object that is encoded as JSON."
   (plist-get (meta-log-identity--ask
               "identity.sign"
-              (list :message (meta-log-identity--text message)
+              (list :message (meta-log-peer-sync-core-text message)
                     :peer_id (and id (meta-log-identity-get-peer-id id))))
              :signature))
 
@@ -155,7 +153,7 @@ valid; an unknown PEER is a `user-error'."
          (eq t (plist-get
                 (meta-log-identity--ask
                  "identity.verify"
-                 (list :message (meta-log-identity--text message)
+                 (list :message (meta-log-peer-sync-core-text message)
                        :signature signature :peer_id id :public_key key))
                 :valid)))))
 

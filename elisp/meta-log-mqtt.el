@@ -20,7 +20,6 @@
 ;;; Code:
 
 (require 'cl-lib)
-(require 'json)
 (require 'meta-log-peer-sync-core)
 
 (defcustom meta-log-mqtt-message-received-hook nil
@@ -71,6 +70,13 @@ WAITING holds what was asked for meanwhile."
   "What is subscribed to, as (CONNECTION FILTER HANDLER).")
 (defvar meta-log-mqtt--subscribed nil
   "What the running sidecar has subscribed to, as (CONNECTION . FILTER).")
+
+(defun meta-log-mqtt--check (connection)
+  "Return CONNECTION, or the peer's own for nil; nothing else is one."
+  (cond ((null connection) meta-log-mqtt--main)
+        ((meta-log-mqtt-connection-p connection) connection)
+        (t (user-error "%S is not a connection; use what `meta-log-mqtt-connect' returned"
+                       connection))))
 
 (defun meta-log-mqtt--when-open (connection function)
   "Call FUNCTION once CONNECTION is open."
@@ -124,8 +130,7 @@ second subscription would bring retained messages again."
 For the broker of the running peer it is the peer's own connection, unless
 CLIENT-ID, USERNAME or PASSWORD ask for another one.  When no sidecar runs
 and no broker is configured, one is started with URL as its broker."
-  (unless (and (stringp url) (string-match-p "\\`\\(?:mqtt\\|ws\\)s?://." url))
-    (user-error "%S is not the URL of a broker; write mqtt://HOST:PORT" url))
+  (meta-log-peer-sync-core-check-url url)
   (let ((plain (not (or client-id username password))))
     (unless (meta-log-peer-sync-rpc-running-p)
       (meta-log-peer-sync-core-start
@@ -145,10 +150,6 @@ and no broker is configured, one is started with URL as its broker."
         (meta-log-mqtt--open connection password)
         connection))))
 
-(defun meta-log-mqtt--text (message)
-  "Return MESSAGE as the text to publish: strings as they are, else JSON."
-  (if (stringp message) message (json-encode message)))
-
 ;;;###autoload
 (defun meta-log-mqtt-publish (connection topic &optional message qos retain)
   "Publish MESSAGE on TOPIC over CONNECTION; return t at once.
@@ -158,9 +159,9 @@ be left out: (meta-log-mqtt-publish TOPIC MESSAGE) uses the peer's own,
 and so does nil.  A failure is shown as a message."
   (if (stringp connection)
       (meta-log-mqtt-publish nil connection topic message qos)
-    (let ((connection (or connection meta-log-mqtt--main))
+    (let ((connection (meta-log-mqtt--check connection))
           (qos (or qos 1))
-          (text (meta-log-mqtt--text message)))
+          (text (meta-log-peer-sync-core-text message)))
       (unless (memql qos '(0 1 2))
         (user-error "QOS is 0, 1 or 2, not %S" qos))
       (unless (and (stringp topic) (not (string-match-p "\\`\\'\\|[+#]" topic)))
@@ -182,7 +183,10 @@ and so does nil.  A failure is shown as a message."
 
 (defun meta-log-mqtt-topic-matches-p (filter topic)
   "Return non-nil when FILTER, which may have wildcards, takes TOPIC."
-  (let ((filters (split-string filter "/")) (parts (split-string topic "/")) (ok t))
+  (let* ((parts (split-string topic "/")) (ok t)
+         (filters (split-string filter "/"))
+         ;; $share/GROUP/FILTER: the topics are those of FILTER.
+         (filters (if (equal (car filters) "$share") (cddr filters) filters)))
     (if (and (string-prefix-p "$" topic) (member (car filters) '("+" "#")))
         nil
       (while (and ok filters (not (equal (car filters) "#")))
@@ -221,7 +225,7 @@ here.  CONNECTION may be left out: (meta-log-mqtt-subscribe TOPIC HANDLER)
 uses the peer's own, and so does nil."
   (if (stringp connection)
       (meta-log-mqtt-subscribe nil connection topic)
-    (let ((connection (or connection meta-log-mqtt--main)))
+    (let ((connection (meta-log-mqtt--check connection)))
       (unless (and (stringp topic) (not (string-empty-p topic)))
         (user-error "%S is not a topic" topic))
       (unless (functionp handler)
@@ -239,7 +243,7 @@ uses the peer's own, and so does nil."
 ;;;###autoload
 (defun meta-log-mqtt-unsubscribe (connection topic)
   "Undo `meta-log-mqtt-subscribe' to TOPIC on CONNECTION, or the own one if nil."
-  (let ((connection (or connection meta-log-mqtt--main)))
+  (let ((connection (meta-log-mqtt--check connection)))
     (setq meta-log-mqtt--subscriptions
           (cl-remove-if (lambda (entry) (and (eq (car entry) connection)
                                              (equal (nth 1 entry) topic)))

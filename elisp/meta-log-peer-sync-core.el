@@ -18,6 +18,7 @@
 ;;; Code:
 
 (require 'cl-lib)
+(require 'json)
 (require 'subr-x)
 (require 'meta-log-peer-sync-rpc)
 (require 'meta-log-peer-sync-events)
@@ -371,6 +372,7 @@ are kept, M-x meta-log-peer-sync-conflicts"
 POLICY, BROKER-URL, USERNAME and PASSWORD are strings, or nil for what
 the options say.  A BROKER-URL other than that of a running sidecar
 restarts it."
+  (when broker-url (meta-log-peer-sync-core-check-url broker-url))
   (let* ((user (or username meta-log-peer-sync-broker-username))
          (arguments
           (list :state-dir (meta-log-peer-sync-core--prepare-directory)
@@ -402,9 +404,30 @@ SUCCESS and ERROR as for `meta-log-peer-sync-rpc-request'."
     (meta-log-peer-sync-core-start))
   (meta-log-peer-sync-rpc-request method params success error))
 
+(defun meta-log-peer-sync-core-file-name (file)
+  "Return the absolute name of FILE; a `user-error' when it is no name of one."
+  (if (and (stringp file) (not (string-match-p "\0" file)))
+      (expand-file-name file)
+    (user-error "%S is not the name of a file" file)))
+
+(defun meta-log-peer-sync-core-text (object)
+  "Return OBJECT as text: a string as it is, anything else as JSON."
+  (if (stringp object)
+      object
+    (condition-case nil
+        (json-encode object)
+      (error (user-error "%S cannot be written as JSON; give a string, a number, \
+a list, a vector or a hash table" object)))))
+
+(defun meta-log-peer-sync-core-check-url (url)
+  "Return URL, or signal a `user-error' when it is not that of a broker."
+  (if (and (stringp url) (string-match-p "\\`\\(?:mqtt\\|ws\\)s?://." url))
+      url
+    (user-error "%S is not the URL of a broker; write mqtt://HOST:PORT" url)))
+
 (defun meta-log-peer-sync-core-local-file (file)
   "Return the absolute name of FILE; a `user-error' when it cannot be synced."
-  (let ((file (expand-file-name file)))
+  (let ((file (meta-log-peer-sync-core-file-name file)))
     (cond ((file-remote-p file)
            (user-error "%s is on another machine; copy it here first" file))
           ((file-directory-p file)

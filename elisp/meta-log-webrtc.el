@@ -20,7 +20,6 @@
 ;;; Code:
 
 (require 'cl-lib)
-(require 'json)
 (require 'meta-log-peer-sync-core)
 
 (defcustom meta-log-webrtc-state-synced-hook nil
@@ -97,7 +96,7 @@ object; a plist with `:type' and `:content' is taken apart."
     (meta-log-peer-sync-core-request
      "message.send"
      (list :peer_id id :kind (meta-log-webrtc--kind type)
-           :content (if (stringp content) content (json-encode content)))
+           :content (meta-log-peer-sync-core-text content))
      nil
      (lambda (problem)
        (message "meta-log-webrtc: the message for %s was not taken: %s"

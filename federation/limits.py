@@ -90,6 +90,8 @@ HOST_AGAIN: Final = 2.0
 WRITE_AGAIN: Final = 2.0
 RECONNECT_FIRST: Final = 0.1
 RECONNECT_MAX: Final = 5.0
+#: A sidecar waits so long for its front end to hear events before it connects.
+LISTENER: Final = 2.0
 #: Waiting for a broker's answer to CONNECT.
 CONNECT_TIMEOUT: Final = 10.0
 #: Default and longest wait of a request that waits for others.
@@ -151,6 +153,8 @@ INBOUND_BYTES: Final = 64 * MIB
 #: Events handled under one commit, and seconds after which no further one is.
 BATCH: Final = 256
 TURN: Final = 0.1
+#: A message with which the store could not be written is tried so often again.
+TRIES: Final = 5
 #: Documents of a peer that is accepted now, taken in one turn: each is a file to write.
 RELEASE: Final = 64
 #: Notes that need no commit of their own wait so long for another one.

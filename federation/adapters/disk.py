@@ -337,7 +337,9 @@ class Disk:
     def _write_plain(self, path: Path, content: bytes) -> None:
         """Write below the state directory, outside of ``synced``."""
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # one by one: mkdir gives its mode to the last folder only
+            for one in [*reversed(path.parent.relative_to(self._state).parents), path.parent]:
+                (self._state / one).mkdir(mode=0o700, exist_ok=True)
             folder = os.open(path.parent, _DIRECTORY)
         except OSError as error:
             raise refusal_of(error, path.name) from error

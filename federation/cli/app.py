@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -26,7 +27,7 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         return output.print_error(CommandError.of(refusal), as_json=as_json)
     except BrokenPipeError:
         # Nobody reads our output any more (`... | head`): nothing more to say, also at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _mute()
         return output.FAILED
     except KeyboardInterrupt:
         return output.INTERRUPTED
@@ -51,10 +52,26 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         outcome = verb(context)
     finally:
         context.close()
-    code = (
-        outcome
-        if isinstance(outcome, int)
-        else output.print_result(outcome, as_json=context.as_json)
-    )
-    sys.stdout.flush()
+    if isinstance(outcome, int):
+        return outcome
+    return _show(outcome, as_json=context.as_json)
+
+
+def _show(outcome: Result, *, as_json: bool) -> int:
+    """Print a result; Refusal where it cannot be written (a full disk, say)."""
+    try:
+        code = output.print_result(outcome, as_json=as_json)
+        if sys.stdout is not None:  # None: it was closed by whoever started us
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _mute()
+        reason = "disk-full" if error.errno == errno.ENOSPC else "path-io-error"
+        raise Refusal(reason, f"standard output: {error.strerror}") from None
     return code
+
+
+def _mute() -> None:
+    """What is left of our output goes nowhere, also at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -135,7 +135,7 @@ def _play(stage: Stage, story: Story, program: str, elisp: Path) -> dict[str, ob
     for actor in (first, second):
         ids[actor.name] = stage.wait_for(actor, "ready", _STEP)["peer_id"]
         story.tell(f"{actor.name} is {short_id(ids[actor.name])}")
-    stage.wait_for(first, "peers", _STEP, count=2)
+    stage.wait_for(first, "peers", _STEP, enough=True)
     story.tell(f"{first.name} has discovered the two others")
     stage.wait_for(first, "syncing", _STEP)
     original = canvas.read_bytes()

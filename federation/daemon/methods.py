@@ -117,6 +117,7 @@ class Methods:
     async def events(self, front_end: FrontEnd, _given: p.Nothing) -> Answer:
         """``events.subscribe``."""
         front_end.subscribed = True
+        self._peer.heard.set()
         return {"subscribed": True}
 
     async def shutdown(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:

@@ -42,6 +42,8 @@ class Options:
     state_dir: Path
     url: BrokerUrl
     may_host: bool
+    #: started by a front end, which hears the events in a moment
+    for_front_end: bool = False
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
@@ -62,6 +64,7 @@ class RunningPeer:
         self.store = SqliteStore(options.state_dir / "store.db")
         with self.store.transaction():
             self.node = Node(self.store, self.disk, identity.key, options.node, secrets.token_bytes)
+            self.store.start_counting(instant().wall_us // 1000)
             client_id = self._client_id()
         self.outlet = Outlet(self.store, self.node, self.disk)
         self.turns = Turns(self.store, self.node, self.outlet.perform)
@@ -87,6 +90,8 @@ class RunningPeer:
         self.output: Output | None = None
         self.doors: Doors | None = None
         self.stopping = asyncio.Event()
+        #: set once a front end hears the events
+        self.heard = asyncio.Event()
 
     def _client_id(self) -> str:
         """The MQTT client id: the peer's, and this state directory's own mark."""
@@ -108,7 +113,6 @@ class RunningPeer:
         self.turns.on_pressure = self._pressure
         self.link.on_user_message = self.extras.own_broker_message
         self.outlet.settle(self.node.library.unwritten())
-        self.turns.post(self.node.receive_start)
 
     def _pressure(self, full: bool) -> None:
         if full:
@@ -126,8 +130,18 @@ class RunningPeer:
     async def run(self) -> None:
         """Make turns until somebody stops the peer."""
         turning = asyncio.ensure_future(self.turns.run())
-        await self.link.start()
         stopping = asyncio.ensure_future(self.stopping.wait())
+        if self.options.for_front_end:
+            # What arrives before somebody hears it would pass the hooks by.
+            hearing = asyncio.ensure_future(self.heard.wait())
+            await asyncio.wait(
+                {hearing, stopping, turning},
+                timeout=limits.LISTENER,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            hearing.cancel()
+        self.turns.post(self.node.receive_start)
+        await self.link.start()
         await asyncio.wait({turning, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if turning.done():
             turning.result()

@@ -41,7 +41,9 @@ def run(settings: Config, state_dir: Path, *, mode: Literal["stdio", "bot"], emb
             "json" if settings.choice("log.format") == "json" else "text",
         )
         identity = _identity(settings, state_dir)
-        options = _options(settings, state_dir, log_path, may_host=embedded)
+        options = _options(
+            settings, state_dir, log_path, may_host=embedded, front_end=mode == "stdio"
+        )
         return asyncio.run(_serve(options, identity, lock, mode))
     finally:
         lock.release()
@@ -63,7 +65,9 @@ def _identity(settings: Config, state_dir: Path) -> Opened:
     )
 
 
-def _options(settings: Config, state_dir: Path, log_path: Path, *, may_host: bool) -> Options:
+def _options(
+    settings: Config, state_dir: Path, log_path: Path, *, may_host: bool, front_end: bool = False
+) -> Options:
     allow = settings.boolean("broker.allow_plaintext")
     url = broker_url.parse(settings.choice("broker.url"), allow_plaintext=allow)
     password = settings.text("broker.password")
@@ -85,6 +89,7 @@ def _options(settings: Config, state_dir: Path, log_path: Path, *, may_host: boo
         state_dir=state_dir,
         url=url,
         may_host=may_host,
+        for_front_end=front_end,
         username=settings.text("broker.username"),
         password=password,
         ca_file=Path(ca_file) if ca_file else None,

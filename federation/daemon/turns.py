@@ -46,6 +46,8 @@ class _Work:
     run: Callable[[Instant], Any]
     future: asyncio.Future[Any] | None
     size: int
+    #: turns that failed with it
+    tries: int = 0
 
 
 class Turns:
@@ -60,6 +62,7 @@ class Turns:
         self._queue: deque[_Work] = deque()
         self._lazy: deque[_Work] = deque()
         self._asked: deque[_Work] = deque()
+        self._again: deque[_Work] = deque()
         self._bytes = 0
         self._wake = asyncio.Event()
         self._stopping = False
@@ -133,7 +136,7 @@ class Turns:
     @property
     def _waits(self) -> bool:
         """Whether there is work that is not lazy."""
-        return bool(self._asked or self._queue)
+        return bool(self._asked or self._again or self._queue)
 
     def stop(self) -> None:
         """Take nothing more; what waits is still done."""
@@ -141,11 +144,7 @@ class Turns:
         self._wake.set()
 
     async def _turn(self) -> None:
-        batch = [*self._lazy, *self._asked]
-        count = min(len(self._queue), limits.BATCH)
-        batch += [self._queue.popleft() for _ in range(count)]
-        self._lazy.clear()
-        self._asked.clear()
+        batch = self._next_batch()
         self._bytes -= sum(work.size for work in batch)
         try:
             results, effects = self._commit(batch)
@@ -168,6 +167,20 @@ class Turns:
             self.on_pressure(False)
         async with self.turned:
             self.turned.notify_all()
+
+    def _next_batch(self) -> list[_Work]:
+        """What the next turn tries.
+
+        What a failed turn left goes alone, in order and before what came after
+        it: whatever it was that failed then holds up nothing else.
+        """
+        batch = [*self._lazy, *self._asked]
+        self._lazy.clear()
+        self._asked.clear()
+        if self._again:
+            return batch or [self._again.popleft()]
+        count = min(len(self._queue), limits.BATCH)
+        return batch + [self._queue.popleft() for _ in range(count)]
 
     def _put_back(self, works: Sequence[_Work]) -> None:
         """What the turn had no time for comes first in the next one."""
@@ -208,9 +221,10 @@ class Turns:
     def _failed(self, batch: Sequence[_Work], error: sqlite3.Error) -> None:
         """The store could not be written: nothing of this turn has happened.
 
-        Who asked is told so.  What came from outside comes once only (another
-        implementation's document, the news of the broker): it stays in the
-        queue until the store can be written again.
+        Who asked is told so.  What came from outside comes once only: the news
+        of the broker is tried until the store can be written again, a message
+        some times (a document of another implementation is never sent again;
+        but one that is too large for the disk may not stand in the way).
         """
         self._node.undo()
         name = getattr(error, "sqlite_errorname", "")
@@ -222,7 +236,12 @@ class Turns:
         for work in batch:
             _settle(work.future, refusal)
         if full or name.startswith(_PASSING):
-            self._put_back([work for work in batch if work.future is None])
+            left = [work for work in batch if work.future is None]
+            for work in left:
+                work.tries += 1
+            kept = [work for work in left if not work.size or work.tries <= limits.TRIES]
+            self._again.extendleft(reversed(kept))
+            self._bytes += sum(work.size for work in kept)
 
 
 def _settle(future: asyncio.Future[Any] | None, result: object) -> None:

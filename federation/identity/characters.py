@@ -30,6 +30,10 @@ _BLANK_RANGES: Final = (
 #: The blank of East Asian typography; it is as wide as a character and shows.
 _WIDE_SPACE: Final = "\u3000"
 
+#: What makes one emoji of several, and what may stand between a symbol and it.
+_JOINER: Final = "\u200d"
+_VARIANTS: Final = "\ufe0e\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+
 _PEER_LIKE: Final = re.compile(r"peer-(?:[a-z2-7]{8}|[a-z2-7]{52})")
 
 
@@ -50,6 +54,12 @@ def is_invisible(character: str, before: str = "") -> bool:
     return any(first <= point <= last for first, last in _BLANK_RANGES)
 
 
+def _joins(before: str, after: str) -> bool:
+    """Whether a joiner between these makes one picture of two, as families and flags are."""
+    symbols = (before.rstrip(_VARIANTS)[-1:], after[:1])
+    return all(one and unicodedata.category(one) == "So" for one in symbols)
+
+
 def check_display_name(name: str) -> str:
     """``name`` if it can be shown beside others without deceiving; else ``Refusal``.
 
@@ -61,7 +71,9 @@ def check_display_name(name: str) -> str:
     if not name or len(name) > limits.DISPLAY_NAME:
         raise Refusal("bad-display-name", f"1 to {limits.DISPLAY_NAME} characters")
     before = ""
-    for character in name:
+    for index, character in enumerate(name):
+        if character == _JOINER and _joins(name[:index], name[index + 1 :]):
+            continue
         # Other, and line and paragraph separators.
         category = unicodedata.category(character)
         if category[0] == "C" or category in ("Zl", "Zp") or is_invisible(character, before):

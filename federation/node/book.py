@@ -146,7 +146,7 @@ class Book:
         context = self._context
         if context.store.count_unknown() >= context.settings.max_unknown:
             raise Refusal("peer-limit", f"{context.settings.max_unknown}")
-        name = message.fields.get("name")
+        name = message.fields.get("name") or None
         address = message.fields.get("address")
         peer = Peer(message.peer_id, key, first_seen_us=context.now.wall_us)
         context.notify(
@@ -164,7 +164,7 @@ class Book:
         caps = message.fields.get("caps")
         updated = replace(
             peer,
-            name=name if isinstance(name, str) else None,
+            name=name if isinstance(name, str) and name else None,
             address=address if isinstance(address, str) else None,
             caps=tuple(str(cap) for cap in caps) if isinstance(caps, list) else (),
             last_seen_us=self._context.now.wall_us,

@@ -20,10 +20,10 @@ from federation.node.context import Context
 from federation.replica.names import check_name, kind_of
 from federation.replica.records import Document, Revision
 from federation.replica.succession import (
+    dot_of,
     is_older,
     parents_after,
     place,
-    plain_seq,
     vector_after,
     vector_from_json,
 )
@@ -256,10 +256,8 @@ class Library:
         file, author = str(message["file"]), str(message["peer_id"])
         seq, vector = message.get("seq"), message.get("vector")
         parents = message.get("parents")
-        counted = isinstance(seq, int)
         last = None if vector is not None else self._context.store.last_of_author(file, author)
-        if not isinstance(seq, int):
-            seq = plain_seq(timestamp_us, last)
+        seq, counted = dot_of(seq if isinstance(seq, int) else None, timestamp_us, last)
         if isinstance(vector, dict):
             known = vector_from_json(vector)
         else:

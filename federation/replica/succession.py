@@ -121,6 +121,19 @@ def parents_after(
     return list(dict.fromkeys(names))[: limits.PARENTS]
 
 
+def dot_of(seq: int | None, timestamp_us: int, last: Revision | None) -> tuple[int, bool]:
+    """The counter of a message that brought ``seq``, and whether that is its own.
+
+    ``last`` is its author's last version where the message has no vector.  An
+    author that begins to count after plain messages without a counter starts
+    below theirs: others have seen those, and would seem to have seen this one.
+    """
+    begins = last is not None and not last.counted and timestamp_us >= last.timestamp_us
+    if seq is None or begins:
+        return plain_seq(timestamp_us, last), False
+    return seq, True
+
+
 def plain_seq(timestamp_us: int, last: Revision | None) -> int:
     """The counter of a plain message, which brings none of its own.
 

@@ -161,7 +161,9 @@ TIMESTAMP: Final = Form(
 VERSION: Final = Form(int, _any, "1")
 SEQ: Final = _integer(0, limits.SAFE_INTEGER, "0 to 2^53-1")
 NAME: Final = Form(
-    str, lambda _, value: check_display_name(value), f"1 to {limits.DISPLAY_NAME} plain characters"
+    str,
+    lambda _, value: value and check_display_name(value),  # an empty one is none
+    f"up to {limits.DISPLAY_NAME} plain characters",
 )
 CAPS: Final = Form(
     list, _check_caps, f"up to {limits.CAPS} short words of what the sender understands"

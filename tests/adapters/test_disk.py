@@ -300,6 +300,17 @@ def test_concurrent_versions_are_readable_and_dropped(disk: Disk, file: str) -> 
     assert not paths[1].exists()
 
 
+def test_only_the_owner_may_look_whatever_the_umask(disk: Disk, state: Path) -> None:
+    before = os.umask(0)
+    try:
+        disk.write_conflict("a/b/c/x.md", REVISIONS[0], b"x")
+        disk.write_received("x.md", b"x", 5)
+        disk.write_synced("d/e/x.md", b"x", None)
+    finally:
+        os.umask(before)
+    assert [path for path in state.rglob("*") if path.stat().st_mode & 0o077] == []
+
+
 def test_dropping_touches_no_other_documents_versions(disk: Disk) -> None:
     kept = [
         disk.write_conflict(file, REVISIONS[0], b"x")

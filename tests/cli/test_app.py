@@ -69,6 +69,15 @@ def test_a_closed_output_is_no_error() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(("where", "lines"), [(">&-", 0), (">/dev/full", 1)])
+def test_an_output_that_cannot_be_written(where: str, lines: int) -> None:
+    script = f"{sys.executable} -m federation config {where}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert bool(done.returncode) == bool(lines)
+    assert done.stderr.count("\n") == lines
+    assert ("standard output" in done.stderr) == bool(lines)
+
+
 def test_help_loads_little() -> None:
     code = (
         "import sys; from federation.cli import app; app.run(['--help'], {});"

@@ -208,7 +208,34 @@ async def test_a_full_disk_refuses_everything_of_the_turn_and_is_recovered_from(
     desk.limit(1_000_000)
     assert await soon(desk.turns.ask(desk.note("again"))) == "here"
     assert desk.turns.failing == ""
-    assert desk.topics() == ["again"]
+    assert await desk.turns.wait_for(lambda: desk.durable("posted"), 5)
+    assert sorted(desk.topics()) == ["again", "posted"]
+
+
+async def test_what_comes_once_only_is_kept_while_the_store_fails(desk: Desk) -> None:
+    desk.limit()
+    order: list[str] = []
+
+    def work(name: str, text: str = "x") -> Callable[[Instant], None]:
+        def run(now: Instant) -> None:
+            order.append(name)
+            desk.note(name, text)(now)
+
+        return run
+
+    desk.turns.post(work("too-large", "x" * 2_000_000), size=2_000_000)
+    desk.turns.post(work("link"))
+    desk.turns.post(work("message"), size=1)
+    assert await reason(desk.turns.ask(desk.note("asked", "x" * 500_000))) == "disk-full"
+    desk.turns.post(work("later"), size=1)
+    (pages,) = desk.store._db.execute("PRAGMA page_count").fetchone()
+    desk.limit(pages + 20)
+    assert await soon(desk.turns.ask(desk.note("small"))) == "here"
+    assert await desk.turns.wait_for(lambda: desk.durable("later"), 10)
+    assert [desk.durable(name) for name in ("too-large", "link", "message")] == [False, True, True]
+    assert order[-3:] == ["link", "message", "later"]
+    assert order.count("too-large") == limits.TRIES
+    assert desk.turns._bytes == 0
 
 
 async def test_another_error_of_the_store_has_its_own_reason(

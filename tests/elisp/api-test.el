@@ -62,6 +62,22 @@
     (dolist (form '((meta-log-peer-sync-demo-sync-canvasl "/nonexistent/x.canvasl")
                     (meta-log-peer-sync-demo-sync-canvasl "/")
                     (meta-log-peer-sync-demo-connect-peer "peer-abc")
+                    (meta-log-peer-sync-demo-sync-canvasl nil)
+                    (meta-log-peer-sync-demo-sync-canvasl "/tmp/x\0y")
+                    (meta-log-federation-init 5)
+                    (meta-log-federation-init nil 5)
+                    (meta-log-federation-init nil "nonsense")
+                    (meta-log-mqtt-publish nil "a" (current-buffer))
+                    (meta-log-mqtt-publish nil "a" '(1 . 2))
+                    (meta-log-mqtt-publish 'no "a" "x")
+                    (meta-log-mqtt-subscribe 'no "a" #'ignore)
+                    (meta-log-mqtt-unsubscribe 'no "a")
+                    (meta-log-identity-create-peer "nick" 6)
+                    (meta-log-identity-load-peer nil)
+                    (meta-log-identity-sign-message nil (current-buffer))
+                    (meta-log-webrtc-send-message
+                     "peer-bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb" "t"
+                     (current-buffer))
                     (meta-log-mqtt-connect "http://x")
                     (meta-log-mqtt-connect "")
                     (meta-log-mqtt-publish nil "a" "x" 3)
@@ -134,6 +150,30 @@
         (dolist (bad '("EVAL" "shell:" "Local Variables" "%(eval)"))
           (should-not (string-match-p (regexp-quote bad) now)))))))
 
+;; A board is read and written in time that grows with its size, whatever it holds.
+(ert-deftest api-test-blackboard-of-many ()
+  (cl-flet ((documents (count)
+              (cl-loop for n below count
+                       collect (list :file (format "dir/doc %d.canvasl" n)
+                                     :revision (make-string 64 ?a) :peer_id api-test-other
+                                     :time "2026-01-07T12:00:00.000Z"))))
+    (let ((start (float-time)))
+      (with-temp-buffer
+        (meta-log-federation--head)
+        (dotimes (_ 2)
+          (let ((index (meta-log-federation--index)))
+            (meta-log-federation--write-known index (documents 1000) "b.org")
+            (meta-log-federation--insert-new index)))
+        (should (= 1000 (length (meta-log-federation--entries)))))
+      (dolist (text (list (apply #'concat (make-list 20000 "*** x\n:PROPERTIES:\n"))
+                          (concat "*** x\n:PROPERTIES:\n:A: " (make-string 500000 ?\s) "x\n")
+                          (concat "*** x\n:PROPERTIES:\n"
+                                  (apply #'concat (make-list 50000 ":A: b\n")))))
+        (with-temp-buffer
+          (meta-log-federation--merge (meta-log-federation--index) text)
+          (should (= 0 (buffer-size)))))
+      (should (< (- (float-time) start) 5)))))
+
 (ert-deftest api-test-mqtt ()
   (api-test-with-fake
     (let (got (main (meta-log-mqtt-connect "mqtt://localhost:1883")))
@@ -169,7 +209,8 @@
   (pcase-dolist (`(,filter ,topic ,expected)
                  '(("a" "a" t) ("a" "b" nil) ("a/+" "a/b" t) ("a/+" "a/b/c" nil)
                    ("a/#" "a" t) ("a/#" "a/b/c" t) ("#" "a/b" t) ("#" "$SYS/x" nil)
-                   ("+" "a" t) ("+/b" "/b" t) ("a/+" "a" nil) ("$SYS/#" "$SYS/x" t)))
+                   ("+" "a" t) ("+/b" "/b" t) ("a/+" "a" nil) ("$SYS/#" "$SYS/x" t)
+                   ("$share/g/a/+" "a/b" t) ("$share/g/a" "$share/g/a" nil)))
     (should (eq expected (and (meta-log-mqtt-topic-matches-p filter topic) t)))))
 
 (ert-deftest api-test-documented-hooks ()

@@ -14,6 +14,7 @@ from federation.identity.peer_id import peer_id_of
 
 @pytest.mark.parametrize(
     "name", ["alice", "Zoë", "山田 太郎", "山田\u3000太郎", "אבי", "R2-D2", "❤\ufe0f", "a",
+             "👩\U0001f3fd\u200d💻 dev", "👨\u200d👩\u200d👧", "🏳\ufe0f\u200d🌈",
              "x" * 64, "peer", "peer-abc", "peer-group one", "o'Brien (work)", "a@b"],
 )  # fmt: skip
 def test_names_of_people(name: str) -> None:
@@ -38,6 +39,10 @@ def test_names_of_people(name: str) -> None:
         ("a\u200fb", "bad-display-name"),
         ("bo\u200bb", "bad-display-name"),
         ("bo\u200db", "bad-display-name"),
+        ("👩\u200d", "bad-display-name"),
+        ("\u200d👩", "bad-display-name"),
+        ("👩\u200d\u200d👩", "bad-display-name"),
+        ("👩\u200dx", "bad-display-name"),
         ("\ufeffbob", "bad-display-name"),
         ("bo\u00adb", "bad-display-name"),
         ("bo\u2060b", "bad-display-name"),

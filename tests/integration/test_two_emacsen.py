@@ -160,7 +160,8 @@ def test_canvases_both_ways(tmp_path: Path, broker_env: dict[str, str]) -> None:
         )
         assert b.report()["heard"] == dict.fromkeys(of_a, 1)
         assert a.report()["heard"] == dict.fromkeys(of_b, 1)
-        assert a.report()["announced"] == b.report()["announced"] == 1
+        assert b.report()["announced"] >= 1
+        assert a.report()["announced"] >= 1
         children = a.children() + b.children()
         assert children
         assert (a.stop(), b.stop()) == (0, 0)

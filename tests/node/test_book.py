@@ -235,3 +235,13 @@ def test_who_is_not_known(peer_id: str, reason: str) -> None:
         a.node.book.require(peer_id)
     assert caught.value.reason == reason
     assert a.node.book.name(peer_id) is None
+
+
+def test_an_empty_name_is_none() -> None:
+    world = World()
+    a = world.add()
+    tell(a, announcement(world, 9, name=""))
+    peer = a.store.peer(key_of(9).peer_id)
+    assert peer is not None
+    assert peer.name is None
+    assert a.events("peer-discovered")[-1]["name"] is None

@@ -8,11 +8,10 @@ import json
 import pytest
 
 from federation import limits
-from federation.adapters.store import SqliteStore
 from federation.node.context import NodeSettings
 from federation.wire import canonical, envelope, topics
 from tests.node.network import key_of
-from tests.node.world import MemoryFiles, SimPeer, World
+from tests.node.world import SimPeer, World
 
 ASK = NodeSettings(policy="ask")
 
@@ -384,35 +383,3 @@ def test_a_file_that_cannot_be_written_now_is_asked_for_again() -> None:
     world.run(100)
     assert b.heads("x.md") == {b"text"}
     assert a.store.acknowledged(b.peer_id, "x.md") is not None
-
-
-def test_an_identity_from_a_backup_gets_its_own_documents_back() -> None:
-    world, a, b = pair()
-    a.sync("x.canvasl", b"before\n")
-    world.run(5)
-    a.crash()
-    a.store, a.files = SqliteStore(":memory:"), MemoryFiles()
-    world.run(100)
-    a.restart()
-    a.go_online()
-    world.run(30)
-    assert a.heads("x.canvasl") == {b"before\n"}
-    a.sync("x.canvasl", b"after\n")
-    a.sync("y.canvasl", b"new\n")
-    world.run(30)
-    assert b.heads("x.canvasl") == {b"after\n"}
-    assert b.heads("y.canvasl") == {b"new\n"}
-    assert not a.events("identity-changed")
-    assert not b.refused["fork"]
-
-
-def test_a_document_of_a_copied_key_is_an_alarm() -> None:
-    world, a, _b = pair()
-    thief = SimPeer(world, 1)
-    thief.files_again()
-    message = document(thief, "x.canvasl", "stolen", seq=thief.store.seq_floor() + 5, vector={})
-    a.take(topics.SYNC, message, retained=False)
-    world.run(5)
-    assert a.refused["self-peer"] == 1
-    assert a.events("identity-changed")
-    assert not a.heads("x.canvasl")

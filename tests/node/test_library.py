@@ -277,6 +277,25 @@ def test_a_plain_author_and_an_edit_in_between_are_both_kept() -> None:
     world.check_converged()
 
 
+def test_a_plain_author_that_begins_to_count_loses_nothing() -> None:
+    """Its first counters are far below the clock that stood for them before."""
+    world = World()
+    a, b = world.add(), world.add()
+    plain = world.add_plain()
+    world.run(5)
+    plain.sync("p.md", "one")
+    world.run(2)
+    a.sync("p.md", b"edited")
+    world.run(2)
+    for seq, content in ((1, "two"), (2, "three")):
+        message = plain._signed(type="canvasl-sync", file="p.md", content=content, seq=seq)
+        world.broker.publish(plain.peer_id, topics.SYNC, message)
+        world.run(2)
+    assert a.heads("p.md") == b.heads("p.md") == {b"edited", b"three"}
+    world.run(100)
+    world.check_converged()
+
+
 @pytest.mark.parametrize("skew", [20 * YEAR, -20 * YEAR])
 def test_the_clock_of_a_plain_author_decides_only_among_its_own(skew: float) -> None:
     world = World()
@@ -336,21 +355,6 @@ def test_what_was_not_written_is_written_after_a_crash() -> None:
     assert document is not None
     assert a.node.library.unwritten() == [WriteFile("x.md", document.current)]
 
-
-def test_a_conflict_is_readable_and_settled_also_after_a_crash() -> None:
-    world, (a, b) = apart()
-    a.sync("x.md", b"mine", "/0/x.md")
-    b.sync("x.md", b"theirs", "/1/x.md")
-    world.settle(60)
-    a.files.conflicts.clear()  # as a crash before the effects leaves it
-    a.restart()
-    assert list(a.files.conflicts.values()) == [b"theirs"]
-    current = a.store.document("x.md")
-    assert current is not None
-    a.lose_effects = True
-    a.turn(lambda now: a.node.at(now, lambda: a.node.restore("x.md", current.current)))
-    assert a.heads("x.md") == {b"mine"}
-    assert a.files.conflicts == {}
 
 
 def test_finding_revisions() -> None:

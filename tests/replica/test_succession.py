@@ -14,6 +14,7 @@ from federation import limits
 from federation.replica.records import Revision
 from federation.replica.succession import (
     contains,
+    dot_of,
     is_older,
     parents_after,
     place,
@@ -191,6 +192,16 @@ def test_plain_counters_follow_the_clock_and_then_arrival() -> None:
     assert plain_seq(5_400, last) == 6
     assert plain_seq(9_000, last) == 9
     assert plain_seq(4_000, last) == 4
+
+
+def test_who_begins_to_count_goes_on_above_its_clock() -> None:
+    last = revision("p1", "p", 5, time=5_000, plain=True, counted=False)
+    assert dot_of(None, 9_000, last) == (9, False)
+    assert dot_of(1, 9_000, last) == (9, False)
+    assert dot_of(1, 5_000, last) == (6, False)
+    assert dot_of(1, 4_000, last) == (1, True)  # an older one: it goes to the history
+    assert dot_of(1, 9_000, None) == (1, True)
+    assert dot_of(6, 9_000, revision("p1", "p", 5, time=5_000, plain=True)) == (6, True)
 
 
 def test_an_older_plain_message_is_older() -> None:

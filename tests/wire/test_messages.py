@@ -146,7 +146,7 @@ def test_wild_values_are_refused_or_taken_never_a_crash(type_: str, data: st.Dat
         ({"peer_id": ALICE.peer_id.upper()}, "bad-peer-id"),
         ({"peer_id": ALICE.peer_id + "\n"}, "bad-peer-id"),
         ({"peer_id": ALICE.peer_id[:-1] + "b"}, "bad-peer-id"),
-        ({"name": ""}, "bad-display-name"),
+        ({"name": " "}, "bad-display-name"),
         ({"name": "x" * 65}, "bad-display-name"),
         ({"name": "100%"}, "format-string"),
         ({"name": BOB.peer_id}, "name-collision"),

@@ -161,6 +161,16 @@ def runtime_dir(*, create: bool = True) -> Path:
         # Without XDG_RUNTIME_DIR it is a folder in /tmp: what that needs is checked below.
         warnings.simplefilter("ignore")
         path = Path(platformdirs.user_runtime_dir(APP))
+    return _checked(path, create=create)
+
+
+def short_runtime_dir() -> Path:
+    """A folder of the user's own whose path is short wherever the runtime directory is."""
+    return _checked(Path("/tmp") / f"{APP}-{os.geteuid()}", create=True)  # noqa: S108 - checked
+
+
+def _checked(path: Path, *, create: bool) -> Path:
+    """The folder, if it and the one above it are ours alone; made where wanted."""
     if create:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in _own_parents(path):

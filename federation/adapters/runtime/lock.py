@@ -16,6 +16,7 @@ from federation.adapters.runtime.folders import (
     io_refusal,
     runtime_dir,
     short_name,
+    short_runtime_dir,
     write_private_text,
 )
 from federation.errors import Refusal
@@ -78,7 +79,8 @@ def socket_path(state_dir: Path) -> Path:
     near = state_dir / SOCKET_NAME
     if len(os.fsencode(near)) <= limits.SOCKET_PATH:
         return near
-    far = runtime_dir() / f"{short_name(state_dir)}.sock"
+    name = f"{short_name(state_dir)}.sock"
+    far = runtime_dir() / name
     if len(os.fsencode(far)) > limits.SOCKET_PATH:
-        raise Refusal("config-bad-value", f"no path short enough for a socket: {far}")
+        far = short_runtime_dir() / name
     return far

@@ -69,7 +69,7 @@
                              (meta-log-peer-sync-demo-discover-peers)))))
         (unless (= count seen)
           (setq seen count)
-          (demo-tell "peers" :count count))))
+          (demo-tell "peers" :count count :enough (if (>= count wanted) t :json-false)))))
     (when (and told canvas (>= seen wanted))
       (demo-tell "syncing" :path (meta-log-peer-sync-demo-sync-canvasl canvas))
       (setq canvas nil)))

@@ -21,7 +21,7 @@ from federation.adapters.runtime import (
     running_peers,
 )
 from federation.errors import Refusal
-from tests.adapters.runtime.places import environ, listen
+from tests.adapters.runtime.places import environ, listen, mode
 
 
 def _hold(folder: str, ready: Event) -> None:
@@ -68,6 +68,22 @@ def test_a_long_path_moves_the_socket_to_the_runtime_directory(user: Path) -> No
         lock.publish(place)
         assert running_peer(folder) is not None
     lock.release()
+
+
+def test_a_long_runtime_directory_is_no_obstacle(
+    user: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(user / ("r" * limits.SOCKET_PATH)))
+    folder = prepare_state_dir(user / ("x" * limits.SOCKET_PATH), environ())
+    place = runtime.socket_path(folder)
+    assert len(os.fsencode(place)) <= limits.SOCKET_PATH
+    assert mode(place.parent) == 0o700
+    lock = StateLock.acquire(folder)
+    with listen(place):
+        lock.publish(place)
+        assert running_peer(folder) is not None
+    lock.release()
+    place.unlink()
 
 
 def test_a_runtime_directory_of_others_is_not_used(
