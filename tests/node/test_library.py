@@ -356,7 +356,6 @@ def test_what_was_not_written_is_written_after_a_crash() -> None:
     assert a.node.library.unwritten() == [WriteFile("x.md", document.current)]
 
 
-
 def test_finding_revisions() -> None:
     a = one_peer()
     revision = a.sync("x.md", b"one").revision
