@@ -64,6 +64,10 @@ class DocumentStore(Protocol):
         """All documents, by name."""
         ...
 
+    def is_folder(self, file: str) -> bool:
+        """Whether there are documents below this name."""
+        ...
+
     def put_document(self, document: Document) -> None:
         """Insert or replace a document."""
         ...

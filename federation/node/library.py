@@ -177,7 +177,7 @@ class Library:
         check_name(file, *self._extensions())
         if len(content) > context.settings.max_document:
             raise Refusal("file-too-large", f"{len(content)} bytes")
-        context.files.check(file)
+        self._check_place(file)
         document = store.document(file)
         base: list[Revision] = []
         if document is not None:
@@ -242,8 +242,22 @@ class Library:
         content = _get_content(message.fields)
         if len(content) > self._context.settings.max_document:
             raise Refusal("oversize", f"{len(content)} bytes")
-        self._context.files.check(file)
+        self._check_place(file)
         return content
+
+    def _check_place(self, file: str) -> None:
+        """Whether the file can be there: on the disk, and beside documents not written yet."""
+        store = self._context.store
+        self._context.files.check(file)
+        if store.document(file) is not None:
+            return
+        if store.is_folder(file):
+            raise Refusal("path-not-regular", file)
+        folder = file
+        while "/" in folder:
+            folder = folder.rpartition("/")[0]
+            if store.document(folder) is not None:
+                raise Refusal("path-not-directory", file)
 
     def receive(self, message: Message, revision_id: str, content: bytes) -> Recorded:
         """Record another peer's revision."""

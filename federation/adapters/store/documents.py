@@ -42,6 +42,14 @@ class DocumentTables:
         """All documents, by name."""
         return [Document(*row) for row in self._db.execute("SELECT * FROM documents ORDER BY file")]
 
+    def is_folder(self, file: str) -> bool:
+        """Whether there are documents below this name."""
+        # "0" comes right behind "/"
+        row = self._db.execute(
+            "SELECT 1 FROM documents WHERE file>? AND file<? LIMIT 1", (file + "/", file + "0")
+        ).fetchone()
+        return row is not None
+
     def put_document(self, document: Document) -> None:
         """Insert or replace a document."""
         self._db.execute(
