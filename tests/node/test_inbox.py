@@ -205,25 +205,6 @@ def test_held_forks_are_released_once() -> None:
     assert b.heads("x.md") == {b"one"}
 
 
-def test_a_document_is_no_folder_also_before_either_is_written() -> None:
-    _world, a, b = pair()
-    for first, then, reason in (
-        ("x.md", "x.md/y.md", "path-not-directory"),
-        ("p.md/q/r.md", "p.md", "path-not-regular"),
-    ):
-        messages = [document(a, first, "1"), document(a, then, "2")]
-        for message in messages:
-            b.later.append(
-                lambda now, message=message: b.node.receive_message(  # type: ignore[misc]
-                    topics.SYNC, message, retained=False, now=now
-                )
-            )
-        b.turn()
-        assert b.refused[reason] == 1
-        assert first in b.files.synced
-        assert b.store.document(then) is None
-
-
 # --- attackers ----------------------------------------------------------------------------
 def test_a_forged_copy_does_not_keep_the_true_one_away() -> None:
     world, a, b = pair()
