@@ -110,6 +110,7 @@ def _first(here: World, case: Case, payload: bytes) -> None:
             assert digest(b"fork-a") in here.contents(message["file"])
         else:
             assert step.startswith("revoke:"), step
+    here.wait_written()
 
 
 # --- the file system of a case ------------------------------------------------------------

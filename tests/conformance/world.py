@@ -96,6 +96,15 @@ class World:
         """Look only at what is logged from now on."""
         self._offset = self.peer.log.stat().st_size
 
+    def wait_written(self) -> None:
+        """Wait until the file of every document that can be written is there, and noted."""
+
+        def written() -> bool:
+            rows = self.peer.call("documents.list")["documents"]
+            return all(row["written"] or not Path(row["path"]).parent.is_dir() for row in rows)
+
+        self.peer.wait(written, what="files of all documents")
+
     # --- looking --------------------------------------------------------------------------
     def before(self) -> Before:
         """Everything that a refused input leaves as it is."""

@@ -89,11 +89,11 @@ def test_broker_killed_all_documents_arrive_once(tmp_path: Path, kind: type[Real
             time.sleep(pause)
         killer.stop()
         assert killer.kills >= seconds / 3.0 / 2
-        wait_until(lambda: _has_all(b, wanted), 60.0, "all documents on b")
+        wait_until(lambda: _has_all(b, wanted), 150.0, "all documents on b")
         status = a.call("sync.status")["documents"]
         wait_until(
             lambda: not any(row["pending"] for row in a.call("sync.status")["documents"]),
-            60.0,
+            150.0,
             f"acknowledgements of {len(status)} documents",
         )
         changed = Counter(row["file"] for row in b.events if row["event"] == "document-changed")

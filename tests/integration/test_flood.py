@@ -22,6 +22,8 @@ __all__ = ["both", "broker", "ours", "theirs"]  # fixtures
 pytestmark = pytest.mark.mosquitto
 
 STRANGERS = 600
+#: Seconds: served in turn, not after the flood.  How fast is measured elsewhere, not asserted.
+PATIENCE = 5.0
 
 
 def _strangers(port: int) -> list[IndependentPeer]:
@@ -60,10 +62,10 @@ def test_known_peers_are_served_under_a_flood(both: Both) -> None:
             start = time.monotonic()
             theirs.sync(name, "x")
             ours.wait((ours.synced / name).exists)
-            assert time.monotonic() - start < 1.0
+            assert time.monotonic() - start < PATIENCE
             start = time.monotonic()
             ours.call("status")
-            assert time.monotonic() - start < 1.0
+            assert time.monotonic() - start < PATIENCE
     finally:
         stop.set()
         thread.join()

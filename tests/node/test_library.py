@@ -292,6 +292,10 @@ def test_a_plain_author_that_begins_to_count_loses_nothing() -> None:
         world.broker.publish(plain.peer_id, topics.SYNC, message)
         world.run(2)
     assert a.heads("p.md") == b.heads("p.md") == {b"edited", b"three"}
+    fork = plain._signed(type="canvasl-sync", file="p.md", content="fork", seq=2)
+    world.broker.publish(plain.peer_id, topics.SYNC, fork)
+    world.run(2)
+    assert a.refused["fork"] == b.refused["fork"] == 1
     world.run(100)
     world.check_converged()
 

@@ -146,8 +146,12 @@ class DocumentTables:
 
     def revision_at(self, author: str, seq: int) -> str | None:
         """The revision that an author's message of this counter made."""
+        # one that began to count late has its place in the order by its clock, not by its counter
         row = self._db.execute(
-            "SELECT revision FROM revisions WHERE author=? AND counted=1 AND seq=?", (author, seq)
+            "SELECT revision FROM revisions WHERE author=?1 AND counted=1 AND seq=?2 UNION ALL "
+            "SELECT revision FROM revisions WHERE author=?1 AND counted=0 "
+            "AND json_extract(envelope, '$.seq')=?2 LIMIT 1",
+            (author, seq),
         ).fetchone()
         return None if row is None else str(row[0])
 

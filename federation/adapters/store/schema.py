@@ -82,6 +82,8 @@ CREATE TRIGGER held_less AFTER DELETE ON held BEGIN
     WHERE peer_id = OLD.peer_id;
   DELETE FROM held_sizes WHERE peer_id = OLD.peer_id AND documents = 0;
 END;
+CREATE INDEX revisions_by_message ON revisions (author, json_extract(envelope, '$.seq'))
+  WHERE counted = 0;
 """
 
 #: the scripts that lead from each version to the next; entry 0 makes a new one
