@@ -176,10 +176,6 @@ class MessageStore(Protocol):
         """Forget an acknowledged message; whether there was one."""
         ...
 
-    def was_seen(self, peer_id: str, message_id: str) -> bool:
-        """Whether ``first_time`` remembers this."""
-        ...
-
     def first_time(self, peer_id: str, message_id: str) -> bool:
         """Remember a message of a peer; False when it was seen before."""
         ...

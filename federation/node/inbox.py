@@ -127,8 +127,7 @@ class Inbox:
         if not isinstance(seq, int):
             return
         store = self._context.store
-        used = store.revision_at(message.peer_id, seq) is not None
-        if used or store.was_seen(message.peer_id, f"seq {seq}"):
+        if store.revision_at(message.peer_id, seq) is not None:
             raise Refusal("fork", f"{seq}")
         if seq > store.last_seq(message.peer_id) + limits.SEQ_JUMP:
             raise Refusal("seq-jump", f"{seq}")
@@ -155,10 +154,6 @@ class Inbox:
         context = self._context
         recorded = self._library.receive(message, revision_id, content)
         revision = recorded.revision
-        seq = message.fields.get("seq")
-        if isinstance(seq, int) and not revision.counted:
-            # Its place in the order is another one, but its counter is used all the same.
-            context.store.first_time(message.peer_id, f"seq {seq}")
         if recorded.place == "current":
             context.notify(
                 "document-changed",

@@ -86,13 +86,6 @@ class MessageTables:
         )
         return cursor.rowcount > 0
 
-    def was_seen(self, peer_id: str, message_id: str) -> bool:
-        """Whether ``first_time`` remembers this."""
-        row = self._db.execute(
-            "SELECT 1 FROM seen WHERE peer_id=? AND message_id=?", (peer_id, message_id)
-        ).fetchone()
-        return row is not None
-
     def first_time(self, peer_id: str, message_id: str) -> bool:
         """Remember a message of a peer; False when it was seen before.
 

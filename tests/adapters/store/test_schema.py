@@ -70,8 +70,10 @@ def test_no_question_of_every_turn_scans_a_table() -> None:
         "SELECT * FROM revisions WHERE file=? AND author=? ORDER BY seq DESC LIMIT 1",
         "SELECT max(seq) FROM revisions WHERE author=? AND counted=1",
         "SELECT revision FROM revisions WHERE author=? AND counted=1 AND seq=?",
-        "SELECT revision FROM revisions WHERE author=? AND counted=0 "
-        "AND json_extract(envelope, '$.seq')=?",
+        (
+            "SELECT revision FROM revisions "
+            "WHERE author=? AND counted=0 AND json_extract(envelope, '$.seq')=?"
+        ),
         "SELECT 1 FROM revisions WHERE content_hash=? AND file=?",
         "SELECT * FROM held WHERE revision=?",
         "SELECT * FROM held WHERE peer_id=?",
