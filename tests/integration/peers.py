@@ -300,7 +300,11 @@ class Peer:
         """A new connection to the control socket."""
         record = json.loads((self.state_dir / "lock").read_text())
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect(record["socket"])
+        try:
+            connection.connect(record["socket"])
+        except OSError:  # it was killed meanwhile
+            connection.close()
+            raise
         return connection
 
     @contextlib.contextmanager
