@@ -8,7 +8,6 @@ record.  A refusal leaves everything as it was.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 
 from federation import limits
@@ -20,7 +19,7 @@ from federation.node.context import Context
 from federation.node.delivery import Delivery
 from federation.node.library import Library
 from federation.replica.records import Held, Peer
-from federation.wire import envelope, topics
+from federation.wire import envelope, forms, topics
 from federation.wire.messages import Message, parse
 
 #: refusals of a document that another try may not meet
@@ -256,7 +255,7 @@ class Inbox:
             _int(fields["index"]),
             _int(fields["count"]),
             _int(fields["size"]),
-            base64.b64decode(str(fields["data"]), validate=True),
+            forms.decode_base64(str(fields["data"])),
         )
         stranger = not self._book.may_write(peer)
         mono = self._context.now.mono

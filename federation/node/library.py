@@ -7,10 +7,9 @@ afterwards, by effect, and again later if that failed.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from federation import limits
@@ -27,7 +26,7 @@ from federation.replica.succession import (
     vector_after,
     vector_from_json,
 )
-from federation.wire import canonical, envelope
+from federation.wire import canonical, envelope, forms
 from federation.wire.messages import Message
 
 
@@ -264,8 +263,9 @@ class Library:
         revision = self._revision_of(message.fields, message.timestamp_us, revision_id)
         return self._record(revision, content, local=False)
 
-    def _revision_of(self, fields: object, timestamp_us: int, revision_id: str) -> Revision:
-        message: dict[str, object] = dict(fields)  # type: ignore[call-overload]
+    def _revision_of(
+        self, message: Mapping[str, object], timestamp_us: int, revision_id: str
+    ) -> Revision:
         content = _get_content(message)
         file, author = str(message["file"]), str(message["peer_id"])
         seq, vector = message.get("seq"), message.get("vector")
@@ -321,13 +321,12 @@ class Library:
 
 def _put_content(message: dict[str, object], content: bytes) -> None:
     if message["type"] == "canvasl-binary":
-        message["data"] = base64.b64encode(content).decode("ascii")
+        message["data"] = forms.encode_base64(content)
     else:
         message["content"] = content.decode("utf-8")
 
 
-def _get_content(fields: object) -> bytes:
-    message: dict[str, object] = dict(fields)  # type: ignore[call-overload]
+def _get_content(message: Mapping[str, object]) -> bytes:
     if "data" in message:
-        return base64.b64decode(str(message["data"]), validate=True)
+        return forms.decode_base64(str(message["data"]))
     return str(message["content"]).encode("utf-8")
