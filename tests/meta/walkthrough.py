@@ -70,21 +70,14 @@ class Reader:
         self.environment = {
             "HOME": str(self.folder), "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT),
             "XDG_RUNTIME_DIR": str(folder / "run"),
-            "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", ""), "/usr/sbin"]),
+            "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", "")]),
         }  # fmt: skip
-        self._programs = programs
         self._terminals: list[subprocess.Popen[str]] = []
 
-    def let_mosquitto_stay_root(self) -> None:
-        """Started by root it would become another user, who cannot read the reader's keys."""
-        if os.geteuid() == 0:
-            mosquitto = self.which("mosquitto")
-            script = f'echo "user root" >> "$2"; exec {mosquitto} "$@"'
-            _program(self._programs / "mosquitto", script)
-
     def which(self, program: str) -> str | None:
-        """Where a program is on the reader's path."""
-        return shutil.which(program, path=self.environment["PATH"])
+        """Where a program is: on the reader's path, or where servers are."""
+        path = os.pathsep.join([self.environment["PATH"], "/usr/sbin"])
+        return shutil.which(program, path=path)
 
     def run(self, example: Example) -> None:
         """Do what an example says; AssertionError when it does not do what the page says."""
