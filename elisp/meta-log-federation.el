@@ -16,10 +16,15 @@
 ;; there, and keep the blackboard, an Org file that lists the peers and the
 ;; canvases.  People may write anything into that file: only the property
 ;; drawers of its entries are kept by the program.
+;;
+;; The blackboard is a document that all peers share, and the sidecar merges
+;; it entry by entry.  So what other people wrote is in the user's own Org
+;; file: it opens in `org-mode', but with nothing in it obeyed.
 
 ;;; Code:
 
 (require 'cl-lib)
+(require 'subr-x)
 (require 'meta-log-peer-sync-core)
 (require 'meta-log-mqtt)
 (require 'meta-log-identity)
@@ -60,7 +65,7 @@ another broker is restarted."
     (setq meta-log-federation-blackboard-file
           (meta-log-peer-sync-core-file-name blackboard-file)))
   (meta-log-peer-sync-core-start :broker-url broker-url)
-  (meta-log-peer-sync-guard-exempt (meta-log-federation-blackboard))
+  (meta-log-federation--watch)
   (meta-log-peer-sync-core-request "peers.announce" nil #'ignore #'ignore)
   t)
 
@@ -117,12 +122,15 @@ It answers at once from what is known, and asks for news meanwhile."
 
 ;;;; The blackboard
 
+(defconst meta-log-federation--document "federation-blackboard.org"
+  "Name of the document that the blackboard is, whatever its file is called.")
+
 (defconst meta-log-federation--forms
   '(("PEER_ID" . "peer-[a-z2-7]\\{52\\}")
     ("PEER_OWNER" . "peer-[a-z2-7]\\{52\\}")
     ("PEER_PUBLIC_KEY" . "0x[0-9a-f]\\{64\\}")
     ("PEER_ADDRESS" . "\\(?:mqtt\\|ws\\)s?://[][A-Za-z0-9.:_/-]\\{1,200\\}")
-    ("PEER_STATUS" . "connected\\|discovered\\|offline\\|self")
+    ("PEER_STATUS" . "connected\\|discovered\\|offline")
     ("LAST_SEEN" . "[0-9T:.-]\\{19,29\\}Z")
     ("LAST_MODIFIED" . "[0-9T:.-]\\{19,29\\}Z")
     ("CANVASL_CID" . "[0-9a-z]\\{8,80\\}")
@@ -243,35 +251,17 @@ noted as a new one, for `meta-log-federation--insert-new'."
   "Write the beginning of a blackboard into an empty buffer."
   (when (= (buffer-size) 0)
     (insert "* Federation Blackboard\n:PROPERTIES:\n:FEDERATION_VERSION: 1.0\n"
-            (format ":BLACKBOARD_ID: blackboard-%s\n"
-                    (substring (or (plist-get meta-log-peer-sync-core-identity :peer_id)
-                                   "peer-new-peer")
-                               5 13))
+            ;; The same on every peer, like all of it: boards that are begun apart are one.
+            ":BLACKBOARD_ID: blackboard-commons\n"
             ":LAST_SYNC: \n:END:\n\n** Peers\n\n** CanvasL State\n\n")))
-
-(defun meta-log-federation--merge (index text)
-  "Take into INDEX what TEXT, another blackboard, has newer or more.
-An entry is newer by its LAST_SEEN or LAST_MODIFIED."
-  (let ((theirs (with-temp-buffer (insert text) (meta-log-federation--entries)))
-        (time (lambda (properties) (or (cdr (assoc "LAST_SEEN" properties))
-                                       (cdr (assoc "LAST_MODIFIED" properties))
-                                       ""))))
-    (dolist (entry theirs)
-      (let ((own (gethash (cons (car entry) (nth 1 entry)) index)))
-        (when (or (not own) (string< (funcall time (car own)) (funcall time (nth 2 entry))))
-          (meta-log-federation--put
-           index
-           (cons (cons (car entry) (nth 1 entry))
-                 (cl-remove (car entry) (nth 2 entry) :key #'car :test #'equal))))))))
 
 (defun meta-log-federation--now ()
   "Return the time as the blackboard writes it."
   (format-time-string "%Y-%m-%dT%H:%M:%SZ" nil t))
 
-(defun meta-log-federation--write-known (index documents blackboard)
+(defun meta-log-federation--write-known (index documents)
   "Write the known peers and DOCUMENTS into INDEX, the entries of a buffer.
-DOCUMENTS is what `documents.list' answered; BLACKBOARD, the name of this
-file as a document, is left out."
+DOCUMENTS is what `documents.list' answered."
   (let ((own meta-log-peer-sync-core-identity))
     (when own
       (meta-log-federation--put
@@ -279,7 +269,7 @@ file as a document, is left out."
        `(("PEER_ID" . ,(plist-get own :peer_id))
          ("PEER_PUBLIC_KEY" . ,(plist-get own :public_key))
          ("PEER_ADDRESS" . ,(meta-log-peer-sync-core-broker-url))
-         ("PEER_STATUS" . "self")))))
+         ("PEER_STATUS" . "connected")))))
   (maphash
    (lambda (id peer)
      (meta-log-federation--put
@@ -293,7 +283,7 @@ file as a document, is left out."
         ("LAST_SEEN" . ,(meta-log-peer-sync-peer-last-seen peer)))))
    meta-log-peer-sync-core-peers)
   (mapc (lambda (document)
-          (unless (equal (plist-get document :file) blackboard)
+          (unless (equal (plist-get document :file) meta-log-federation--document)
             (meta-log-federation--put
              index
              `(("NODE_ID" . ,(plist-get document :file))
@@ -302,70 +292,280 @@ file as a document, is left out."
                ("LAST_MODIFIED" . ,(plist-get document :time))))))
         documents))
 
+(defun meta-log-federation--visiting (file)
+  "Return the buffer that visits FILE; a `user-error' when it is modified."
+  (let ((buffer (find-buffer-visiting file)))
+    (when (and buffer (buffer-modified-p buffer))
+      (user-error "The blackboard has unsaved changes; save it first: %s" file))
+    buffer))
+
+(defun meta-log-federation--follow-file (file)
+  "Let the buffer that visits FILE, unmodified, show what is in it now."
+  (let ((visiting (find-buffer-visiting file)))
+    (when (and visiting (not (buffer-modified-p visiting)))
+      (with-current-buffer visiting
+        (unless (verify-visited-file-modtime)
+          (meta-log-peer-sync-guard-replace file))))))
+
 (defun meta-log-federation--update (documents)
   "Bring the blackboard file up to date with DOCUMENTS; return its name."
-  (let* ((file (meta-log-federation-blackboard))
-         (name (file-name-nondirectory file))
-         (visiting (find-buffer-visiting file))
-         (shared (plist-get (cl-find name documents :test #'equal
-                                     :key (lambda (entry) (plist-get entry :file)))
-                            :path)))
-    (when (and visiting (buffer-modified-p visiting))
-      (user-error "The blackboard has unsaved changes; save it first: %s" file))
+  (let ((file (meta-log-federation-blackboard)))
+    (meta-log-federation--visiting file)
     (with-temp-buffer
       (when (file-exists-p file)
         (insert (meta-log-peer-sync-guard-text file 'utf-8-unix)))
       (let ((before (buffer-string)) (coding-system-for-write 'utf-8-unix))
         (meta-log-federation--head)
         (let ((index (meta-log-federation--index)))
-          (when (and (stringp shared) (file-regular-p shared))
-            (meta-log-federation--merge
-             index (meta-log-peer-sync-guard-text shared 'utf-8-unix (* 1024 1024))))
-          (meta-log-federation--write-known index documents name)
+          (meta-log-federation--write-known index documents)
           (meta-log-federation--insert-new index))
         (unless (equal before (buffer-string))
           (goto-char (point-min))
           (when (re-search-forward "^:LAST_SYNC:.*$" nil t)
             (replace-match (concat ":LAST_SYNC: " (meta-log-federation--now)) t t))
-          (meta-log-federation--save file))))
-    (when visiting
-      (with-current-buffer visiting
-        (unless (verify-visited-file-modtime)
-          (meta-log-peer-sync-guard-replace file))))
+          (meta-log-federation--replace-file
+           file (lambda (new) (write-region nil nil new nil 'silent))))))
+    (meta-log-federation--follow-file file)
     file))
 
-(defun meta-log-federation--save (file)
-  "Write the current buffer to FILE, so that it is the old or the new one."
-  (make-directory (file-name-directory file) t)
-  (let ((new (make-temp-file (expand-file-name ".blackboard" (file-name-directory file)))))
-    (condition-case problem
-        (let ((write-region-inhibit-fsync nil))
-          (write-region nil nil new nil 'silent)
-          (rename-file new file t))
-      (error (ignore-errors (delete-file new))
-             (signal (car problem) (cdr problem))))))
+(defun meta-log-federation--replace-file (file function)
+  "Let FUNCTION write a new file, and make that FILE: it is the old or the new one."
+  (let* ((file (file-truename file))
+         (folder (file-name-directory file))
+         (mode (file-modes file)))
+    (make-directory folder t)
+    (let ((new (make-temp-file (expand-file-name ".blackboard" folder)))
+          (write-region-inhibit-fsync nil))
+      (condition-case problem
+          (progn
+            (funcall function new)
+            (set-file-modes new (or mode #o600))
+            (rename-file new file t))
+        (error (ignore-errors (delete-file new))
+               (signal (car problem) (cdr problem)))))))
+
+;;;; The blackboard as a document
+
+(defvar meta-log-federation--known nil
+  "SHA-256 of the text that was last synced from the blackboard, or taken over.")
+(defvar meta-log-federation--timer nil "Timer of the next look at the document.")
+(defvar meta-log-federation--told nil "Non-nil once it was said that unsaved changes wait.")
+
+(defun meta-log-federation--hash (file)
+  "Return the SHA-256 of the bytes of FILE, or nil when there is none."
+  (when (file-exists-p file)
+    (with-temp-buffer
+      (set-buffer-multibyte nil)
+      (insert-file-contents-literally file)
+      (secure-hash 'sha256 (current-buffer)))))
+
+(defun meta-log-federation--outgoing ()
+  "Return the file to sync: the blackboard, or its copy under the document's name."
+  (let ((file (meta-log-federation-blackboard)))
+    (if (equal (file-name-nondirectory file) meta-log-federation--document)
+        file
+      (let ((copy (expand-file-name (concat "blackboard/" meta-log-federation--document)
+                                    (meta-log-peer-sync-core-state-directory))))
+        (with-file-modes #o700 (make-directory (file-name-directory copy) t))
+        (meta-log-federation--replace-file
+         copy (lambda (new) (copy-file file new t)))
+        copy))))
+
+(defun meta-log-federation--replaceable-p (hash revisions)
+  "Return non-nil when nobody's text is lost by replacing a blackboard of HASH.
+REVISIONS is what `documents.history' answered.  The text has to be in the
+document, and not to stand beside its newest version."
+  (let ((states (cl-loop for one in revisions
+                         when (equal (plist-get one :content_hash) hash)
+                         collect (plist-get one :state))))
+    (or (null hash)
+        (if states
+            (not (and (member "concurrent" states) (not (member "current" states))))
+          (equal hash meta-log-federation--known)))))
+
+(defun meta-log-federation--install (source hash)
+  "Make the file SOURCE the blackboard, unless that is no longer of HASH.
+Return non-nil when the blackboard is another one now."
+  (let* ((file (meta-log-federation-blackboard))
+         (visiting (find-buffer-visiting file))
+         (new (meta-log-federation--hash source)))
+    (cond
+     ((or (equal new hash) (not (equal hash (meta-log-federation--hash file))))
+      nil)
+     ((and visiting (buffer-modified-p visiting))
+      (unless meta-log-federation--told
+        (setq meta-log-federation--told t)
+        (message "meta-log-peer-sync: others have changed the blackboard; save yours, and \
+M-x meta-log-federation-sync-blackboard merges both"))
+      nil)
+     (t
+      (meta-log-federation--replace-file file (lambda (name) (copy-file source name t)))
+      (meta-log-federation--follow-file file)
+      (setq meta-log-federation--known new
+            meta-log-federation--told nil)
+      t))))
+
+(defun meta-log-federation--ask (method params success failed)
+  "Ask a running sidecar METHOD with PARAMS; SUCCESS is called with the answer.
+FAILED is called without arguments when it refuses.  When it is gone or
+going, nothing is called: only the user starts it again."
+  (when (meta-log-peer-sync-rpc-running-p)
+    (meta-log-peer-sync-rpc-request
+     method params success
+     (lambda (&rest _)
+       (when (eq (meta-log-peer-sync-rpc-state) 'ready)
+         (funcall failed))))))
+
+(defun meta-log-federation--take (&optional function)
+  "Let the blackboard follow the document; then call FUNCTION, if any.
+Text that was not synced yet stays: it is merged when it is."
+  (let ((function (or function #'ignore))
+        (hash (meta-log-federation--hash (meta-log-federation-blackboard)))
+        (document (list :file meta-log-federation--document)))
+    (meta-log-federation--ask
+     "documents.history" document
+     (lambda (answer)
+       (if (meta-log-federation--replaceable-p hash (append (plist-get answer :revisions) nil))
+           (meta-log-federation--ask
+            "documents.export" document
+            (lambda (answer)
+              (meta-log-federation--taken (plist-get answer :path) hash function))
+            function)
+         (funcall function)))
+     function)))
+
+(defun meta-log-federation--taken (source hash function)
+  "Make the file SOURCE the blackboard in place of one of HASH; call FUNCTION."
+  (if (and (stringp source) (meta-log-federation--install source hash))
+      ;; It is the base of the next change, also after a restart.
+      (meta-log-federation--ask
+       "sync.file" (list :path (meta-log-federation--outgoing)
+                         :base meta-log-federation--known)
+       (lambda (_answer) (funcall function))
+       function)
+    (funcall function)))
+
+(defun meta-log-federation--on-event (event)
+  "Let the blackboard follow the document soon, when EVENT is about it."
+  (when (and (member (plist-get event :event) '("document-changed" "document-restored"))
+             (equal (plist-get event :file) meta-log-federation--document)
+             (not meta-log-federation--timer))
+    (setq meta-log-federation--timer
+          (run-at-time 0.1 nil
+                       (lambda ()
+                         (setq meta-log-federation--timer nil)
+                         (meta-log-federation--take))))))
+
+(defun meta-log-federation--on-ready (_status)
+  "The sidecar is ready: take over what has come meanwhile."
+  (when (file-exists-p (meta-log-federation-blackboard))
+    (meta-log-federation--take)))
+
+(defun meta-log-federation-unload-function ()
+  "Cancel the timer."
+  (when meta-log-federation--timer
+    (cancel-timer meta-log-federation--timer))
+  nil)
+
+;;;; Other people's Org
+
+(defvar org-inhibit-startup)
+(defvar org-src-fontify-natively)
+(defvar org-cite-activate-processor)
+(declare-function org-mode "org")
+
+(defun meta-log-federation--org ()
+  "Turn on `org-mode' in the current buffer, obeying nothing in its text.
+Keywords would set options, define macros and fetch other files; the name
+of a source block's language would be a mode to call; a table could
+compute.  What the user asks for is done as always, after a question."
+  (require 'org)
+  (let ((org-inhibit-startup t) (org-src-fontify-natively nil) (org-cite-activate-processor nil))
+    (cl-letf (((symbol-function 'org-collect-keywords) #'ignore))
+      (org-mode)))
+  (meta-log-peer-sync-guard-make-inert)
+  (dolist (setting '((org-src-fontify-natively)
+                     (org-cite-activate-processor)
+                     (org-table-allow-automatic-line-recalculation)
+                     (org-table-formula-evaluate-inline)
+                     (org-confirm-babel-evaluate . t)
+                     (org-link-elisp-confirm-function . yes-or-no-p)
+                     (org-link-shell-confirm-function . yes-or-no-p)))
+    (set (make-local-variable (car setting)) (cdr setting))))
+
+(defun meta-log-federation--board-p (file)
+  "Return non-nil when FILE is the blackboard."
+  (and file
+       (not (file-remote-p file))
+       (equal (file-truename file) (file-truename (meta-log-federation-blackboard)))))
+
+(defun meta-log-federation--visited ()
+  "Show the blackboard, which has just been visited, as Org."
+  (when (and (eq major-mode 'meta-log-peer-sync-guard-file-mode)
+             (meta-log-federation--board-p buffer-file-name))
+    (meta-log-federation--org)))
+
+(defun meta-log-federation--watch ()
+  "Follow the document, and let the blackboard open inert from now on."
+  (let* ((file (meta-log-federation-blackboard))
+         (visiting (find-buffer-visiting file)))
+    ;; A prefix of names, and here the whole of one.
+    (dolist (name (list file (file-truename file)))
+      (cl-pushnew name meta-log-peer-sync-guard--roots :test #'equal))
+    (add-hook 'find-file-hook #'meta-log-federation--visited)
+    (add-hook 'meta-log-peer-sync-core-changed-functions #'meta-log-federation--on-event)
+    (add-hook 'meta-log-peer-sync-core-ready-functions #'meta-log-federation--on-ready)
+    (when visiting
+      (with-current-buffer visiting
+        (unless (bound-and-true-p meta-log-peer-sync-guard--inert)
+          (setq meta-log-peer-sync-guard--inert t)
+          (meta-log-federation--org))))))
+
+;;;; Syncing it
+
+(defun meta-log-federation--publish (documents peer-id)
+  "Write what is known, with DOCUMENTS, into the blackboard, and sync it.
+Then take over what the sidecar made of it.  With PEER-ID, compare all
+documents with that peer afterwards."
+  (let* ((base (meta-log-federation--hash (meta-log-federation-blackboard)))
+         (file (meta-log-federation--update documents))
+         (hash (meta-log-federation--hash file)))
+    (meta-log-peer-sync-core-sync-file
+     (meta-log-federation--outgoing)
+     (lambda (answer)
+       (setq meta-log-federation--known hash)
+       (message "meta-log-peer-sync: the blackboard is synced%s"
+                (if (eq (plist-get answer :conflict) t)
+                    "; M-x meta-log-peer-sync-conflicts shows where two changes met"
+                  ""))
+       (meta-log-federation--take))
+     base)
+    (when peer-id
+      (meta-log-peer-sync-core-request "sync.all" (list :peer_id peer-id)))))
 
 ;;;###autoload
 (defun meta-log-federation-sync-blackboard (&optional peer-id)
   "Bring the blackboard up to date and sync it; return its file name at once.
 Its entries for peers and canvases are made or updated from what is known,
-newer entries of a synced version are taken over, and everything else in
-the file stays as it is.  With PEER-ID, compare all documents with that
-peer afterwards."
+and everything else in the file stays as it is.  What others have changed
+is merged with it, entry by entry, now and whenever they change more; a
+buffer that visits the file follows unless it is modified.  With PEER-ID,
+compare all documents with that peer afterwards."
   (interactive)
   (when peer-id (meta-log-peer-sync-core-check-peer-id peer-id))
+  (meta-log-federation--visiting (meta-log-federation-blackboard))
   (unless (meta-log-peer-sync-rpc-running-p)
     (meta-log-peer-sync-core-start))
-  (meta-log-peer-sync-guard-exempt (meta-log-federation-blackboard))
+  (meta-log-federation--watch)
   (meta-log-peer-sync-core-refresh-peers
    (lambda ()
-     (meta-log-peer-sync-core-request
-      "documents.list" nil
-      (lambda (answer)
-        (let ((file (meta-log-federation--update (append (plist-get answer :documents) nil))))
-          (meta-log-peer-sync-core-sync-file file)
-          (when peer-id
-            (meta-log-peer-sync-core-request "sync.all" (list :peer_id peer-id))))))))
+     (meta-log-federation--take
+      (lambda ()
+        (meta-log-federation--ask
+         "documents.list" nil
+         (lambda (answer)
+           (meta-log-federation--publish (append (plist-get answer :documents) nil) peer-id))
+         #'ignore)))))
   (meta-log-federation-blackboard))
 
 (provide 'meta-log-federation)

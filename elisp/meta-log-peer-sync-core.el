@@ -21,6 +21,7 @@
 (require 'json)
 (require 'subr-x)
 (require 'meta-log-peer-sync-rpc)
+(require 'meta-log-peer-sync-edit)
 (require 'meta-log-peer-sync-events)
 (require 'meta-log-peer-sync-guard)
 (require 'meta-log-peer-sync-view)
@@ -99,11 +100,28 @@ Lists that are shown use it; for programs there are the documented hooks.")
 (defvar meta-log-peer-sync-core--held-timer nil "Timer of the message about held documents.")
 (defvar meta-log-peer-sync-core--held-told nil "Non-nil once that message was shown.")
 (defvar meta-log-peer-sync-core--broker nil "`connected', `connecting' or `offline', or nil.")
+(defvar meta-log-peer-sync-core--broker-error nil "Why there is no broker, or nil.")
+(defvar meta-log-peer-sync-core--broker-timer nil "Timer of the next look at the broker.")
+(defvar meta-log-peer-sync-core--broker-told nil "Non-nil once that error was shown.")
+(defvar meta-log-peer-sync-core--stopped nil "Non-nil after the user has stopped the peer.")
+(defvar meta-log-peer-sync-core--idle-told nil
+  "Non-nil once it was said that what is saved waits for a peer.")
+(defvar meta-log-peer-sync-core--saved nil
+  "What was saved while no peer was running, as (FILE . BASE), newest first.")
+
+(defconst meta-log-peer-sync-core--endings
+  '(".canvasl" ".canvas" ".jsonl" ".json" ".org" ".md" ".txt")
+  "Endings of the names of files that are synced without any configuration.")
+(defvar meta-log-peer-sync-core--more-endings nil
+  "Further endings, as the running sidecar is configured.")
 
 (defvar meta-log-peer-sync-modeline " Sync:-"
   "State of the peer for the mode line: a space, a word, one sign.
 `-' stopped, `~' starting, `!' failed or without a broker, else how many
-peers are online; `?N' when N documents wait for a decision.")
+peers are online; `?N' when N documents are held back.  The help text
+says more.")
+;; Without this, Emacs would drop the help text.
+(put 'meta-log-peer-sync-modeline 'risky-local-variable t)
 
 ;;;; Text of other people
 
@@ -127,7 +145,84 @@ cut to WIDTH columns, default 80."
       (meta-log-peer-sync-core-plain
        (if (stringp peer-id) (substring peer-id 0 (min 13 (length peer-id))) "nobody")))))
 
+(defun meta-log-peer-sync-core-count (number noun)
+  "Return NUMBER and NOUN, in the plural unless it is one; nil counts as 0."
+  (format "%d %s%s" (or number 0) noun (if (eql number 1) "" "s")))
+
+;;;; The broker
+
+(defun meta-log-peer-sync-core-broker-problem ()
+  "Return why there is no broker, as one harmless line, or nil."
+  (and (eq (meta-log-peer-sync-rpc-state) 'ready)
+       (not (eq meta-log-peer-sync-core--broker 'connected))
+       meta-log-peer-sync-core--broker-error
+       (meta-log-peer-sync-core-plain meta-log-peer-sync-core--broker-error 200)))
+
+(defun meta-log-peer-sync-core--take-broker (status)
+  "Learn from STATUS how the broker is."
+  (let* ((broker (plist-get status :broker))
+         (state (plist-get broker :state)) (problem (plist-get broker :error)))
+    (setq meta-log-peer-sync-core--broker (and (stringp state) (intern state))
+          meta-log-peer-sync-core--broker-error (and (stringp problem) problem))
+    (when (eq meta-log-peer-sync-core--broker 'connected)
+      (setq meta-log-peer-sync-core--broker-told nil))))
+
+(defun meta-log-peer-sync-core--tell-broker (seconds)
+  "Say once why there is no broker, SECONDS after the last look at it.
+A broker that refuses will do so again; one that does not answer may be
+about to be started, by this sidecar, too."
+  (let ((problem (meta-log-peer-sync-core-broker-problem)))
+    (when (and problem (not meta-log-peer-sync-core--broker-told)
+               (or (>= seconds 4) (string-prefix-p "refused" problem)))
+      (setq meta-log-peer-sync-core--broker-told t)
+      (message "meta-log-peer-sync: no broker at %s: %s; what you sync is kept until there is one"
+               (meta-log-peer-sync-core-plain (meta-log-peer-sync-core-broker-url))
+               problem))))
+
+(defun meta-log-peer-sync-core--watch-broker (seconds)
+  "Look in SECONDS, and again later, whether there is a broker by now.
+The sidecar has no event for a broker that was never there."
+  (unless (or meta-log-peer-sync-core--broker-timer
+              (eq meta-log-peer-sync-core--broker 'connected))
+    (setq meta-log-peer-sync-core--broker-timer
+          (run-at-time
+           seconds nil
+           (lambda ()
+             (setq meta-log-peer-sync-core--broker-timer nil)
+             (when (eq (meta-log-peer-sync-rpc-state) 'ready)
+               (meta-log-peer-sync-rpc-refresh-status
+                (lambda (_status)
+                  (meta-log-peer-sync-core--tell-broker seconds)
+                  (meta-log-peer-sync-core--watch-broker (min 15 (* 2 seconds)))))))))))
+
 ;;;; The mode line
+
+(defun meta-log-peer-sync-core--explain (online held)
+  "Return the help text of the mode line, with ONLINE peers and HELD documents."
+  (pcase (meta-log-peer-sync-rpc-state)
+    ('stopped "The peer is not running; M-x meta-log-peer-sync-start")
+    ('failed (meta-log-peer-sync-core-plain
+              (concat "The peer is not running: " (meta-log-peer-sync-rpc-failure)) 300))
+    ((or 'starting 'waiting) "The peer is starting")
+    (_ (let ((problem (meta-log-peer-sync-core-broker-problem))
+             (url (meta-log-peer-sync-core-plain (meta-log-peer-sync-core-broker-url))))
+         (concat (cond (problem (format "No broker at %s: %s" url problem))
+                       ((memq meta-log-peer-sync-core--broker '(connecting offline))
+                        (concat "Connecting to " url))
+                       (t (concat (meta-log-peer-sync-core-count online "peer")
+                                  " online, by " url)))
+                 (if (> held 0)
+                     (concat "; " (meta-log-peer-sync-core-count held "document")
+                             " held back, M-x meta-log-peer-sync-accept-peer")
+                   ""))))))
+
+(defun meta-log-peer-sync-core--sign (online)
+  "Return the sign of a running peer with ONLINE others."
+  (cond ((or (meta-log-peer-sync-core-broker-problem)
+             (eq meta-log-peer-sync-core--broker 'offline))
+         "!")
+        ((eq meta-log-peer-sync-core--broker 'connecting) "~")
+        (t (number-to-string online))))
 
 (defun meta-log-peer-sync-core--update-modeline ()
   "Bring `meta-log-peer-sync-modeline' up to date."
@@ -140,11 +235,11 @@ cut to WIDTH columns, default 80."
                   ('stopped " Sync:-")
                   ('failed " Sync:!")
                   ((or 'starting 'waiting) " Sync:~")
-                  (_ (concat " Sync:"
-                             (if (eq meta-log-peer-sync-core--broker 'offline) "!"
-                               (number-to-string online))
+                  (_ (concat " Sync:" (meta-log-peer-sync-core--sign online)
                              (if (> held 0) (format "?%d" held) ""))))))
-      (unless (equal text meta-log-peer-sync-modeline)
+      (setq text (propertize text 'help-echo
+                             (meta-log-peer-sync-core--explain online held)))
+      (unless (equal-including-properties text meta-log-peer-sync-modeline)
         (setq meta-log-peer-sync-modeline text)
         (force-mode-line-update t)))))
 
@@ -243,8 +338,9 @@ cut to WIDTH columns, default 80."
              meta-log-peer-sync-core-peers)
     (when (and (> held 0) (not meta-log-peer-sync-core--held-told))
       (setq meta-log-peer-sync-core--held-told t)
-      (message "%d document%s of new peers wait%s; M-x meta-log-peer-sync-accept-peer"
-               held (if (= held 1) "" "s") (if (= held 1) "s" "")))))
+      (message "%s of new peers %s held back; M-x meta-log-peer-sync-accept-peer"
+               (meta-log-peer-sync-core-count held "document")
+               (if (= held 1) "is" "are")))))
 
 (defun meta-log-peer-sync-core--on-event (event)
   "Follow EVENT, then run its hooks."
@@ -254,10 +350,13 @@ cut to WIDTH columns, default 80."
      (meta-log-peer-sync-core--follow-peer event)
      (meta-log-peer-sync-core--refresh-later))
     ("broker-connected"
-     (setq meta-log-peer-sync-core--broker 'connected)
+     (setq meta-log-peer-sync-core--broker 'connected
+           meta-log-peer-sync-core--broker-told nil)
      (meta-log-peer-sync-core--refresh-later))
     ("broker-lost"
-     (setq meta-log-peer-sync-core--broker 'offline)
+     (setq meta-log-peer-sync-core--broker 'offline
+           meta-log-peer-sync-core--broker-error (plist-get event :reason))
+     (meta-log-peer-sync-core--watch-broker 2)
      (meta-log-peer-sync-core--refresh-later))
     ("sync-started" (meta-log-peer-sync-core--refresh-later))
     ("document-changed"
@@ -348,19 +447,32 @@ are kept, M-x meta-log-peer-sync-conflicts"
         (list :peer_id (plist-get status :peer_id)
               :public_key (plist-get status :public_key)
               :name (plist-get status :name))
-        meta-log-peer-sync-core--broker
-        (let ((state (plist-get (plist-get status :broker) :state)))
-          (and (stringp state) (intern state))))
+        meta-log-peer-sync-core--broker-told nil)
+  (meta-log-peer-sync-core--take-broker status)
+  (meta-log-peer-sync-core--watch-broker 1)
   (when (stringp (plist-get status :synced_dir))
+    (setq meta-log-peer-sync-edit-folder
+          (file-name-as-directory (plist-get status :synced_dir)))
     (meta-log-peer-sync-guard-protect (plist-get status :synced_dir)))
+  (meta-log-peer-sync-rpc-request
+   "config.show" nil
+   (lambda (answer)
+     (setq meta-log-peer-sync-core--more-endings
+           (append (plist-get (plist-get (plist-get answer :config) :files.extensions) :value)
+                   nil)))
+   #'ignore)
   (meta-log-peer-sync-core-refresh-peers #'meta-log-peer-sync-core--tell-held)
+  (meta-log-peer-sync-core--sync-waiting)
   (meta-log-peer-sync-events-run 'meta-log-peer-sync-core-ready-functions status)
   (meta-log-peer-sync-core--changed nil))
 
 (defun meta-log-peer-sync-core--on-state ()
   "The state of the sidecar has changed: show it."
+  (when (eq (meta-log-peer-sync-rpc-state) 'ready)
+    (meta-log-peer-sync-core--take-broker (meta-log-peer-sync-rpc-status)))
   (unless (meta-log-peer-sync-rpc-running-p)
-    (setq meta-log-peer-sync-core--broker nil)
+    (setq meta-log-peer-sync-core--broker nil
+          meta-log-peer-sync-core--broker-error nil)
     (maphash (lambda (_id peer)
                (setf (meta-log-peer-sync-peer-online peer) nil
                      (meta-log-peer-sync-peer-connected peer) nil))
@@ -382,7 +494,9 @@ restarts it."
                 :password (or password (meta-log-peer-sync-core--password user)))))
     (setq meta-log-peer-sync-rpc-event-function #'meta-log-peer-sync-core--on-event
           meta-log-peer-sync-rpc-ready-function #'meta-log-peer-sync-core--on-ready
-          meta-log-peer-sync-rpc-state-function #'meta-log-peer-sync-core--on-state)
+          meta-log-peer-sync-rpc-state-function #'meta-log-peer-sync-core--on-state
+          meta-log-peer-sync-core--stopped nil
+          meta-log-peer-sync-core--idle-told nil)
     (meta-log-peer-sync-guard-protect (plist-get arguments :state-dir))
     (meta-log-peer-sync-guard-mode 1)
     (cond
@@ -396,6 +510,12 @@ restarts it."
        (plist-put (copy-sequence (meta-log-peer-sync-rpc-arguments))
                   :broker-url broker-url))))
     t))
+
+(defun meta-log-peer-sync-core-stop ()
+  "Stop the sidecar; saving a file does not start it again."
+  (setq meta-log-peer-sync-core--stopped t
+        meta-log-peer-sync-core--idle-told nil)
+  (meta-log-peer-sync-rpc-stop))
 
 (defun meta-log-peer-sync-core-request (method params &optional success error)
   "Ask the sidecar METHOD with PARAMS; start it if it is not running.
@@ -438,25 +558,82 @@ a list, a vector or a hash table" object)))))
            (user-error "%s cannot be read; check its mode" file)))
     file))
 
-(defun meta-log-peer-sync-core-sync-file (file &optional function)
+(defun meta-log-peer-sync-core--tell-synced (answer quiet)
+  "Say what ANSWER, of `sync.file', means; QUIET: only if that is a surprise."
+  (let ((file (meta-log-peer-sync-core-plain (plist-get answer :file)))
+        (other (plist-get answer :replaces)))
+    (cond
+     (other
+      (message "meta-log-peer-sync: %s is shared already; your file follows the version of %s, \
+which M-x meta-log-peer-sync-history can bring back"
+               file (meta-log-peer-sync-core-name other)))
+     ((not quiet)
+      (message "meta-log-peer-sync: %s is %s%s" file
+               (if (equal (plist-get answer :state) "unchanged")
+                   "up to date" "recorded and goes out")
+               (if (eq (plist-get answer :conflict) t)
+                   ", beside a concurrent version" ""))))))
+
+(defun meta-log-peer-sync-core-sync-file (file &optional function base failed)
   "Sync FILE; return its absolute name at once.
 FUNCTION is called with the answer when it is recorded; without it, a
-message tells."
+message tells.  BASE is the SHA-256 of the text that it was made from, if
+known.  FAILED is called with the problem after it was shown."
   (let ((file (meta-log-peer-sync-core-local-file file)))
     (meta-log-peer-sync-core-request
-     "sync.file" (list :path file)
-     (or function
-         (lambda (answer)
-           (message "meta-log-peer-sync: %s is %s%s"
-                    (meta-log-peer-sync-core-plain (plist-get answer :file))
-                    (if (equal (plist-get answer :state) "unchanged")
-                        "up to date" "recorded and goes out")
-                    (if (eq (plist-get answer :conflict) t)
-                        ", beside a concurrent version" ""))))
+     "sync.file" (list :path file :base base)
+     (lambda (answer)
+       (meta-log-peer-sync-core--tell-synced answer function)
+       (when function (funcall function answer)))
      (lambda (problem)
        (message "meta-log-peer-sync: %s was not synced: %s" file
-                (meta-log-peer-sync-rpc-error-text problem))))
+                (meta-log-peer-sync-rpc-error-text problem))
+       (when failed (funcall failed problem))))
     file))
+
+(defun meta-log-peer-sync-core-sync-saved (file &optional base failed)
+  "Sync FILE, which was saved just now, or note it for the next start.
+BASE and FAILED as for `meta-log-peer-sync-core-sync-file'."
+  (condition-case problem
+      (if (meta-log-peer-sync-rpc-running-p)
+          (meta-log-peer-sync-core-sync-file file #'ignore base failed)
+        ;; What the first save began with counts for all of them.
+        (unless (assoc file meta-log-peer-sync-core--saved)
+          (push (cons file base) meta-log-peer-sync-core--saved))
+        (unless meta-log-peer-sync-core--idle-told
+          (setq meta-log-peer-sync-core--idle-told t)
+          (message "meta-log-peer-sync: the peer is not running%s; what you save goes out \
+after M-x meta-log-peer-sync-start"
+                   (let ((why (meta-log-peer-sync-rpc-failure)))
+                     (if why (concat " (" why ")") "")))))
+    (error (message "meta-log-peer-sync: %s" (error-message-string problem)))))
+
+(defun meta-log-peer-sync-core--sync-waiting ()
+  "Sync what was saved while no peer was running."
+  (let ((waiting (reverse meta-log-peer-sync-core--saved)))
+    (setq meta-log-peer-sync-core--saved nil)
+    (pcase-dolist (`(,file . ,base) waiting)
+      (when (file-exists-p file)
+        (meta-log-peer-sync-core-sync-saved file base)))))
+
+(defun meta-log-peer-sync-core-stopped-p ()
+  "Return non-nil when the user has stopped the peer, and not started it since."
+  (and meta-log-peer-sync-core--stopped (not (meta-log-peer-sync-rpc-running-p))))
+
+(defun meta-log-peer-sync-core-unsyncable (file)
+  "Return why FILE can never be synced, a string, or nil."
+  (let* ((extension (downcase (or (file-name-extension file t) "")))
+         (endings (append meta-log-peer-sync-core--endings
+                          meta-log-peer-sync-core--more-endings)))
+    (cond
+     ((file-remote-p file)
+      "This file is on another machine; only local files can be shared")
+     ((not (member extension endings))
+      (format "Only files ending in %s can be shared%s"
+              (string-join endings " ")
+              (if (eq (meta-log-peer-sync-rpc-state) 'ready)
+                  "; files.extensions in the configuration may name more"
+                ", and what the configuration names once the peer is started"))))))
 
 (defun meta-log-peer-sync-core-read-peer (prompt)
   "Ask for a known peer with PROMPT, in the minibuffer; return its id."
@@ -484,6 +661,7 @@ message tells."
 (defun meta-log-peer-sync-core-unload-function ()
   "Cancel the timers."
   (dolist (timer (list meta-log-peer-sync-core--refresh-timer
+                       meta-log-peer-sync-core--broker-timer
                        meta-log-peer-sync-core--held-timer))
     (when timer (cancel-timer timer)))
   nil)

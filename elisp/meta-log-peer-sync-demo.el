@@ -36,8 +36,8 @@ An object for `meta-log-identity-get-peer-id' and the like.")
   (message "This peer is %s on %s%s" (plist-get status :peer_id)
            (plist-get (plist-get status :broker) :url)
            (if (equal (plist-get status :policy) "announced") ""
-             (format "; its trust policy is `%s', so documents of new peers wait for \
-M-x meta-log-peer-sync-accept-peer" (plist-get status :policy)))))
+             (format "; its trust policy is `%s', so documents of new peers are \
+held back until M-x meta-log-peer-sync-accept-peer" (plist-get status :policy)))))
 
 ;;;###autoload
 (defun meta-log-peer-sync-demo-init ()

@@ -101,7 +101,7 @@
      name #'meta-log-peer-sync-documents-mode
      (meta-log-peer-sync-documents--fetch (get-buffer-create name))
      '("document-changed" "conflict-detected" "sync-started" "sync-completed"
-       "peer-trusted"))))
+       "peer-trusted" "document-restored"))))
 
 (defun meta-log-peer-sync-documents-open ()
   "Visit the document at point; it opens as inert text."
@@ -151,7 +151,8 @@
                                (nreverse (mapcar
                                           #'meta-log-peer-sync-documents--revision-row
                                           (plist-get answer :revisions)))))))
-                 '("document-changed" "sync-started" "conflict-detected"))))
+                 '("document-changed" "sync-started" "conflict-detected"
+                   "document-restored"))))
     (with-current-buffer buffer
       (setq meta-log-peer-sync-documents--name document))
     buffer))
@@ -176,13 +177,24 @@
    (lambda (answer)
      (meta-log-peer-sync-view-file (plist-get answer :path)))))
 
-(defun meta-log-peer-sync-documents-restore ()
-  "Make the revision at point the newest one."
-  (interactive)
+(defun meta-log-peer-sync-documents--at-point ()
+  "Return (DOCUMENT . REVISION) of the row at point."
   (let ((id (meta-log-peer-sync-list-id)))
-    (if (consp id)
-        (meta-log-peer-sync-restore (car id) (cdr id))
-      (meta-log-peer-sync-restore meta-log-peer-sync-documents--name id))))
+    (if (consp id) id (cons meta-log-peer-sync-documents--name id))))
+
+(defun meta-log-peer-sync-documents-restore (&optional document revision)
+  "Make REVISION of DOCUMENT, default those at point, the newest one.
+Interactively it asks first, because the version goes out to everybody."
+  (interactive
+   (pcase-let ((`(,document . ,revision) (meta-log-peer-sync-documents--at-point)))
+     (unless (y-or-n-p (format "Make %s the newest version of %s, for everybody? "
+                               (meta-log-peer-sync-documents--short revision)
+                               (meta-log-peer-sync-core-plain document)))
+       (user-error "Nothing was restored"))
+     (list document revision)))
+  (pcase-let ((`(,name . ,id) (if document (cons document revision)
+                                (meta-log-peer-sync-documents--at-point))))
+    (meta-log-peer-sync-restore name id)))
 
 ;;;; Conflicts
 
@@ -243,7 +255,7 @@
     (meta-log-peer-sync-list-show
      name #'meta-log-peer-sync-documents-conflicts-mode
      (meta-log-peer-sync-documents--fetch-conflicts (get-buffer-create name))
-     '("conflict-detected" "document-changed"))))
+     '("conflict-detected" "document-changed" "document-restored"))))
 
 (provide 'meta-log-peer-sync-documents)
 ;;; meta-log-peer-sync-documents.el ends here

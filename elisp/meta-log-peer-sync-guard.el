@@ -18,7 +18,8 @@
 ;; or follow what they show.  `meta-log-peer-sync-guard-mode' switches all
 ;; of that off for every file below the state directory, whatever name it
 ;; is reached by: such a file is text, in a mode chosen by this file alone,
-;; and saving it writes the very bytes that were read.
+;; and saving it writes the very bytes that were read.  How such a file is
+;; edited while peers change it is in `meta-log-peer-sync-edit'.
 ;;
 ;; It works through advice on Lisp functions only.  Advice on a primitive
 ;; would need a trampoline, which a natively compiled Emacs has to compile
@@ -27,6 +28,7 @@
 ;;; Code:
 
 (require 'cl-lib)
+(require 'meta-log-peer-sync-edit)
 
 (defvar meta-log-peer-sync-state-directory)
 
@@ -234,9 +236,9 @@ not UTF-8."
   (setq-local revert-buffer-insert-file-contents-function
               #'meta-log-peer-sync-guard--revert)
   (setq-local backup-inhibited t)
-  (setq-local create-lockfiles nil)
   (setq-local require-final-newline nil)
   (setq-local mode-require-final-newline nil)
+  (meta-log-peer-sync-edit-prepare)
   (meta-log-peer-sync-guard-show-all))
 
 (define-derived-mode meta-log-peer-sync-guard-file-mode text-mode "Synced"
@@ -302,6 +304,14 @@ not UTF-8."
       (with-file-modes #o700 (make-directory folder t))
       (funcall function))))
 
+(defun meta-log-peer-sync-guard--lock-name (function file)
+  "Around `make-lock-file-name': FUNCTION locks a guarded FILE beside it.
+The sidecar looks for the lock there.  Emacs calls this amid a change."
+  (save-match-data
+    (let ((lock-file-name-transforms (and (not (meta-log-peer-sync-guard-file-p file))
+                                          lock-file-name-transforms)))
+      (funcall function file))))
+
 (defun meta-log-peer-sync-guard--insert (function file &rest rest)
   "Around `insert-file-1': FUNCTION with FILE and REST, without formats."
   (if (meta-log-peer-sync-guard-file-p file)
@@ -314,6 +324,10 @@ not UTF-8."
     (find-auto-coding . meta-log-peer-sync-guard--find-auto-coding)
     (select-safe-coding-system . meta-log-peer-sync-guard--safe-coding)
     (make-auto-save-file-name . meta-log-peer-sync-guard--auto-save-name)
+    (make-lock-file-name . meta-log-peer-sync-guard--lock-name)
+    (basic-save-buffer . meta-log-peer-sync-edit--save)
+    (ask-user-about-supersession-threat . meta-log-peer-sync-edit--supersession)
+    (recover-file . meta-log-peer-sync-edit--recover)
     (format-decode . meta-log-peer-sync-guard--format-decode)
     (set-auto-mode . meta-log-peer-sync-guard--set-auto-mode)
     (hack-local-variables . meta-log-peer-sync-guard--unless-guarded)
@@ -340,6 +354,8 @@ before, for files that Emacs opens before the peer is started."
     (advice-remove (car entry) (cdr entry)))
   (when meta-log-peer-sync-guard-mode
     (meta-log-peer-sync-guard-protect (meta-log-peer-sync-guard--state-directory))
+    (setq meta-log-peer-sync-edit-folder
+          (expand-file-name "synced/" (meta-log-peer-sync-guard--state-directory)))
     (dolist (entry meta-log-peer-sync-guard--advice)
       (when (fboundp (car entry))
         (advice-add (car entry) :around (cdr entry))))))

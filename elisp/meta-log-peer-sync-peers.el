@@ -35,10 +35,12 @@
 
 (define-derived-mode meta-log-peer-sync-peers-mode meta-log-peer-sync-list-mode "Peers"
   "Major mode for the list of known peers.
+Waiting counts what the peer has not acknowledged yet, Held the documents
+of it that are held back until you accept it.
 \\{meta-log-peer-sync-peers-mode-map}"
   (setq tabulated-list-format [("Peer" 20 t) ("State" 10 t) ("Trust" 10 t)
-                               ("Waiting" 8 t :right-align t) ("Last seen" 21 t)
-                               ("Id" 57 t)]
+                               ("Waiting" 8 t :right-align t) ("Held" 6 t :right-align t)
+                               ("Last seen" 21 t) ("Id" 57 t)]
         tabulated-list-sort-key '("Peer"))
   (tabulated-list-init-header))
 
@@ -51,6 +53,7 @@
                       (t "offline"))
                 (meta-log-peer-sync-core-plain
                  (or (meta-log-peer-sync-peer-trust peer) "unknown"))
+                (number-to-string (or (meta-log-peer-sync-peer-unacknowledged peer) 0))
                 (number-to-string (or (meta-log-peer-sync-peer-held peer) 0))
                 (meta-log-peer-sync-core-plain (meta-log-peer-sync-peer-last-seen peer))
                 (meta-log-peer-sync-core-plain id))))
@@ -82,22 +85,31 @@
     (unless peer
       (user-error "This peer is not known any more; g refreshes the list"))
     (message "%s"
-             (format "%s\nkey %s\naddress %s, trust %s, %s documents not acknowledged"
+             (format "%s\nkey %s\naddress %s, trust %s, %d waiting (not acknowledged yet), \
+%s held back"
                      id (meta-log-peer-sync-peer-public-key peer)
                      (meta-log-peer-sync-core-plain
                       (or (meta-log-peer-sync-peer-address peer) "unknown"))
                      (meta-log-peer-sync-peer-trust peer)
-                     (meta-log-peer-sync-peer-unacknowledged peer)))))
+                     (or (meta-log-peer-sync-peer-unacknowledged peer) 0)
+                     (meta-log-peer-sync-core-count (meta-log-peer-sync-peer-held peer)
+                                                    "document")))))
 
 (defun meta-log-peer-sync-peers-accept ()
   "Accept the peer at point."
   (interactive)
   (meta-log-peer-sync-accept-peer (meta-log-peer-sync-list-id)))
 
-(defun meta-log-peer-sync-peers-block ()
-  "Block the peer at point."
-  (interactive)
-  (meta-log-peer-sync-block-peer (meta-log-peer-sync-list-id)))
+(defun meta-log-peer-sync-peers-block (&optional peer-id)
+  "Block the peer PEER-ID, default that at point.
+Interactively it asks first, because what is held back of it is dropped."
+  (interactive
+   (let ((id (meta-log-peer-sync-list-id)))
+     (unless (y-or-n-p (format "Block %s, and drop what is held back of it? "
+                               (meta-log-peer-sync-core-name id)))
+       (user-error "Nobody was blocked"))
+     (list id)))
+  (meta-log-peer-sync-block-peer (or peer-id (meta-log-peer-sync-list-id))))
 
 (defun meta-log-peer-sync-peers-connect ()
   "Connect to the peer at point."

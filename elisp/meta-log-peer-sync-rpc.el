@@ -41,7 +41,8 @@ When nil, the program `meta-log-peer-sync' is looked for in variable
 
 (defcustom meta-log-peer-sync-rpc-attempts 5
   "After how many failed starts in a row to give up, and say why.
-A start has failed when the sidecar ends by itself before it is ready."
+A start has failed when the sidecar ends by itself before it is ready.
+One that fails because of the configuration is not tried again."
   :type 'natnum
   :group 'meta-log-peer-sync
   :package-version '(meta-log-peer-sync . "0.1.0"))
@@ -96,6 +97,8 @@ STATE is `waiting', `done' or `failed'; VALUE the result or the error."
 (defvar meta-log-peer-sync-rpc--ready-time nil "When the sidecar became ready, or nil.")
 (defvar meta-log-peer-sync-rpc--timer nil "Timer of a restart, or of a start that hangs.")
 (defvar meta-log-peer-sync-rpc--last-line "" "Last line of standard error.")
+(defvar meta-log-peer-sync-rpc--reason nil "Reason of a refused start, a string or nil.")
+(defvar meta-log-peer-sync-rpc--errors nil "The process that reads standard error, or nil.")
 (defvar meta-log-peer-sync-rpc--failure nil "Why it was given up, a string or nil.")
 (defvar meta-log-peer-sync-rpc--again nil "Non-nil: start again as soon as it has ended.")
 (defvar meta-log-peer-sync-rpc--inbox nil "What has arrived, as functions, oldest first.")
@@ -146,7 +149,7 @@ meta-log-peer-sync', or set `meta-log-peer-sync-rpc-program'")))))
 
 (defun meta-log-peer-sync-rpc--arguments-list (arguments)
   "Return the command line that ARGUMENTS, a plist, stands for."
-  (let ((words (list "serve" "--stdio")))
+  (let ((words (list "serve" "--stdio" "--json")))
     (cl-loop for (key flag) in '((:state-dir "--state-dir") (:policy "--trust-policy")
                                  (:broker-url "--broker-url")
                                  (:username "--broker-username"))
@@ -217,10 +220,22 @@ taken out before it runs."
     (cancel-timer meta-log-peer-sync-rpc--timer)
     (setq meta-log-peer-sync-rpc--timer nil)))
 
+(defun meta-log-peer-sync-rpc--note-line (line)
+  "Remember LINE, of standard error.
+The reason of a refused start is in a JSON object."
+  (let ((problem (and (string-prefix-p "{" line)
+                      (ignore-errors
+                        (json-parse-string line :object-type 'plist :null-object nil)))))
+    (when (stringp (plist-get problem :reason))
+      (setq meta-log-peer-sync-rpc--reason (plist-get problem :reason)
+            line (meta-log-peer-sync-rpc-error-text
+                  (list :message (plist-get problem :message) :data problem))))
+    (setq meta-log-peer-sync-rpc--last-line (truncate-string-to-width line 300))))
+
 (defun meta-log-peer-sync-rpc--log (_process text)
   "Add TEXT, from standard error, to the log buffer."
   (dolist (line (split-string text "\n" t "[ \t\r]+"))
-    (setq meta-log-peer-sync-rpc--last-line (truncate-string-to-width line 300)))
+    (meta-log-peer-sync-rpc--note-line line))
   (with-current-buffer (get-buffer-create meta-log-peer-sync-rpc--log-name)
     (unless (derived-mode-p 'special-mode)
       (special-mode)
@@ -250,6 +265,7 @@ taken out before it runs."
                         :name "meta-log-peer-sync stderr" :buffer nil :noquery t
                         :coding 'utf-8-emacs-unix
                         :filter #'meta-log-peer-sync-rpc--log :sentinel #'ignore)))
+    (setq meta-log-peer-sync-rpc--errors errors)
     (condition-case problem
         (make-process
          :name "meta-log-peer-sync"
@@ -303,6 +319,7 @@ taken out before it runs."
   (meta-log-peer-sync-rpc--cancel-timer)
   (meta-log-peer-sync-rpc--put-back)
   (setq meta-log-peer-sync-rpc--ready-time nil
+        meta-log-peer-sync-rpc--reason nil
         meta-log-peer-sync-rpc--last-line "")
   (meta-log-peer-sync-rpc--connect)
   (meta-log-peer-sync-rpc--set-state 'starting)
@@ -383,8 +400,25 @@ whether it was done is not known" "sidecar-lost")))
         (when (and ready (> (- (float-time) ready) 5))
           (setq meta-log-peer-sync-rpc--restarts 0))
         (unless (or ready killed)
+          (meta-log-peer-sync-rpc--read-errors)
           (cl-incf meta-log-peer-sync-rpc--failures))
-        (meta-log-peer-sync-rpc--restart-later))))))
+        (if (and (not ready) (meta-log-peer-sync-rpc--hopeless-p))
+            (meta-log-peer-sync-rpc--give-up)
+          (meta-log-peer-sync-rpc--restart-later)))))))
+
+(defun meta-log-peer-sync-rpc--read-errors ()
+  "Read what the ended process has written to standard error and is not read yet."
+  (let ((end (+ (float-time) 0.05)))
+    (while (and (process-live-p meta-log-peer-sync-rpc--errors)
+                (< (float-time) end))
+      (accept-process-output meta-log-peer-sync-rpc--errors 0.01))))
+
+(defun meta-log-peer-sync-rpc--hopeless-p ()
+  "Return non-nil when the next start would be refused for the same reason.
+A state directory in use may be free again."
+  (let ((reason (or meta-log-peer-sync-rpc--reason "")))
+    (and (string-match-p "\\`\\(?:config\\|identity\\)-" reason)
+         (not (equal reason "config-state-locked")))))
 
 (defun meta-log-peer-sync-rpc--fail-queue (message reason)
   "Let everything that waits fail with MESSAGE and REASON, both strings."

@@ -22,7 +22,8 @@
 
 (defcustom meta-log-peer-sync-view-follow-buffers t
   "Non-nil: a buffer without unsaved changes follows the synced file it visits.
-A buffer with unsaved changes is always left alone, and a message says so."
+A buffer with unsaved changes is always left alone, and a message says so.
+It follows when it is reverted, or its changes are undone."
   :type 'boolean
   :group 'meta-log-peer-sync
   :package-version '(meta-log-peer-sync . "0.1.0"))
@@ -32,7 +33,10 @@ A buffer with unsaved changes is always left alone, and a message says so."
 
 (defvar-local meta-log-peer-sync-view--file nil "File that this buffer shows.")
 (defvar-local meta-log-peer-sync-view--told nil
-  "Modification time that was last told about in this buffer.")
+  "Revision that was last told about in this buffer.")
+(defvar-local meta-log-peer-sync-view--timer nil
+  "Timer that looks whether this buffer may follow its file by now, or nil.")
+(put 'meta-log-peer-sync-view--timer 'permanent-local t)
 
 (defvar meta-log-peer-sync-view-mode-map
   (let ((map (make-sparse-keymap)))
@@ -86,24 +90,52 @@ Its text is inserted as it is, and nothing in it is obeyed."
 
 ;;;; Following changes
 
-(defun meta-log-peer-sync-view--follow-buffer (file who)
-  "Let the current buffer follow FILE, which WHO has changed."
+(defun meta-log-peer-sync-view--stop-waiting ()
+  "Stop looking whether the current buffer may follow its file."
+  (when meta-log-peer-sync-view--timer
+    (cancel-timer meta-log-peer-sync-view--timer)
+    (setq meta-log-peer-sync-view--timer nil)))
+
+(defun meta-log-peer-sync-view--follow-soon (file)
+  "Let the current buffer follow FILE later, when all is saved or undone.
+The sidecar writes the file only then, some seconds later, without an event."
+  (meta-log-peer-sync-view--stop-waiting)
+  (let ((buffer (current-buffer)) (left 10) timer)
+    (setq timer (run-at-time
+                 1 1 (lambda ()
+                       (cond ((not (buffer-live-p buffer)) (cancel-timer timer))
+                             ((buffer-modified-p buffer))
+                             (t (with-current-buffer buffer
+                                  (when (or (not (verify-visited-file-modtime))
+                                            (= 0 (cl-decf left)))
+                                    (meta-log-peer-sync-view--stop-waiting)
+                                    (meta-log-peer-sync-view--follow-file file)))))))
+          meta-log-peer-sync-view--timer timer)))
+
+(defun meta-log-peer-sync-view--follow-file (file)
+  "Make the current buffer, which visits FILE and is not modified, equal to it."
+  (cond ((or (verify-visited-file-modtime) (not (file-regular-p file))))
+        (find-file-literally (revert-buffer t t t))
+        (t (meta-log-peer-sync-guard-replace file))))
+
+(defun meta-log-peer-sync-view--follow-buffer (file who revision)
+  "Let the current buffer follow FILE, of which WHO has made REVISION."
   (cond
    (meta-log-peer-sync-view--file (meta-log-peer-sync-view--revert))
-   ((or (verify-visited-file-modtime) (not meta-log-peer-sync-view-follow-buffers)))
+   ((not meta-log-peer-sync-view-follow-buffers))
    ((buffer-modified-p)
-    (let ((time (file-attribute-modification-time (file-attributes file))))
-      (unless (equal time meta-log-peer-sync-view--told)
-        (setq meta-log-peer-sync-view--told time)
-        (message "%s was changed by %s; your unsaved changes are still here, \
-M-x revert-buffer takes theirs" (buffer-name) who))))
-   (find-file-literally
-    (revert-buffer t t t))
-   (t (meta-log-peer-sync-guard-replace file))))
+    (setq meta-log-peer-sync-edit-known-time
+          (file-attribute-modification-time (file-attributes file)))
+    (meta-log-peer-sync-view--follow-soon file)
+    (unless (equal revision meta-log-peer-sync-view--told)
+      (setq meta-log-peer-sync-view--told revision)
+      (message "%s was changed by %s; your unsaved changes are still here: saving keeps \
+both versions, M-x revert-buffer takes theirs" (buffer-name) who)))
+   (t (meta-log-peer-sync-view--follow-file file))))
 
 (defun meta-log-peer-sync-view-follow (event who)
   "Let buffers follow EVENT, a document that WHO, a name, has changed."
-  (let ((file (plist-get event :path)))
+  (let ((file (plist-get event :path)) (revision (plist-get event :revision)))
     (when (and (stringp file) (file-regular-p file))
       (let ((true (file-truename file)))
         (dolist (buffer (buffer-list))
@@ -114,10 +146,16 @@ M-x revert-buffer takes theirs" (buffer-name) who))))
                       (and meta-log-peer-sync-view--file
                            (equal (file-truename meta-log-peer-sync-view--file) true)))
               (condition-case problem
-                  (meta-log-peer-sync-view--follow-buffer file who)
+                  (meta-log-peer-sync-view--follow-buffer file who revision)
                 (error (message "%s was changed by %s but does not show it: %s"
                                 (buffer-name) who
                                 (error-message-string problem)))))))))))
+
+(defun meta-log-peer-sync-view-unload-function ()
+  "Cancel the timers."
+  (dolist (buffer (buffer-list))
+    (with-current-buffer buffer (meta-log-peer-sync-view--stop-waiting)))
+  nil)
 
 (provide 'meta-log-peer-sync-view)
 ;;; meta-log-peer-sync-view.el ends here

@@ -50,7 +50,7 @@
 ;;;###autoload
 (defun meta-log-peer-sync-start ()
   "Start the local peer; return t at once.
-Documents of new peers wait until you accept the peer, once, with
+Documents of new peers are held back until you accept the peer, once, with
 \\[meta-log-peer-sync-accept-peer], unless `meta-log-peer-sync-trust-policy'
 or the configuration says otherwise."
   (interactive)
@@ -66,9 +66,10 @@ or the configuration says otherwise."
 ;;;###autoload
 (defun meta-log-peer-sync-stop ()
   "Stop the local peer of this Emacs; return t at once.
-Another Emacs on the same state directory goes on."
+Another Emacs on the same state directory goes on.  What you save now
+goes out after the next \\[meta-log-peer-sync-start]."
   (interactive)
-  (meta-log-peer-sync-rpc-stop)
+  (meta-log-peer-sync-core-stop)
   (message "The peer is stopped")
   t)
 
@@ -87,14 +88,19 @@ Another Emacs on the same state directory goes on."
 (defun meta-log-peer-sync--summary (status)
   "Return STATUS as one line."
   (let ((broker (plist-get status :broker)) (peers (plist-get status :peers)))
-    (format "%s on %s (%s), %s of %s peers online, %s documents%s%s; policy %s"
+    (format "%s on %s (%s%s), %s of %s online, %s%s%s; policy %s"
             (or (and (plist-get status :name)
                      (meta-log-peer-sync-core-plain (plist-get status :name)))
                 (meta-log-peer-sync-core-name (plist-get status :peer_id)))
             (meta-log-peer-sync-core-plain (plist-get broker :url))
             (meta-log-peer-sync-core-plain (plist-get broker :state))
-            (or (plist-get peers :online) 0) (or (plist-get peers :known) 0)
-            (or (plist-get status :documents) 0)
+            (if (and (stringp (plist-get broker :error))
+                     (not (equal (plist-get broker :state) "connected")))
+                (concat ": " (meta-log-peer-sync-core-plain (plist-get broker :error) 200))
+              "")
+            (or (plist-get peers :online) 0)
+            (meta-log-peer-sync-core-count (plist-get peers :known) "peer")
+            (meta-log-peer-sync-core-count (plist-get status :documents) "document")
             (if (> (or (plist-get status :held) 0) 0)
                 (format ", %d held back" (plist-get status :held)) "")
             (if (> (or (plist-get status :conflicts) 0) 0)
@@ -132,10 +138,32 @@ Interactively, the visited file, or with a prefix argument any file."
   (meta-log-peer-sync-core-sync-file file))
 
 (defun meta-log-peer-sync--after-save ()
-  "Sync the file that was just saved."
+  "Sync the file that was just saved; a synced copy is synced anyway."
+  (unless (meta-log-peer-sync-edit-document-p)
+    (meta-log-peer-sync-core-sync-saved buffer-file-name)))
+(put 'meta-log-peer-sync--after-save 'permanent-local-hook t)
+
+(defun meta-log-peer-sync--share ()
+  "Sync the visited file, which is shared from now on.
+The mode is turned off again when its name cannot be that of a document."
   (condition-case problem
-      (meta-log-peer-sync-core-sync-file buffer-file-name #'ignore)
+      (let ((buffer (current-buffer)))
+        (unless (or (meta-log-peer-sync-rpc-running-p) (meta-log-peer-sync-core-stopped-p))
+          (meta-log-peer-sync-core-start))
+        (meta-log-peer-sync-core-sync-saved
+         buffer-file-name nil
+         (lambda (problem)
+           (when (and (buffer-live-p buffer)
+                      (string-prefix-p "path-" (or (plist-get (plist-get problem :data)
+                                                              :reason)
+                                                   "")))
+             (with-current-buffer buffer (meta-log-peer-sync-mode -1))))))
     (error (message "meta-log-peer-sync: %s" (error-message-string problem)))))
+
+(defun meta-log-peer-sync--refuse (why)
+  "Turn the mode off again and signal WHY, a string."
+  (meta-log-peer-sync-mode -1)
+  (user-error "%s" why))
 
 (defcustom meta-log-peer-sync-mode-hook nil
   "Functions called after `meta-log-peer-sync-mode' was turned on or off."
@@ -148,22 +176,24 @@ Interactively, the visited file, or with a prefix argument any file."
   "Share the visited file, and sync it after every save.
 The name of the file, without its folder, is the name that other people
 see.  What they change is saved in the synced folder, as
-\\[meta-log-peer-sync-documents] shows; this file is never written."
+\\[meta-log-peer-sync-documents] shows; this file is never written.  The
+synced copies themselves are synced after every save without this mode."
   :lighter meta-log-peer-sync-modeline
   :group 'meta-log-peer-sync
   (cond
    ((not meta-log-peer-sync-mode)
     (remove-hook 'after-save-hook #'meta-log-peer-sync--after-save t))
    ((not buffer-file-name)
-    (setq meta-log-peer-sync-mode nil)
-    (user-error "This buffer visits no file; save it under a name first"))
-   ((file-remote-p buffer-file-name)
-    (setq meta-log-peer-sync-mode nil)
-    (user-error "This file is on another machine; only local files can be shared"))
+    (meta-log-peer-sync--refuse "This buffer visits no file; save it under a name first"))
+   ((meta-log-peer-sync-core-unsyncable buffer-file-name)
+    (meta-log-peer-sync--refuse (meta-log-peer-sync-core-unsyncable buffer-file-name)))
    (t
     (add-hook 'after-save-hook #'meta-log-peer-sync--after-save nil t)
     (when (file-exists-p buffer-file-name)
-      (meta-log-peer-sync--after-save)))))
+      (meta-log-peer-sync--share)))))
+
+;; A buffer that is reverted, or gets another major mode, goes on.
+(put 'meta-log-peer-sync-mode 'permanent-local t)
 
 ;;;; Peers
 
@@ -180,8 +210,8 @@ see.  What they change is saved in the synced folder, as
   (meta-log-peer-sync-core-request
    "trust.accept" (list :peer_id (meta-log-peer-sync-core-check-peer-id peer-id))
    (lambda (answer)
-     (message "%s is accepted, %s documents taken"
-              (meta-log-peer-sync-core-name peer-id) (or (plist-get answer :released) 0))
+     (message "%s is accepted, %s taken" (meta-log-peer-sync-core-name peer-id)
+              (meta-log-peer-sync-core-count (plist-get answer :released) "document"))
      (meta-log-peer-sync-core-refresh-peers)))
   t)
 
@@ -210,12 +240,50 @@ one its name without the folder."
           (file-relative-name (file-truename file) (file-truename synced))
         (file-name-nondirectory file)))))
 
+(defun meta-log-peer-sync--completion (method params function)
+  "Return a completion table of what the sidecar answers to METHOD with PARAMS.
+FUNCTION makes candidates of the answer.  The question appears at once;
+its candidates are there when the answer is."
+  (let (candidates)
+    (meta-log-peer-sync-core-request
+     method params
+     (lambda (answer) (setq candidates (funcall function answer)))
+     #'ignore)
+    (lambda (string predicate action)
+      (if (eq action 'metadata)
+          '(metadata (display-sort-function . identity))
+        (complete-with-action action candidates string predicate)))))
+
 (defun meta-log-peer-sync--read-document ()
   "Ask for the name of a document, the visited one by default."
-  (let ((default (and buffer-file-name
-                      (meta-log-peer-sync--document-name buffer-file-name))))
-    (read-string (if default (format "Document (default %s): " default) "Document: ")
-                 nil nil default)))
+  (let* ((visited (and buffer-file-name
+                       (meta-log-peer-sync--document-name buffer-file-name)))
+         (default (or visited (bound-and-true-p meta-log-peer-sync-documents--name))))
+    (completing-read
+     (if default (format "Document (default %s): " default) "Document: ")
+     (meta-log-peer-sync--completion
+      "documents.list" nil
+      (lambda (answer)
+        (mapcar (lambda (fields) (plist-get fields :file)) (plist-get answer :documents))))
+     nil nil nil nil default)))
+
+(defun meta-log-peer-sync--read-revision (document)
+  "Ask for a revision of DOCUMENT; return the digits of its id."
+  (let ((answer
+         (completing-read
+          "Revision: "
+          (meta-log-peer-sync--completion
+           "documents.history" (list :file (meta-log-peer-sync--document-name document))
+           (lambda (answer)
+             (nreverse
+              (mapcar (lambda (fields)
+                        (format "%s  %s  %s  %s"
+                                (substring (plist-get fields :revision) 0 12)
+                                (meta-log-peer-sync-core-plain (plist-get fields :time))
+                                (meta-log-peer-sync-core-name (plist-get fields :peer_id))
+                                (plist-get fields :state)))
+                      (plist-get answer :revisions))))))))
+    (car (split-string answer))))
 
 ;;;###autoload
 (defun meta-log-peer-sync-history (document)
@@ -231,9 +299,10 @@ one its name without the folder."
 REVISION is 8 or more digits of its id; \\[meta-log-peer-sync-history] shows
 them.  Nothing is lost: the present version stays in the history.  In a
 conflict this settles it."
-  (interactive (list (meta-log-peer-sync--read-document)
-                     (read-string "Revision: ")))
-  (unless (string-match-p "\\`[0-9a-f]\\{8,64\\}\\'" revision)
+  (interactive (let ((document (meta-log-peer-sync--read-document)))
+                 (list document (meta-log-peer-sync--read-revision document))))
+  (unless (and (stringp revision)
+               (string-match-p "\\`[0-9a-f]\\{8,64\\}\\'" revision))
     (user-error "%S is not a revision; M-x meta-log-peer-sync-history shows them" revision))
   (let ((name (meta-log-peer-sync--document-name document)))
     (meta-log-peer-sync-core-request
@@ -242,7 +311,9 @@ conflict this settles it."
        (message "%s is restored; the new revision is %s"
                 (meta-log-peer-sync-core-plain name)
                 (substring (plist-get answer :revision) 0 8))
-       (meta-log-peer-sync-view-follow answer "you")))
+       (meta-log-peer-sync-view-follow answer "you")
+       ;; Its message goes out when there is a broker; the lists know it now.
+       (meta-log-peer-sync-core--changed (list :event "document-restored" :file name))))
     t))
 
 ;;;###autoload
@@ -266,7 +337,8 @@ conflict this settles it."
 (define-minor-mode meta-log-peer-sync-modeline-mode
   "Show the state of the local peer in every mode line.
 `Sync:2' is two peers online, `-' stopped, `~' starting, `!' failed or
-without a broker; `?3' means that three documents wait for a decision."
+without a broker; `?3' means that three documents are held back until
+you accept who sent them.  Its help text says why."
   :global t
   :group 'meta-log-peer-sync
   (setq global-mode-string
@@ -304,6 +376,7 @@ without a broker; `?3' means that three documents wait for a decision."
                   meta-log-federation meta-log-peer-sync-demo meta-log-mqtt
                   meta-log-webrtc meta-log-identity meta-log-peer-sync-core
                   meta-log-peer-sync-view meta-log-peer-sync-guard
+                  meta-log-peer-sync-edit
                   meta-log-peer-sync-events meta-log-peer-sync-rpc))
     (when (featurep part)
       (unload-feature part t)))

@@ -19,6 +19,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from federation import limits
-from federation.errors import Refusal
+from federation.errors import Refusal, io_refusal
 
 _OPENAT2 = 437
 #: RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH (openat2(2))
@@ -35,16 +36,14 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 #: RENAME_NOREPLACE, RENAME_EXCHANGE (renameat2(2)), and AT_FDCWD
 _NOREPLACE, _EXCHANGE, _HERE = 1, 2, -100
-
 _LIBC = ctypes.CDLL(None, use_errno=True)
+
+#: where an editor's lock leads: USER@HOST.PID, or USER@HOST.PID:BOOT
+_OWNER = re.compile(r".*@(.+)\.([0-9]{1,9})(?::[0-9]+)?", re.DOTALL)
 
 
 class _OpenHow(ctypes.Structure):
-    _fields_ = (
-        ("flags", ctypes.c_uint64),
-        ("mode", ctypes.c_uint64),
-        ("resolve", ctypes.c_uint64),
-    )
+    _fields_ = tuple((name, ctypes.c_uint64) for name in ("flags", "mode", "resolve"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +56,8 @@ class Modified:
 def _openat2(parent: int, name: str) -> int:
     """Open a directory below another; OSError(ENOSYS) where the system has no openat2."""
     how = _OpenHow(_DIRECTORY, 0, _RESOLVE)
-    result = _LIBC.syscall(
-        _OPENAT2, parent, os.fsencode(name), ctypes.byref(how), ctypes.sizeof(how)
-    )
+    call = (_OPENAT2, parent, os.fsencode(name), ctypes.byref(how), ctypes.sizeof(how))
+    result = _LIBC.syscall(*call)
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), name)
@@ -98,23 +96,6 @@ def _open_beneath(parent: int, name: str) -> int:
         os.close(found)
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), name)
     return found
-
-
-def refusal_of(error: OSError, name: str) -> Refusal:
-    """The refusal that a failed system call means."""
-    reasons = {
-        errno.ELOOP: "path-symlink-escape",
-        errno.EXDEV: "path-mount-escape",
-        errno.ENOTDIR: "path-not-directory",
-        errno.EISDIR: "path-not-regular",
-        errno.ENOENT: "file-not-found",
-        errno.ENOSPC: "disk-full",
-        errno.EDQUOT: "disk-full",
-        errno.ENAMETOOLONG: "path-too-long",
-    }
-    reason = reasons.get(error.errno or 0, "path-io-error")
-    detail = name if reason != "path-io-error" else f"{name}: {error.strerror}"
-    return Refusal(reason, detail)
 
 
 class Disk:
@@ -174,7 +155,7 @@ class Disk:
                         here = _open_directory(here, part)
                     stack.callback(os.close, here)
             except OSError as error:
-                raise refusal_of(error, file) from error
+                raise io_refusal(error, file) from error
             yield here
 
     def check(self, file: str) -> None:
@@ -193,7 +174,7 @@ class Disk:
             self._check_look(folder, file, name)
             return None
         except OSError as error:
-            raise refusal_of(error, file) from error
+            raise io_refusal(error, file) from error
         if stat.S_ISLNK(found.st_mode):
             raise Refusal("path-symlink-escape", file)
         if not stat.S_ISREG(found.st_mode):
@@ -232,15 +213,16 @@ class Disk:
         with self._folder(file, make=True) as folder:
             if folder is None:
                 raise Refusal("file-not-found", file)
-            found = self._check_leaf(folder, file)
+            busy, found = _locked(folder, name), self._check_leaf(folder, file)
             if found is not None:
                 present = self._read(folder, name, file)
                 if present == content:
                     return None
-                if hashlib.sha256(present).hexdigest() != known:
-                    return Modified(present)
-            if _exists(folder, f".#{name}"):
+            # asked again: what an editor is writing at this moment is read half
+            if busy or _locked(folder, name):
                 raise Refusal("path-local-modified", file)
+            if present is not None and hashlib.sha256(present).hexdigest() != known:
+                return Modified(present)
             flags = _NOREPLACE if present is None else _EXCHANGE
             displaced = self._replace(folder, name, content, file, flags)
             self._remember(folder, file)
@@ -256,7 +238,7 @@ class Disk:
                     raise Refusal("path-not-regular", file)
                 return stream.read()
         except OSError as error:
-            raise refusal_of(error, file) from error
+            raise io_refusal(error, file) from error
 
     def _replace(
         self, folder: int, name: str, content: bytes, file: str, flags: int = 0
@@ -265,11 +247,7 @@ class Disk:
         self._number += 1
         beside = self._state / "tmp" / f"{os.getpid()}-{self._number}"
         try:
-            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
+            _write_new(beside, content)
             _rename(beside, folder, name, flags)
             os.fsync(folder)
             # after an exchange, what was there lies beside
@@ -278,7 +256,7 @@ class Disk:
         except FileExistsError:
             return self._read(folder, name, file)
         except OSError as error:
-            raise refusal_of(error, file) from error
+            raise io_refusal(error, file) from error
         finally:
             with contextlib.suppress(OSError):
                 beside.unlink()
@@ -310,15 +288,14 @@ class Disk:
                 if ours and str(path) not in kept:
                     path.unlink(missing_ok=True)
         except OSError as error:
-            raise refusal_of(error, file) from error
+            raise io_refusal(error, file) from error
 
     def write_received(self, name: str, content: bytes, keep: int) -> Path:
         """A copy for hooks or an export; only the newest ``keep`` stay."""
-        folder = self._state / "received"
-        path = folder / name
+        path = self._state / "received" / name
         self._write_plain(path, content)
         with contextlib.suppress(OSError):  # the copy is there; others are removed next time
-            copies = sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime_ns)
+            copies = sorted(path.parent.iterdir(), key=lambda one: one.stat().st_mtime_ns)
             for old in copies[: max(len(copies) - keep, 0)]:
                 old.unlink(missing_ok=True)
         return path
@@ -326,13 +303,9 @@ class Disk:
     def write_export(self, path: Path, content: bytes) -> None:
         """Write a new file that the user named; an existing one is refused."""
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
+            _write_new(path, content)
         except OSError as error:
-            raise refusal_of(error, str(path)) from error
+            raise io_refusal(error, path) from error
 
     def _write_plain(self, path: Path, content: bytes) -> None:
         """Write below the state directory, outside of ``synced``."""
@@ -342,11 +315,20 @@ class Disk:
                 (self._state / one).mkdir(mode=0o700, exist_ok=True)
             folder = os.open(path.parent, _DIRECTORY)
         except OSError as error:
-            raise refusal_of(error, path.name) from error
+            raise io_refusal(error, path.name) from error
         try:
             self._replace(folder, path.name, content, path.name)
         finally:
             os.close(folder)
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet; durable when this returns."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _make_folder(path: Path) -> None:
@@ -358,7 +340,7 @@ def _make_folder(path: Path) -> None:
     except FileExistsError:
         raise Refusal("path-not-directory", str(path)) from None
     except OSError as error:
-        raise refusal_of(error, str(path)) from error
+        raise io_refusal(error, path) from error
 
 
 def _conflict_stem(path: PurePosixPath) -> str:
@@ -371,11 +353,14 @@ def _conflict_stem(path: PurePosixPath) -> str:
     return stem[: room - 8].decode(errors="ignore") + mark
 
 
-def _exists(folder: int, name: str) -> bool:
+def _locked(folder: int, name: str) -> bool:
+    """Whether an editor has unsaved changes; one of this machine that is gone has none."""
     try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return False
+        owner = _OWNER.fullmatch(os.readlink(f".#{name}", dir_fd=folder))
+        if owner is not None and owner[1] == os.uname().nodename:
+            os.kill(int(owner[2]), 0)
+    except OSError as error:
+        return error.errno in (errno.EINVAL, errno.EPERM)  # a file; another user's process
     return True
 
 
@@ -384,7 +369,7 @@ def read_user_file(path: Path, limit: int) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise refusal_of(error, str(path)) from error
+        raise io_refusal(error, path) from error
     found = os.fstat(handle)
     if not stat.S_ISREG(found.st_mode):  # fdopen would raise its own error for a folder
         os.close(handle)
@@ -395,4 +380,4 @@ def read_user_file(path: Path, limit: int) -> bytes:
         try:
             return stream.read(limit + 1)
         except OSError as error:
-            raise refusal_of(error, str(path)) from error
+            raise io_refusal(error, path) from error

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from federation.adapters import disk as module
-from federation.adapters.disk import Disk, Modified, read_user_file, refusal_of
+from federation.adapters.disk import Disk, Modified, read_user_file
 from federation.errors import Refusal
 
 
@@ -84,7 +84,20 @@ def test_a_file_that_emacs_has_unsaved_waits(disk: Disk) -> None:
     lock.symlink_to("somebody@somewhere.1:2")
     assert reason_of(disk.write_synced, "x.md", b"two", digest(b"one")) == "path-local-modified"
     assert disk.read_synced("x.md") == b"one"
+    Path(disk.synced_path("x.md")).write_bytes(b"half of wh")  # it is writing at this moment
+    assert reason_of(disk.write_synced, "x.md", b"two", digest(b"one")) == "path-local-modified"
+    assert disk.write_synced("x.md", b"half of wh", digest(b"one")) is None
     lock.unlink()
+    assert disk.write_synced("x.md", b"two", digest(b"half of wh")) is None
+
+
+def test_the_lock_of_an_editor_that_is_gone_holds_nothing_back(disk: Disk) -> None:
+    disk.write_synced("x.md", b"one", None)
+    lock, here = disk.synced / ".#x.md", os.uname().nodename
+    lock.symlink_to(f"me@{here}.{os.getpid()}")
+    assert reason_of(disk.write_synced, "x.md", b"two", digest(b"one")) == "path-local-modified"
+    lock.unlink()
+    lock.symlink_to(f"me@{here}.999999999:17")
     assert disk.write_synced("x.md", b"two", digest(b"one")) is None
 
 
@@ -375,13 +388,3 @@ def test_reading_what_the_user_names(tmp_path: Path) -> None:
     ):
         assert reason_of(read_user_file, tmp_path / name, limit) == reason, name
     assert reason_of(read_user_file, Path("/dev/zero"), 100) == "path-not-regular"
-
-
-@pytest.mark.parametrize(
-    ("number", "reason"),
-    [(errno.ENOSPC, "disk-full"), (errno.EDQUOT, "disk-full"), (errno.ELOOP, "path-symlink-escape"),
-     (errno.EIO, "path-io-error"), (errno.EACCES, "path-io-error"),
-     (errno.ENAMETOOLONG, "path-too-long")],
-)  # fmt: skip
-def test_what_a_failed_call_means(number: int, reason: str) -> None:
-    assert refusal_of(OSError(number, os.strerror(number)), "x.md").reason == reason

@@ -8,8 +8,9 @@ the middle of a request, with a damaged answer.  The real sidecar is tested in
 
 Environment: ``FAKE_LOG`` is a file that gets one JSON line for each request
 and for each start; ``FAKE_MODE`` is empty, ``broken`` (end at once with a line
-on standard error) or ``silent`` (never answer); ``FAKE_HELD`` is the number of documents
-that wait for a decision about the other peer.
+on standard error), ``refused`` (end at once because of the configuration), ``nobroker`` (the
+broker refuses) or ``silent`` (never answer); ``FAKE_HELD`` is the number of documents that
+are held back from the other peer.
 """
 
 from __future__ import annotations
@@ -64,9 +65,28 @@ def once(name: str) -> bool:
     return True
 
 
+COUNTS: dict[str, int] = {}
+
+
+def once_more(name: str) -> int:
+    """How often this was asked for by now."""
+    COUNTS[name] = COUNTS.get(name, 0) + 1
+    return COUNTS[name]
+
+
 def flag(name: str) -> str | None:
     """The value that follows flag ``name`` on the command line."""
     return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else None
+
+
+def broker() -> dict[str, Any]:
+    """The broker in an answer to ``status``; a file ``LOG.broker`` lets it answer after all."""
+    refused = os.environ.get("FAKE_MODE") == "nobroker" and not Path(f"{LOG}.broker").exists()
+    return {
+        "url": flag("--broker-url") or "mqtt://localhost:1883", "embedded": False,
+        "state": "connecting" if refused else "connected", "protocol": None if refused else "5",
+        "error": "refused: bad user name\n%s or password" if refused else None,
+    }  # fmt: skip
 
 
 def status() -> dict[str, Any]:
@@ -75,8 +95,7 @@ def status() -> dict[str, Any]:
     return {
         "version": "0", "peer_id": PEER, "name": None, "public_key": "0x" + "1" * 64,
         "state_dir": state, "synced_dir": state + "/synced",
-        "broker": {"url": flag("--broker-url") or "mqtt://localhost:1883", "state": "connected",
-                   "embedded": False, "protocol": "5", "error": None},
+        "broker": broker(),
         "policy": flag("--trust-policy") or "ask",
         "peers": {"known": 1, "online": 1, "connected": 1, "accepted": 0, "blocked": 0,
                   "waiting": 0},
@@ -104,7 +123,8 @@ def sync_file(params: dict[str, Any]) -> dict[str, Any]:
     if "crash" in path.name and once(path.name):
         os._exit(9)
     return {"file": path.name, "revision": "0" * 64, "size": 1, "state": "recorded",
-            "conflict": False, "path": str(path)}  # fmt: skip
+            "conflict": False, "path": str(path),
+            "replaces": OTHER if "theirs" in path.name else None}  # fmt: skip
 
 
 def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -124,6 +144,23 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any]:
             {"file": "a.canvasl", "kind": "canvasl", "revision": "ab" * 32, "peer_id": OTHER,
              "name": "b", "time": "2025-01-07T12:00:00Z", "size": 3, "revisions": 1,
              "conflict": False, "path": "/nonexistent/a.canvasl", "written": True}]}  # fmt: skip
+    if method == "documents.history":
+        return {"file": params["file"], "revisions": [
+            {"revision": digit * 64, "peer_id": OTHER, "name": "b", "time": "2025-01-07T12:00:00Z",
+             "clock": "ok", "size": 3, "content_hash": "0" * 64, "parents": [], "state": state}
+            for digit, state in (("1", "past"), ("2", "current"))]}  # fmt: skip
+    if method == "conflicts.list":
+        return {"conflicts": [] if once_more("conflicts") > 1 else [
+            {"file": "a.canvasl", "current": "1" * 64, "versions": [
+                {"revision": "1" * 64, "peer_id": OTHER, "name": "b", "clock": "ok", "size": 3,
+                 "time": "2025-01-07T12:00:00Z", "path": "/nonexistent/a.canvasl"}]}]}  # fmt: skip
+    if method == "documents.restore":
+        return {"file": params["file"], "revision": "3" * 64, "path": "/nonexistent/a.canvasl"}
+    if method == "config.show":
+        return {"config": {"files.extensions": {"value": [".csv"], "source": "file"}}}
+    if method == "trust.accept":
+        return {"peer_id": params["peer_id"], "trust": "accepted",
+                "released": int(os.environ.get("FAKE_HELD", "0"))}  # fmt: skip
     if method == "identity.sign":
         return {"signature": "0x" + "3" * 128, "peer_id": PEER}
     if method == "topic.publish":
@@ -142,6 +179,11 @@ def main() -> None:
     if mode == "broken":
         print("fake sidecar: the state is damaged", file=sys.stderr, flush=True)
         sys.exit(3)
+    if mode == "refused":
+        error = {"code": 3004, "reason": "config-bad-url", "message": "the URL is wrong",
+                 "hint": "write mqtt://HOST:PORT"}  # fmt: skip
+        print(json.dumps(error), file=sys.stderr, flush=True)
+        sys.exit(2)
     while (message := receive()) is not None:
         log({"method": message["method"], "params": message["params"]})
         if mode == "silent":

@@ -313,8 +313,10 @@
         (insert "y")
         (do-auto-save t)
         (should (file-exists-p buffer-auto-save-file-name))
-        (should (equal (directory-files synced nil "^[^.]\\|^\\.[^.]") '("a.txt")))
+        ;; The lock is there for the sidecar, and only while there are changes.
+        (should (equal (directory-files synced nil "^[^.]\\|^\\.[^.]") '(".#a.txt" "a.txt")))
         (save-buffer)
+        (should (equal (directory-files synced nil "^[^.]\\|^\\.[^.]") '("a.txt")))
         (insert "z")
         (save-buffer)
         (kill-buffer))

@@ -31,7 +31,7 @@
     (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'ready)))
     (let ((start (car (test-helper-log))))
       (should (equal (plist-get start :start)
-                     (vector "serve" "--stdio" "--state-dir"
+                     (vector "serve" "--stdio" "--json" "--state-dir"
                              meta-log-peer-sync-state-directory
                              "--trust-policy" "announced" "--broker-url" "mqtt://h:1"
                              "--broker-username" "u")))

@@ -73,6 +73,11 @@ FORMAT and ARGUMENTS are its arguments."
         meta-log-mqtt--others nil
         meta-log-mqtt--subscriptions nil
         meta-log-mqtt--subscribed nil
+        meta-log-peer-sync-core--saved nil
+        meta-log-peer-sync-core--stopped nil
+        meta-log-peer-sync-core--idle-told nil
+        meta-log-peer-sync-core--more-endings nil
+        meta-log-peer-sync-edit-folder nil
         meta-log-peer-sync-guard--roots nil
         meta-log-peer-sync-guard--exempt nil
         meta-log-peer-sync-core--held-told nil)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -18,6 +19,7 @@ import psutil
 import pytest
 
 from tests.integration.brokers import ROOT, Mosquitto, answers, wait_until
+from tests.integration.peers import Peer
 
 EMACSES = [one for one in ("emacs", "/usr/bin/emacs30") if shutil.which(one)]
 
@@ -87,12 +89,12 @@ class Emacs:
         }  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Self:
+    def start(self, script: str = "emacs_peer.el") -> Self:
         """Start Emacs."""
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [self._program, "-Q", "--batch", "-L", str(ROOT / "elisp"),
-                 "-l", str(ROOT / "tests" / "integration" / "emacs_peer.el")],
+                 "-l", str(ROOT / "tests" / "integration" / script)],
                 env=self._env, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
         return self
@@ -104,6 +106,16 @@ class Emacs:
         except FileNotFoundError:
             return {"heard": {}, "announced": 0, "discovered": []}
         return found
+
+    def do(self, form: str) -> dict[str, Any]:
+        """Evaluate a form (``emacs_editor.el``); what Emacs then reports."""
+        file = self.source / "form"
+        (self.source / "form.new").write_text(form)
+        (self.source / "form.new").rename(file)
+        wait_until(lambda: not file.exists(), 20.0, form)
+        report = self.report()
+        assert not report["value"].startswith("ERROR"), report
+        return report
 
     def children(self) -> list[psutil.Process]:
         """The processes below Emacs."""
@@ -175,6 +187,80 @@ def test_canvases_both_ways(tmp_path: Path, broker_env: dict[str, str]) -> None:
             if child.is_running():
                 child.kill()
         print(a.output.read_text()[-2000:], b.output.read_text()[-2000:])
+
+
+@contextlib.contextmanager
+def editor(program: str, tmp_path: Path, env: dict[str, str]) -> Iterator[Emacs]:
+    """An Emacs that does what the test says; it and its sidecar are gone afterwards."""
+    emacs = Emacs(program, tmp_path / "home-editor", "editor", env).start("emacs_editor.el")
+    assert emacs.process is not None
+    try:
+        yield emacs
+    finally:
+        children = emacs.children() if emacs.process.poll() is None else []
+        emacs.process.kill()
+        emacs.process.wait()
+        psutil.wait_procs(children, timeout=5)
+        print(emacs.output.read_text()[-2000:])
+
+
+@pytest.mark.parametrize("program", EMACSES)
+def test_a_version_that_comes_while_one_edits_is_a_conflict(tmp_path: Path, program: str) -> None:
+    """Unsaved changes and a peer's version: both stay, and nobody is asked anything."""
+    with Mosquitto(tmp_path) as broker:
+        env = {"META_LOG_MQTT_BROKER": broker.url}
+        policy = {"META_LOG_PEER_SYNC_TRUST_POLICY": "announced"}
+        with (
+            Peer(tmp_path / "bob", broker.url, env=policy) as bob,
+            editor(program, tmp_path, env) as emacs,
+        ):
+            emacs.do("(meta-log-peer-sync-demo-init)")
+            mine = tmp_path / "x.canvasl"
+            mine.write_text("one\n")
+            bob.call("sync.file", {"path": str(mine)})
+            wait_until(lambda: emacs.has({"x.canvasl": b"one\n"}), 30.0, "arrival")
+            copy = emacs.synced / "x.canvasl"
+            emacs.do(f'(progn (find-file "{copy}") (goto-char (point-max)) (insert "mine\n"))')
+            mine.write_text("theirs\n")
+            bob.call("sync.file", {"path": str(mine), "wait": True})
+            wait_until(
+                lambda: any("unsaved changes are still here" in one
+                            for one in emacs.do("t")["messages"]),
+                20.0, "the message",
+            )  # fmt: skip
+            assert copy.read_text() == "one\n"
+            assert emacs.do('(with-current-buffer "x.canvasl" (save-buffer))')["questions"] == []
+            wait_until(lambda: bob.call("conflicts.list")["conflicts"], 20.0, "the conflict")
+            (conflict,) = bob.call("conflicts.list")["conflicts"]
+            texts = {Path(one["path"]).read_text() for one in conflict["versions"]}
+            assert texts == {"one\nmine\n", "theirs\n"}
+            assert copy.read_text() == "one\nmine\n"
+            said = emacs.do("t")["messages"]
+            assert any("both versions are kept" in one for one in said)
+
+
+def test_a_wrong_password_is_shown(tmp_path: Path) -> None:
+    """The mode line, the status and one message say why there is no broker."""
+    file = tmp_path / "passwords"
+    program = shutil.which("mosquitto_passwd")
+    if program is None:
+        pytest.skip("mosquitto_passwd is not installed")
+    subprocess.run([program, "-c", "-b", str(file), "ada", "right"], check=True)
+    config = f"password_file {file}"
+    with Mosquitto(tmp_path, config, anonymous=False) as broker:
+        env = {"META_LOG_MQTT_BROKER": broker.url, "MQTT_USERNAME": "ada",
+               "MQTT_PASSWORD": "wrong"}  # fmt: skip
+        with editor(EMACSES[0], tmp_path, env) as emacs:
+            emacs.do("(meta-log-peer-sync-start)")
+            wait_until(lambda: emacs.do("t")["modeline"] == " Sync:!", 20.0, "the sign")
+            report = emacs.do("t")
+            for text in (report["help"], report["status"]):
+                assert "refused" in text, text
+                assert "wrong" not in text
+            wait_until(
+                lambda: any("no broker at" in one for one in emacs.do("t")["messages"]),
+                20.0, "the message",
+            )  # fmt: skip
 
 
 def test_second_emacs_of_one_home(tmp_path: Path) -> None:

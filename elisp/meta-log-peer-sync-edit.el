@@ -1,0 +1,180 @@
+;;; meta-log-peer-sync-edit.el --- Edit synced copies, losing nobody's text  -*- lexical-binding: t; -*-
+
+;; Copyright (C) 2026 The meta-log-peer-sync authors
+
+;; SPDX-License-Identifier: MIT
+
+;; Author: The meta-log-peer-sync authors
+;; Version: 0.1.0
+;; URL: https://github.com/bthornemail/meta-log-peer-sync
+;; Keywords: comm, files
+
+;;; Commentary:
+
+;; A file of the synced folder has two writers: the user, in Emacs, and the
+;; sidecar, which writes what peers send.  While a buffer has unsaved changes,
+;; Emacs keeps its lock beside the file, and the sidecar waits for it.  And each
+;; save says with which text the changes began, so that a version that came
+;; meanwhile stands beside it, as a conflict, and is never replaced unseen.
+;;
+;; That makes most of the questions pointless that Emacs asks about a file that
+;; has changed on disk: both versions are kept.  What is left is one question,
+;; before a save that would overwrite text that no peer has sent.
+;;
+;; The functions here are hooks and advice of `meta-log-peer-sync-guard-mode'.
+
+;;; Code:
+
+(require 'cl-lib)
+
+(defvar meta-log-peer-sync-edit-folder nil
+  "Folder of the synced documents, absolute, or nil while none is known.")
+
+(declare-function meta-log-peer-sync-core-sync-saved "meta-log-peer-sync-core")
+
+(defvar-local meta-log-peer-sync-edit--base nil
+  "What the changes of this buffer began with, as (MODTIME . SHA-256), or nil.")
+(put 'meta-log-peer-sync-edit--base 'permanent-local t)
+
+(defvar-local meta-log-peer-sync-edit-known-time nil
+  "Modification time of the file when its text was last known to be recorded.")
+(put 'meta-log-peer-sync-edit-known-time 'permanent-local t)
+
+(defun meta-log-peer-sync-edit-document-p (&optional file)
+  "Return non-nil when FILE, default the visited one, is a synced document.
+That is so when it lies in the synced folder, by any of its names."
+  (let ((file (or file buffer-file-name)))
+    (and file meta-log-peer-sync-edit-folder
+         (save-match-data
+           (and (not (file-remote-p file))
+                (file-in-directory-p (file-name-unquote file)
+                                     meta-log-peer-sync-edit-folder))))))
+
+(defun meta-log-peer-sync-edit--hash ()
+  "Return the SHA-256 of the bytes that saving this buffer would write."
+  (save-restriction
+    (widen)
+    (secure-hash 'sha256 (encode-coding-string
+                          (buffer-substring-no-properties (point-min) (point-max))
+                          (or buffer-file-coding-system 'utf-8-unix) t))))
+
+(defun meta-log-peer-sync-edit--file-hash (file)
+  "Return the SHA-256 of FILE."
+  (with-temp-buffer
+    (set-buffer-multibyte nil)
+    (insert-file-contents-literally file)
+    (secure-hash 'sha256 (current-buffer))))
+
+;;;; With which text changes begin
+
+(defun meta-log-peer-sync-edit--base-file ()
+  "Return where the base of this buffer is kept for `recover-file'."
+  (concat (or buffer-auto-save-file-name (make-auto-save-file-name)) ".base"))
+
+(defun meta-log-peer-sync-edit--note-base ()
+  "The first change is about to be made: remember the text as it is now.
+While the visited version is the same, what was noted first stays: the
+buffer may be called unmodified, and be changed again."
+  (condition-case problem
+      (save-match-data
+        (let ((time (and buffer-file-name (visited-file-modtime))))
+          (when (and time (not (equal time (car meta-log-peer-sync-edit--base)))
+                     (meta-log-peer-sync-edit-document-p))
+            (let ((hash (meta-log-peer-sync-edit--hash))
+                  (file (and buffer-auto-save-file-name
+                             (meta-log-peer-sync-edit--base-file)))
+                  (create-lockfiles nil))
+              (setq meta-log-peer-sync-edit--base (cons time hash))
+              (when file
+                (with-file-modes #o600
+                  (write-region hash nil file nil 'silent)))))))
+    ;; An error here would keep the user from typing.
+    (error (message "meta-log-peer-sync: %s" (error-message-string problem)))))
+(put 'meta-log-peer-sync-edit--note-base 'permanent-local-hook t)
+
+(defun meta-log-peer-sync-edit--recover (function file)
+  "Around `recover-file': note the base of what FUNCTION recovers of FILE.
+It is the text that was there when it was auto-saved."
+  (let* ((name (expand-file-name file))
+         (kept (and (meta-log-peer-sync-edit-document-p name)
+                    (with-temp-buffer
+                      (let ((buffer-file-name name))
+                        (meta-log-peer-sync-edit--base-file)))))
+         (base (and kept (file-exists-p kept)
+                    (with-temp-buffer
+                      (insert-file-contents-literally kept)
+                      (buffer-string)))))
+    (prog1 (funcall function file)
+      (let ((buffer (and base (find-buffer-visiting name))))
+        (when buffer
+          (with-current-buffer buffer
+            (setq meta-log-peer-sync-edit--base (cons (visited-file-modtime) base))
+            (let ((create-lockfiles nil))
+              (write-region base nil kept nil 'silent))))))))
+
+;;;; Saving
+
+(defun meta-log-peer-sync-edit--known-p ()
+  "Return non-nil when the text of the visited file is recorded, or the base.
+It has changed on disk since it was visited."
+  (let ((file buffer-file-name))
+    (or (equal meta-log-peer-sync-edit-known-time
+               (file-attribute-modification-time (file-attributes file)))
+        (equal (cdr meta-log-peer-sync-edit--base)
+               (meta-log-peer-sync-edit--file-hash file)))))
+
+(defun meta-log-peer-sync-edit--save (function &rest arguments)
+  "Around `basic-save-buffer': call FUNCTION with ARGUMENTS, which asks nothing.
+When a document has changed on disk, what is recorded is kept as a version
+beside this one; only before other text is lost the user is asked, once."
+  (with-current-buffer (or (buffer-base-buffer) (current-buffer))
+    (when (and buffer-file-name (buffer-modified-p)
+               (meta-log-peer-sync-edit-document-p)
+               (file-exists-p buffer-file-name)
+               (not (verify-visited-file-modtime (current-buffer))))
+      (unless (or (meta-log-peer-sync-edit--known-p)
+                  (yes-or-no-p (format "Another program has changed %s on disk.  Save anyway? "
+                                       (file-name-nondirectory buffer-file-name))))
+        (user-error "Not saved; M-x revert-buffer shows what is on disk"))
+      (set-visited-file-modtime)))
+  (apply function arguments))
+
+(defun meta-log-peer-sync-edit--supersession (function file)
+  "Around `ask-user-about-supersession-threat': FUNCTION is for other FILEs only."
+  (if (meta-log-peer-sync-edit-document-p file)
+      (message "%s has changed on disk; saving keeps both versions, M-x revert-buffer \
+takes the new one" (file-name-nondirectory file))
+    (funcall function file)))
+
+(defun meta-log-peer-sync-edit--saved ()
+  "The current buffer was saved: hand it on when it is a document."
+  (when (and buffer-file-name (meta-log-peer-sync-edit-document-p))
+    (let ((base (cdr meta-log-peer-sync-edit--base))
+          (file (meta-log-peer-sync-edit--base-file)))
+      (setq meta-log-peer-sync-edit--base nil
+            meta-log-peer-sync-edit-known-time nil)
+      (when (file-exists-p file)
+        (delete-file file))
+      ;; The guard may be on without a peer ever started.
+      (require 'meta-log-peer-sync-core)
+      (meta-log-peer-sync-core-sync-saved
+       (file-truename (file-name-unquote buffer-file-name)) base))))
+(put 'meta-log-peer-sync-edit--saved 'permanent-local-hook t)
+
+(defun meta-log-peer-sync-edit-prepare ()
+  "Let the current buffer, which visits a guarded file, lock and save as it must."
+  ;; What nobody sees holds nobody back, so this is not left to the user's options.
+  (setq-local create-lockfiles t)
+  (add-hook 'first-change-hook #'meta-log-peer-sync-edit--note-base nil t)
+  (add-hook 'after-save-hook #'meta-log-peer-sync-edit--saved nil t))
+
+(defun meta-log-peer-sync-edit-unload-function ()
+  "Leave no function in the hooks of any buffer."
+  (dolist (buffer (buffer-list))
+    (with-current-buffer buffer
+      (remove-hook 'first-change-hook #'meta-log-peer-sync-edit--note-base t)
+      (remove-hook 'after-save-hook #'meta-log-peer-sync-edit--saved t)))
+  nil)
+
+(provide 'meta-log-peer-sync-edit)
+;;; meta-log-peer-sync-edit.el ends here
