@@ -7,6 +7,7 @@ A :class:`Notice` is what the core says has happened.  Its name is one of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -69,6 +70,9 @@ EVENTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
             "message": "text; a large `content` is replaced by `content_file`",
             "connection": "handle, 0 for the peer's own broker",
             "verified": "bool: false for a topic that the user subscribed to",
+            "peer_id": "author, of a verified one",
+            "file": "of a document",
+            "revision": "likewise",
         },
     ),
     "events-dropped": (
@@ -76,6 +80,10 @@ EVENTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
         {"count": "events"},
     ),
 }  # fmt: skip
+
+
+#: fields that hold what somebody wrote: not for a bot's standard output, which ends in logs
+CONTENT: Final = frozenset({"message"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +152,14 @@ class Heard:
     """Effect: run the message hooks with a message that passed its checks.
 
     ``large`` is (file, revision, place) when the content goes by file; place
-    is ``current``, ``concurrent`` or ``past``.
+    is ``current``, ``concurrent`` or ``past``.  ``about`` is what the event
+    says beside the message: ``peer_id``, and ``file`` and ``revision`` of a document.
     """
 
     topic: str
     raw: bytes
     large: tuple[str, str, str] | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

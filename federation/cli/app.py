@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from federation.cli import output
 from federation.cli.output import CommandError, Result
 from federation.cli.parser import VERBS, build
-from federation.config import refuse_secret_flags
+from federation.config import check_flags, refuse_secret_flags
 from federation.errors import Refusal
 
 
@@ -48,6 +48,7 @@ def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     verb: Callable[[Context], Result | int]
     verb = getattr(importlib.import_module(f"federation.cli.{module}"), function)
     context = Context(arguments, environ)
+    check_flags(context.flags())
     try:
         outcome = verb(context)
     finally:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from federation import limits
 from federation.adapters import runtime
 from federation.cli.client import Client
-from federation.cli.output import CommandError, clean
+from federation.cli.output import CommandError, clean, short_id
 from federation.config import KEYS, PREFIX, Config, resolve
 from federation.errors import Refusal
 
@@ -74,9 +74,19 @@ class Context:
             state_dir = self.state_dir()
             peer = runtime.running_peer(state_dir)
             if peer is None:
-                raise Refusal("no-running-peer", str(state_dir))
+                raise self._nobody(state_dir)
             self._client = Client(peer.socket)
         return self._client
+
+    def _nobody(self, state_dir: Path) -> Refusal:
+        """Why no peer answers: none runs there, or several run and none was named."""
+        running = runtime.running_peers()
+        named = self.argument("state_dir") or self.environ.get(PREFIX + "STATE_DIR")
+        if named or len(running) < 2:
+            return Refusal("no-running-peer", str(state_dir))
+        folders = ", ".join(str(one.state_dir) for one in running)
+        hint = f"choose one: --state-dir {running[0].state_dir}"
+        return Refusal("several-running-peers", folders, hint=hint)
 
     def close(self) -> None:
         """Close what was opened."""
@@ -102,6 +112,11 @@ class Context:
                 found.append(identity)
         if len(found) == 1:
             return found[0]
-        detail = clean(text) + (f" names {len(found)} peers" if found else "")
-        hint = "give the whole id: `peers` lists them"
-        raise CommandError.of(Refusal("unknown-peer", detail, hint=hint))
+        if found:
+            ids = ", ".join(map(short_id, found))
+            raise CommandError.of(Refusal("ambiguous-peer", f"{clean(text)} may be {ids}"))
+        own = self.call("status")
+        if text == own["name"] or (len(text) >= 9 and str(own["peer_id"]).startswith(text)):
+            raise CommandError.of(Refusal("own-peer", clean(text)))
+        hint = "`peers` lists those that have"
+        raise CommandError.of(Refusal("unknown-peer", clean(text), hint=hint))

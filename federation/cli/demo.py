@@ -5,11 +5,17 @@ Each Emacs has a home, an identity and a sidecar of its own and uses only what
 the guide tells its users.  Emacs A syncs a canvas, Emacs B and the bot receive
 it, B changes it, A and the bot receive that.  It succeeds only if all three have
 the same bytes at the end and nothing is left running.
+
+They meet on a broker of their own, on a free port of the loopback address:
+whoever else is on this machine is not disturbed, and does not disturb.  A
+broker that somebody configured is used instead, with a canvas of another name
+each time, since others may be there.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shutil
 import sys
 import tempfile
@@ -20,7 +26,7 @@ from typing import Final
 from federation import broker_url
 from federation.cli import emacs
 from federation.cli.context import Context
-from federation.cli.output import FAILED, PROGRAM, CommandError, Result, clean, short_id
+from federation.cli.output import FAILED, PROGRAM, CommandError, Result, clean, count, short_id
 from federation.cli.stage import Actor, Stage, answers
 from federation.config import KEYS, Config
 from federation.errors import Refusal
@@ -60,11 +66,12 @@ def demo(context: Context) -> Result:
     folder = _folder(context)
     stage = Stage(folder, context.environ)
     stage.variables |= _broker_variables(settings)
+    name = canvas_name(settings)
     problem: CommandError | None = None
     data: dict[str, object] = {"folder": str(folder)}
     try:
         stage.variables["META_LOG_MQTT_BROKER"] = _broker(stage, settings, story)
-        data |= _play(stage, story, program, elisp)
+        data |= _play(stage, story, program, elisp, name)
     except Refusal as refusal:
         problem = CommandError.of(refusal)
     finally:
@@ -75,7 +82,15 @@ def demo(context: Context) -> Result:
     if problem is not None:
         return Result(data, _last_words(stage), FAILED, problem)
     story.tell("everything has ended, nothing is left running")
-    return Result(data, _by_hand(stage, elisp, program))
+    return Result(data, _by_hand(stage, elisp, program, name))
+
+
+def canvas_name(settings: Config) -> str:
+    """The name of the shared canvas: on a broker of others, one that nobody has."""
+    if not settings.broker_configured:
+        return CANVAS
+    stem, dot, ending = CANVAS.partition(".")
+    return f"{stem}-{secrets.token_hex(4)}{dot}{ending}"
 
 
 def _folder(context: Context) -> Path:
@@ -104,23 +119,23 @@ def _broker_variables(settings: Config) -> dict[str, str]:
 
 
 def _broker(stage: Stage, settings: Config, story: Story) -> str:
-    """The configured broker or the default one where it answers, else one of our own."""
-    url = settings.choice("broker.url")
-    parsed = broker_url.parse(url, allow_plaintext=settings.boolean("broker.allow_plaintext"))
-    if answers(parsed):
-        story.tell(f"a broker answers on {url}")
-        return url
+    """The configured broker, which has to answer; else one of our own that nobody else knows."""
     if settings.broker_configured:
-        raise Refusal("broker-unreachable", url)
+        url = settings.choice("broker.url")
+        parsed = broker_url.parse(url, allow_plaintext=settings.boolean("broker.allow_plaintext"))
+        if not answers(parsed):
+            raise Refusal("broker-unreachable", url)
+        story.tell(f"the configured broker answers on {url}")
+        return url
     command = [sys.executable, "-m", "federation", "broker", "--port", "0", "--json"]
     broker = stage.start("the broker", command, stage.environment(stage.folder / "broker"))
     ready = stage.wait_for(broker, "ready", _STEP)
-    story.tell(f"no broker answers on {url}: {ready['kind']} on {ready['broker']}")
+    story.tell(f"a broker for this demonstration: {ready['kind']} on {ready['broker']}")
     return str(ready["broker"])
 
 
-def _play(stage: Stage, story: Story, program: str, elisp: Path) -> dict[str, object]:
-    canvas = stage.folder / "a" / CANVAS
+def _play(stage: Stage, story: Story, program: str, elisp: Path, name: str) -> dict[str, object]:
+    canvas = stage.folder / "a" / name
     bot = _start_bot(stage)
     story.tell(f"the bot is {short_id(stage.wait_for(bot, 'ready', _STEP)['peer_id'])}")
     first = _start_emacs(
@@ -128,25 +143,25 @@ def _play(stage: Stage, story: Story, program: str, elisp: Path) -> dict[str, ob
     )
     second = _start_emacs(
         stage, "B", program, elisp,
-        {"DEMO_CHANGE": CHANGE, "DEMO_OWN": str(stage.folder / "b" / CANVAS)},
+        {"DEMO_CHANGE": CHANGE, "DEMO_OWN": str(stage.folder / "b" / name)},
     )  # fmt: skip
     shutil.copyfile(DATA / CANVAS, canvas)
     ids = {}
     for actor in (first, second):
         ids[actor.name] = stage.wait_for(actor, "ready", _STEP)["peer_id"]
         story.tell(f"{actor.name} is {short_id(ids[actor.name])}")
-    stage.wait_for(first, "peers", _STEP, enough=True)
-    story.tell(f"{first.name} has discovered the two others")
+    found = stage.wait_for(first, "peers", _STEP, enough=True)
+    story.tell(f"{first.name} has discovered {count(found['count'], 'peer')}")
     stage.wait_for(first, "syncing", _STEP)
     original = canvas.read_bytes()
-    story.tell(f"{first.name} syncs {CANVAS}, {len(original)} bytes")
+    story.tell(f"{first.name} syncs {name}, {len(original)} bytes")
     author = {first.name: ids[first.name], second.name: ids[second.name]}
-    at_second = Path(_arrival(stage, story, second, first, author)["path"])
-    at_bot = Path(_arrival(stage, story, bot, first, author)["path"])
+    at_second = Path(_arrival(stage, story, second, first, author, name)["path"])
+    at_bot = Path(_arrival(stage, story, bot, first, author, name)["path"])
     stage.wait_for(second, "changing", _STEP)
     story.tell(f"{second.name} adds a line and syncs")
-    at_first = Path(_arrival(stage, story, first, second, author)["path"])
-    _arrival(stage, story, bot, second, author)
+    at_first = Path(_arrival(stage, story, first, second, author, name)["path"])
+    _arrival(stage, story, bot, second, author, name)
     expected = original + b"\n" + CHANGE.encode()
     places = {first.name: at_first, second.name: at_second, bot.name: at_bot}
     return {"files": _compare(story, expected, places), "peers": ids}
@@ -168,10 +183,10 @@ def _start_emacs(stage: Stage, name: str, program: str, elisp: Path, part: dict[
 
 
 def _arrival(
-    stage: Stage, story: Story, actor: Actor, author: Actor, ids: dict[str, object]
+    stage: Stage, story: Story, actor: Actor, author: Actor, ids: dict[str, object], file: str
 ) -> dict[str, str]:
     event = "document-changed" if actor.name == "the bot" else "document"
-    report = stage.wait_for(actor, event, _STEP, file=CANVAS, peer_id=ids[author.name])
+    report = stage.wait_for(actor, event, _STEP, file=file, peer_id=ids[author.name])
     story.tell(f"{actor.name} has what {author.name} wrote, verified and saved")
     return report
 
@@ -187,20 +202,20 @@ def _compare(story: Story, expected: bytes, places: dict[str, Path]) -> dict[str
     return {name: str(path) for name, path in places.items()}
 
 
-def _by_hand(stage: Stage, elisp: Path, program: str) -> list[str]:
+def _by_hand(stage: Stage, elisp: Path, program: str, name: str) -> list[str]:
     folder = stage.folder
     beside = Path(sys.executable).with_name(PROGRAM)
     peer = PROGRAM if shutil.which(PROGRAM) or not beside.exists() else str(beside)
     return [
         "",
         f"The files are in {folder}:",
-        f"  a/{CANVAS} (the original), b/{CANVAS} (B's own copy), and the synced copies in",
+        f"  a/{name} (the original), b/{name} (B's own copy), and the synced copies in",
         "  {a,b}/.emacs.d/meta-log/synced/ and bot/state/synced/",
         "Go on by hand, each in a terminal of its own:",
         f"  {peer} bot --state-dir {folder}/bot/state --trust-policy announced",
         f"  HOME={folder}/a {program} -Q -L {elisp} -l meta-log-peer-sync-demo",
         "    and there M-x meta-log-peer-sync-demo-init, -demo-discover-peers, -demo-sync-canvasl",
-        f"  {peer} peers --state-dir {folder}/bot/state   (or status, history {CANVAS})",
+        f"  {peer} peers --state-dir {folder}/bot/state   (or status, history {name})",
         "For every day:",
         f"  {peer} emacs-setup   prints the two lines for an init file",
     ]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import cast
 
@@ -90,7 +91,11 @@ def history(context: Context) -> Result:
 
 def restore(context: Context) -> Result:
     """Make an earlier revision the newest."""
-    params = {"file": _name(context), "revision": str(context.argument("revision"))}
+    wanted = str(context.argument("revision")).lower()
+    if re.fullmatch(r"[0-9a-f]{8,64}", wanted) is None:
+        detail = f"{clean(wanted)} is not the 8 to 64 first digits of an id"
+        raise CommandError.of(Refusal("unknown-revision", detail))
+    params = {"file": _name(context), "revision": wanted}
     data = context.call("documents.restore", params)
     revision = str(data["revision"])[:12]
     return Result(data, [f"{clean(data['file'])} is now {revision}, in {clean(data['path'])}"])

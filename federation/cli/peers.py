@@ -77,7 +77,8 @@ def discovered(context: Context) -> Result:
     """The peers that announced themselves and are online now."""
     data = context.call("peers.list")
     online = [peer for peer in cast("list[Row]", data["peers"]) if peer["online"]]
-    lines = [f"Found {len(online)} peer(s):", *(_peer_table(online) if online else ())]
+    found = f"Found {count(len(online), 'peer')}"
+    lines = [f"{found}:", *_peer_table(online)] if online else [f"{found}."]
     return Result({"peers": online}, lines)
 
 

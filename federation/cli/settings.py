@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+
 import tomlkit
 from tomlkit.items import Table
 
@@ -25,12 +27,16 @@ def config(context: Context) -> Result:
     return _show_one(context, name) if value is None else _change(context, name, value)
 
 
+def spelled(value: object) -> str:
+    """A value as the file spells it, but for the quotes around a text; ``-`` for none."""
+    if value in (None, [], ()):
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _show_all(context: Context) -> Result:
     shown = context.settings(context.state_dir()).show()
-    rows = [
-        (name, "-" if entry["value"] in (None, []) else entry["value"], entry["source"])
-        for name, entry in shown.items()
-    ]
+    rows = [(name, spelled(entry["value"]), entry["source"]) for name, entry in shown.items()]
     return Result({"config": shown}, table(("key", "value", "from"), rows))
 
 
@@ -40,10 +46,10 @@ def _show_one(context: Context, name: str) -> Result:
     data = {"key": name, **shown, "form": key.form, "default": key.default, "help": key.help,
             "variable": key.variable, "flag": key.flag}  # fmt: skip
     return Result(data, pairs([
-        (name, "-" if shown["value"] is None else shown["value"]),
+        (name, spelled(shown["value"])),
         ("from", shown["source"]),
         ("form", key.form),
-        ("default", "-" if key.default in (None, ()) else key.default),
+        ("default", spelled(key.default)),
         ("variable", key.variable),
         ("flag", key.flag or "none: it is a secret"),
         ("", key.help),
@@ -70,7 +76,7 @@ def _change(context: Context, name: str, text: str | None) -> Result:
     resolve({}, {}, after)
     runtime.write_private_text(path, after)
     shown = context.settings(state_dir).show()[name]
-    lines = pairs([(name, "-" if shown["value"] is None else shown["value"])])
+    lines = pairs([(name, spelled(shown["value"]))])
     if shown["source"] not in ("file", "default"):
         lines.append(f"{shown['source']} is stronger than the file.")
     if runtime.running_peer(state_dir) is not None:

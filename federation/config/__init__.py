@@ -11,7 +11,14 @@ Nothing is read here: flags, environment and the text of the file are arguments.
 from __future__ import annotations
 
 from federation.config.keys import DEFAULT_BROKER, DEFAULT_EXTENSIONS, KEYS, PREFIX, Key, find
-from federation.config.resolution import Config, Value, read_file, refuse_secret_flags, resolve
+from federation.config.resolution import (
+    Config,
+    Value,
+    check_flags,
+    read_file,
+    refuse_secret_flags,
+    resolve,
+)
 from federation.config.values import check, parse
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "Key",
     "Value",
     "check",
+    "check_flags",
     "find",
     "parse",
     "read_file",

@@ -102,6 +102,12 @@ _ALL: Final = (
         "Whose documents are taken: of accepted peers only (paired), of others held back until "
         "they are accepted (ask), or of every peer that announced itself (announced).",
         choices=("paired", "ask", "announced")),
+    Key("merge.strategy", "choice", "auto_merge",
+        "What happens where two people changed the same value at once: one value stands for all "
+        "and the other is listed (auto_merge), this peer shows its own until somebody chooses "
+        "(manual), or this peer settles it for all with its own value (prefer_local) or with the "
+        "other one (prefer_remote).",
+        choices=("auto_merge", "manual", "prefer_local", "prefer_remote")),
     Key("identity.protection", "choice", "auto",
         "How the private key lies on disk: under a key file beside it (auto), under a "
         "passphrase (argon2id), with its key in the desktop's keyring, or as it is (none).",
@@ -124,6 +130,13 @@ _ALL: Final = (
         "Peers remembered that nobody accepted yet.", low=1, high=16 * limits.UNKNOWN_PEERS),
     Key("limits.heartbeat", "number", limits.HEARTBEAT,
         "Seconds between two signs of life.", low=1, high=limits.FRESHNESS),
+    Key("limits.history_revisions", "integer", limits.HISTORY_REVISIONS,
+        "Old versions of one document that can be restored; of older ones stays who made them "
+        "and when. Pinned versions and those that a merge needs stay in any case.",
+        low=1, high=128 * limits.HISTORY_REVISIONS),
+    Key("limits.history_bytes", "integer", limits.HISTORY_BYTES,
+        "Bytes on disk that the old versions of one document may take.",
+        low=limits.MIB, high=256 * limits.HISTORY_BYTES),
     *(Key(f"hooks.{event}", "program", None,
           f"Program that a bot runs on {event}, the event as JSON on its standard input.")
       for event in HOOK_EVENTS),

@@ -157,6 +157,19 @@ def read_file(toml_text: str) -> dict[str, object]:
     return leaves
 
 
+def check_flags(flags: Mapping[str, str]) -> None:
+    """Refuse the first value of a flag that does not fit its key, whatever uses it.
+
+    Whether the broker's connection may be unencrypted is decided where the
+    whole configuration is known.
+    """
+    for name, text in flags.items():
+        key = find(name)
+        value = parse(key, text, key.flag or name)
+        if name == "broker.url":
+            broker_url.parse(str(value), allow_plaintext=True)
+
+
 def refuse_secret_flags(arguments: Sequence[str]) -> None:
     """Refuse a command line with a flag that would carry a secret; the value is not repeated."""
     for argument in arguments:

@@ -7,12 +7,14 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Iterable
+import time
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from federation import broker_url, limits
 from federation.adapters.doors import FrontEnd
 from federation.adapters.mqtt import MqttCallbacks, MqttConnection, MqttOptions
+from federation.daemon.copies import Copies
 from federation.daemon.outlet import now_text
 from federation.errors import Refusal
 from federation.rpc import params as p
@@ -30,14 +32,39 @@ class Extras:
     def __init__(self, peer: RunningPeer) -> None:
         self._peer = peer
         self._connections: dict[int, tuple[FrontEnd, MqttConnection]] = {}
+        #: what each connection may bring more than once; 0 is the peer's own
+        self.copies: dict[int, Copies] = {0: Copies()}
         self._number = 0
         self._closing: set[asyncio.Task[None]] = set()
 
     # --- messages in -----------------------------------------------------------------
-    def own_broker_message(self, topic: str, payload: bytes) -> None:
+    def own_broker_message(self, topic: str, payload: bytes, retained: bool) -> None:
         """A message of the own broker that is none of the peer's own."""
         if self._peer.doors is not None:
-            self._tell(self._peer.doors.front_ends, topic, payload, 0)
+            self._receive(self._peer.doors.front_ends, topic, payload, 0, retained=retained)
+
+    def _receive(
+        self,
+        front_ends: Collection[FrontEnd],
+        topic: str,
+        payload: bytes,
+        connection: int,
+        *,
+        retained: bool,
+    ) -> None:
+        """Tell a message once, however many filters it matches and copies of it come.
+
+        What a broker kept comes for every filter that is subscribed: each is
+        another handler's.
+        """
+        filters = {
+            one for front_end in front_ends for number, one in front_end.topics
+            if number == connection
+        }  # fmt: skip
+        matching = sum(topics.matches(one, topic) for one in filters)
+        copies = self.copies[connection]
+        if retained or not copies.is_copy(topic, payload, matching, time.monotonic()):
+            self._tell(front_ends, topic, payload, connection)
 
     def _tell(
         self, front_ends: Iterable[FrontEnd], topic: str, payload: bytes, connection: int
@@ -139,12 +166,13 @@ class Extras:
             ca_file=self._peer.options.ca_file,
         )
 
-        def message(topic: str, payload: bytes, _retained: bool) -> None:
-            self._tell([front_end], topic, payload, number)
+        def message(topic: str, payload: bytes, retained: bool) -> None:
+            if number in self._connections:
+                self._receive([front_end], topic, payload, number, retained=retained)
 
-        connection = MqttConnection(
-            url, options, MqttCallbacks(on_message=message), random=random.random
-        )
+        copies = self.copies[number] = Copies()
+        callbacks = MqttCallbacks(on_message=message, on_up=lambda _info: copies.reset())
+        connection = MqttConnection(url, options, callbacks, random=random.random)
         self._connections[number] = (front_end, connection)
         await connection.start()
         return {"connection": number, "url": str(url)}
@@ -152,7 +180,7 @@ class Extras:
     async def close_one(self, front_end: FrontEnd, given: p.Close) -> dict[str, object]:
         """``broker.close``."""
         connection = self._connection(front_end, given.connection)
-        del self._connections[given.connection]
+        del self._connections[given.connection], self.copies[given.connection]
         front_end.topics -= {one for one in front_end.topics if one[0] == given.connection}
         await connection.stop()
         return {"connection": given.connection}
@@ -162,7 +190,7 @@ class Extras:
         """A front end is gone, and with it what it opened."""
         for number, (owner, connection) in list(self._connections.items()):
             if owner is front_end:
-                del self._connections[number]
+                del self._connections[number], self.copies[number]
                 self._closing.add(task := asyncio.ensure_future(connection.stop()))
                 task.add_done_callback(self._closing.discard)
         for number, one in list(front_end.topics):

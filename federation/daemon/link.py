@@ -54,7 +54,9 @@ class BrokerLink:
         self._machine = Link(may_host)
         self._timer: asyncio.TimerHandle | None = None
         #: messages of topics that the user subscribed to
-        self.on_user_message: Callable[[str, bytes], None] = lambda _topic, _payload: None
+        self.on_user_message: Callable[[str, bytes, bool], None] = lambda *_message: None
+        #: called with every new connection
+        self.on_connected: Callable[[], None] = lambda: None
         self.connection = MqttConnection(
             url,
             options,
@@ -154,6 +156,7 @@ class BrokerLink:
     # --- callbacks of the connection ------------------------------------------------------
     def _up(self, info: ConnectionInfo) -> None:
         self._step(Event.CONNECTED)
+        self.on_connected()
         body: dict[str, object] = {
             "broker": str(self.url),
             "protocol": info.protocol,
@@ -179,7 +182,7 @@ class BrokerLink:
 
     def _message(self, topic: str, payload: bytes, retained: bool) -> None:
         if not topics.is_own(topic, self._node.context.peer_id):
-            self.on_user_message(topic, payload)
+            self.on_user_message(topic, payload, retained)
             return
         self._turns.post(
             lambda now: self._node.receive_message(topic, payload, retained=retained, now=now),

@@ -16,16 +16,12 @@ from federation.daemon.identities import Identities
 from federation.daemon.paths import user_path
 from federation.daemon.peer import RunningPeer
 from federation.errors import Refusal
-from federation.events import Notice
 from federation.node import queries
-from federation.node.library import Recorded
-from federation.replica.records import Document
+from federation.node.heads import Recorded
 from federation.rpc import openrpc
 from federation.rpc import params as p
 
 Answer = dict[str, object]
-#: refusals that would meet the next file, too
-_NOT_OF_THE_FILE = frozenset({"disk-full", "shutting-down", "internal-error"})
 
 
 class Methods:
@@ -56,6 +52,7 @@ class Methods:
             "documents.export": self.export,
             "documents.restore": self.restore,
             "conflicts.list": self.conflicts,
+            "conflicts.resolve": self.resolve,
             "message.send": self.send,
             "topic.publish": extras.publish,
             "topic.subscribe": extras.subscribe,
@@ -185,18 +182,20 @@ class Methods:
 
         def record() -> Recorded:
             # Read in the turn: what was last written there is the base of what is there now.
-            return node.sync_content(file, read_user_file(path, most), str(path))
+            content = read_user_file(path, most)
+            return node.sync_content(file, content, str(path), given.base)
 
         recorded = await peer.turns.ask(lambda now: node.at(now, record))
         revision = recorded.revision
-        heads = await peer.turns.ask(lambda _now: len(peer.store.heads(file)))
+        conflicted = await peer.turns.ask(lambda _now: file in peer.store.conflicted())
         answer: Answer = {
             "file": file,
             "revision": revision.revision,
             "size": revision.size,
             "state": "unchanged" if recorded.place == "unchanged" else "recorded",
-            "conflict": heads > 1,
+            "conflict": conflicted,
             "path": peer.disk.synced_path(file),
+            "replaces": recorded.replaces,
         }
         if given.wait:
             await self._peer.turns.wait_for(
@@ -214,47 +213,13 @@ class Methods:
         peer, node = self._peer, self._node
         if given.peer_id is not None:
             node.book.require(given.peer_id)
-        imported = 0
-        for document in await peer.turns.ask(lambda _now: peer.store.documents()):
-            imported += await self._import_synced(document)
+        imported = await peer.readback.take_all()
         if given.peer_id is not None:
             one = given.peer_id
             await peer.turns.ask(lambda now: node.at(now, lambda: node.hello(one)))
             return {"imported": imported, "peers": [one]}
         asked = await peer.turns.ask(lambda now: node.at(now, node.compare_all))
         return {"imported": imported, "peers": asked}
-
-    async def _import_synced(self, document: Document) -> bool:
-        """Import what somebody wrote into a synced file; whether that was anything new."""
-        peer, node = self._peer, self._node
-        file = document.file
-
-        def record() -> bool:
-            # Read in the turn: what was last written there is the base of what is there now.
-            content = peer.disk.read_synced(file)
-            known = peer.store.synced_from(peer.disk.synced_path(file))
-            if content is None or known is None:
-                return False
-            return node.import_changed(file, content, peer.disk.synced_path(file))
-
-        try:
-            return await peer.turns.ask(lambda now: node.at(now, record))
-        except Refusal as refusal:
-            if refusal.reason in _NOT_OF_THE_FILE:
-                raise
-            # One file that cannot be taken does not keep the others back.
-            peer.outlet.notice(
-                Notice(
-                    "sync-failed",
-                    {
-                        "file": file,
-                        "revision": None,
-                        "peer_id": None,
-                        "reason": refusal.message,
-                    },
-                )
-            )
-            return False
 
     async def sync_status(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
         """``sync.status``."""
@@ -296,6 +261,24 @@ class Methods:
             "file": given.file,
             "revision": recorded.revision.revision,
             "path": self._peer.disk.synced_path(given.file),
+        }
+
+    async def resolve(self, _front_end: FrontEnd, given: p.Resolve) -> Answer:
+        """``conflicts.resolve``."""
+        node = self._node
+
+        def settle() -> Recorded:
+            return node.resolve(given.file, given.number, given.choice, given.value)
+
+        recorded = await self._peer.turns.ask(lambda now: node.at(now, settle))
+        left = await self._peer.turns.ask(
+            lambda _now: len(node.context.store.open_conflicts(given.file))
+        )
+        return {
+            "file": given.file,
+            "revision": recorded.revision.revision,
+            "path": self._peer.disk.synced_path(given.file),
+            "open": left,
         }
 
     async def conflicts(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import json
 import logging
@@ -28,9 +27,9 @@ from federation.events import (
     WriteConflict,
     WriteFile,
 )
-from federation.node.library import Recorded
+from federation.node.heads import Recorded
 from federation.node.router import Node
-from federation.wire import timestamps, topics
+from federation.wire import forms, timestamps, topics
 
 log = logging.getLogger(__name__)
 
@@ -210,6 +209,7 @@ class Outlet:
             "message": self.shortened(text),
             "connection": 0,
             "verified": True,
+            **effect.about,
         }
         self.tell("message-received", body)
 
@@ -223,7 +223,7 @@ class Outlet:
         elif place == "concurrent":
             path = self._disk.conflict_path(file, revision)
         else:
-            whole = base64.b64decode(data) if content is None else content.encode()
+            whole = forms.decode_base64(data) if content is None else content.encode()
             path = self._save(f"{revision}{PurePosixPath(file).suffix}", whole)
         fields["content_file"] = path
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

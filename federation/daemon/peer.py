@@ -25,7 +25,10 @@ from federation.config import Config
 from federation.daemon.extra import Extras
 from federation.daemon.link import BrokerLink
 from federation.daemon.outlet import Outlet
+from federation.daemon.readback import Readback
 from federation.daemon.turns import Turns, instant
+from federation.daemon.upkeep import Upkeep
+from federation.events import CONTENT
 from federation.identity.protect import Opened
 from federation.node.context import NodeSettings
 from federation.node.router import Node
@@ -49,6 +52,9 @@ class Options:
     ca_file: Path | None = None
     node: NodeSettings = field(default_factory=NodeSettings)
     hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: contents that are kept of one document, and the bytes that they may take
+    history_revisions: int = limits.HISTORY_REVISIONS
+    history_bytes: int = limits.HISTORY_BYTES
     log_path: Path
     config: Config = field(repr=False)
 
@@ -86,6 +92,8 @@ class RunningPeer:
             state_dir=options.state_dir,
         )
         self.extras = Extras(self)
+        self.readback = Readback(self)
+        self.upkeep = Upkeep(self)
         self.programs: Programs | None = None
         self.output: Output | None = None
         self.doors: Doors | None = None
@@ -112,7 +120,8 @@ class RunningPeer:
         self.outlet.tell = self.tell
         self.turns.on_pressure = self._pressure
         self.link.on_user_message = self.extras.own_broker_message
-        self.outlet.settle(self.node.library.unwritten())
+        self.link.on_connected = self.extras.copies[0].reset
+        self.outlet.settle(self.node.library.heads.unwritten())
 
     def _pressure(self, full: bool) -> None:
         if full:
@@ -141,8 +150,12 @@ class RunningPeer:
             )
             hearing.cancel()
         self.turns.post(self.node.receive_start)
+        reading = asyncio.ensure_future(self.readback.at_start())
+        tidying = asyncio.ensure_future(self.upkeep.run())
         await self.link.start()
         await asyncio.wait({turning, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        reading.cancel()
+        tidying.cancel()
         if turning.done():
             turning.result()
         await self._stop(turning)
@@ -181,7 +194,9 @@ class RunningPeer:
         if self.programs is not None:
             self.programs.run(event, body)
         if self.output is not None:
-            self.output.line(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+            # lines of a service end in its journal: what people wrote does not
+            shown = {key: value for key, value in body.items() if key not in CONTENT}
+            self.output.line(json.dumps(shown, ensure_ascii=False, separators=(",", ":")))
 
     def is_ours(self, topic: str) -> bool:
         """Whether the pipeline looks at this topic anyway."""

@@ -20,7 +20,7 @@ from federation.config import Config
 from federation.daemon.methods import Methods
 from federation.daemon.peer import Options, RunningPeer
 from federation.identity.protect import Opened
-from federation.node.context import NodeSettings, Policy
+from federation.node.context import NodeSettings, Policy, Strategy
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ def _options(
     ca_file = settings.text("broker.ca_file")
     node = NodeSettings(
         policy=cast("Policy", settings.choice("trust.policy")),
+        strategy=cast("Strategy", settings.choice("merge.strategy")),
         name=settings.text("identity.name"),
         address=str(url),
         extensions=frozenset(settings.extensions),
@@ -95,6 +96,8 @@ def _options(
         ca_file=Path(ca_file) if ca_file else None,
         node=node,
         hooks=settings.hooks(),
+        history_revisions=settings.integer("limits.history_revisions"),
+        history_bytes=settings.integer("limits.history_bytes"),
         log_path=log_path,
         config=settings,
     )

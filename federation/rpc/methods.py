@@ -33,6 +33,7 @@ ALWAYS: Final = (
 )  # fmt: skip
 
 _PEER = ("bad-peer-id", "unknown-peer")
+_OTHER = (*_PEER, "own-peer")
 _DOCUMENT = ("unknown-document",)
 _REVISION = ("unknown-document", "unknown-revision")
 #: of a local path as such
@@ -70,6 +71,7 @@ _ALL: Final = (
             "documents": "count", "held": "documents held back", "conflicts": "count",
             "outbox": "documents and messages not yet acknowledged",
             "refused": "inbound messages refused since the start",
+            "repeated": "inbound messages that had come before, likewise",
             "front_ends": "connected front ends", "uptime": "seconds"}),
     Method("health", "Whether the peer can do its work.", p.Nothing,
            {"healthy": "bool", "checks": "[{name, ok, detail}]"}),
@@ -79,17 +81,18 @@ _ALL: Final = (
             "protection": "key-file | keyring | passphrase | none", "file": "path"}),
     Method("identity.words", "Safety words that both peers see alike, to compare by voice.",
            p.Peer, {"peer_id": "the other peer", "words": "8 words of both keys",
-                    "fingerprint": "of the other key"}, _PEER),
+                    "fingerprint": "of the other key"}, _OTHER),
     Method("identity.create", "Make an identity in a new file; an existing one is refused.",
            p.IdentityFile, {"peer_id": "its id", "public_key": "its key", "file": "path"},
            (*_PATH, "identity-exists", "config-passphrase-too-weak", "config-bad-value",
-            "path-io-error", "disk-full")),
+            "path-not-directory", "path-too-long", "path-io-error", "disk-full")),
     Method("identity.load", "Load an identity file, to sign with it by its peer id.",
            p.IdentityFile, {"peer_id": "its id", "public_key": "its key", "file": "path"},
            (*_PATH, "identity-missing", "identity-locked", "identity-wrong-passphrase",
             "config-identity-corrupt", "config-identity-unencrypted", "config-kdf-unknown",
             "config-kdf-too-strong", "config-state-newer", "config-unsafe-mode",
-            "config-foreign-owner", "path-symlink-escape", "path-io-error", "missing-program")),
+            "config-foreign-owner", "path-symlink-escape", "path-not-directory",
+            "path-too-long", "path-io-error", "missing-program")),
     Method("identity.sign", "Sign a text (type `signed-text` of wire.md).", p.Sign,
            {"signature": "0x and 128 hex digits", "peer_id": "the signer"}, _PEER),
     Method("identity.verify", "Check a signature over a text.", p.Verify,
@@ -103,21 +106,23 @@ _ALL: Final = (
            {"announced": "bool: false while there is no broker"}),
     Method("peers.connect", "Ask a peer to answer, and compare documents with it.", p.Connect,
            {"peer_id": "the peer", "connected": "bool", "route": "mqtt"},
-           (*_PEER, "revoked-peer", "timeout")),
+           (*_OTHER, "revoked-peer", "timeout")),
     Method("trust.accept", "Accept a peer: what was held back from it is taken now.", p.Peer,
-           {"peer_id": "the peer", "trust": "accepted", "released": "documents taken"}, _PEER),
+           {"peer_id": "the peer", "trust": "accepted", "released": "documents taken"}, _OTHER),
     Method("trust.block", "Block a peer: nothing of it is taken from now on.", p.Peer,
            {"peer_id": "the peer", "trust": "blocked", "dropped": "held documents dropped"},
-           _PEER),
+           _OTHER),
     Method("sync.file", "Import a file as a new revision; answers once that is durable.",
            p.SyncFile,
            {"file": "its document name", "revision": "id", "size": "bytes",
             "state": "recorded | unchanged", "conflict": "bool", "path": "of its synced copy",
+            "replaces": "peer id whose version this one follows, at the first sync from a new "
+                        "path; else null",
             "acknowledged": "[peer ids]; with `wait` only", "missing": "[peer ids]; likewise"},
            (*_FILE, *_NAME, "queue-full")),
     Method("sync.all", "Import what changed below the synced folder; compare with the peers.",
            p.SyncAll, {"imported": "count", "peers": "[peer ids asked]"},
-           (*_PEER, "revoked-peer")),
+           (*_OTHER, "revoked-peer")),
     Method("sync.status", "Who has which document.", p.Nothing,
            {"documents": "[{file, revision, pending: [peer ids], acknowledged: [peer ids]}]"}),
     Method("documents.list", "Every document.", p.Nothing,
@@ -127,20 +132,29 @@ _ALL: Final = (
     Method("documents.history", "The revisions of a document, oldest first.", p.Document,
            {"file": "name", "revisions": "[{revision, peer_id, name or null, time, "
                     "clock: ok | unverified, size, content_hash, parents: [id], "
-                    "state: current | concurrent | past}]"}, _DOCUMENT),
+                    "state: current | merged | concurrent | past}]"}, _DOCUMENT),
     Method("documents.export", "Write the bytes of a revision to a file.", p.Export,
            {"file": "name", "revision": "id", "path": "the file written", "size": "bytes"},
-           (*_REVISION, *_PATH, "file-not-found", "path-not-directory", "path-symlink-escape",
-            "path-too-long", "path-io-error", "disk-full")),
+           (*_REVISION, "content-dropped", *_PATH, "file-not-found", "path-not-directory",
+            "path-symlink-escape", "path-too-long", "path-io-error", "disk-full")),
     Method("documents.restore", "Make an earlier revision the newest; settles a conflict.",
            p.Revision, {"file": "name", "revision": "the new id", "path": "of its synced copy"},
-           _REVISION),
-    Method("conflicts.list", "Documents with concurrent versions; each is readable at `path`.",
+           (*_REVISION, "content-dropped")),
+    Method("conflicts.list", "Values that two peers changed at once (`places`), and versions "
+           "that cannot be merged, each readable at its `path`.",
            p.Nothing, {"conflicts": "[{file, current: id, versions: [{revision, peer_id, "
-                                    "name or null, time, clock: ok | unverified, size, path}]}]"}),
+                                    "name or null, time, clock: ok | unverified, size, path}], "
+                                    "places: [{number, path: [text], entry, base or null, "
+                                    "kept: a | b | neither, a: {peers, value or null}, "
+                                    "b: {peers, value or null}}]}]"}),
+    Method("conflicts.resolve", "Settle one conflict for everybody: with one of the two values, "
+           "with what stands now, or with another value.", p.Resolve,
+           {"file": "name", "revision": "the new id", "path": "of its synced copy",
+            "open": "count of conflicts left in the document"},
+           (*_DOCUMENT, "unknown-conflict", "conflict-moved", "bad-params")),
     Method("message.send", "Send a message to one peer; kept until it is acknowledged.", p.Send,
            {"id": "of the message", "to": "the peer"},
-           (*_PEER, "revoked-peer", "queue-full", "oversize", "nul-in-text")),
+           (*_OTHER, "revoked-peer", "queue-full", "oversize", "nul-in-text")),
     Method("topic.publish", "Publish to any topic, as MQTT does.", p.Publish,
            {"published": "bool: the broker took it"},
            (*_TOPIC, "publish-refused", "broker-unreachable", "oversize", "queue-full",

@@ -22,6 +22,7 @@ Topic = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=limits.WAIT_MAX)]
 # `$` alone would let a line break through at the end.
 RevisionId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8,64}$(?!\n)")]
+ContentHash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 Handle = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 #: Left out on purpose: passphrases are checked by the identity room.
 Secret = Annotated[str, msgspec.Meta(max_length=limits.PASSPHRASE_MAX, pattern=r"^[^\x00]*$")]
@@ -49,9 +50,13 @@ class Connect(Params):
 
 
 class SyncFile(Params):
-    """A local file to import; ``wait``: until every online peer acknowledged."""
+    """A local file to import; ``wait``: until every online peer acknowledged.
+
+    ``base``: the SHA-256 of the content that an editor opened before it changed it.
+    """
 
     path: Path
+    base: ContentHash | None = None
     wait: bool = False
     timeout: Seconds = limits.WAIT_DEFAULT
 
@@ -73,6 +78,19 @@ class Revision(Params):
 
     file: Name
     revision: RevisionId
+
+
+class Resolve(Params):
+    """A conflict by its number (8 or more digits), and what is to stand there.
+
+    ``choice``: ``a``, ``b``, ``kept``, or ``value`` with ``value`` (JSON text
+    in a canvas; null removes).
+    """
+
+    file: Name
+    number: RevisionId
+    choice: Literal["a", "b", "kept", "value"]
+    value: str | None = None
 
 
 class Export(Params):

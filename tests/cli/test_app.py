@@ -45,6 +45,25 @@ def test_a_secret_is_refused_and_not_repeated(run: Run) -> None:
     assert run("--json", "bot", "--passphrase", "x").error["reason"] == "config-secret-in-argv"
 
 
+@pytest.mark.parametrize(("flag", "value", "reason"), [
+    ("--trust-policy", "x", "config-bad-value"), ("--limits-heartbeat", "0", "config-bad-limit"),
+    ("--broker-url", "gopher://x", "config-bad-url"),
+    ("--broker-allow-plaintext", "maybe", "config-bad-value"),
+    ("--files-extensions", ".exe", "path-forbidden-ext"),
+])  # fmt: skip
+@pytest.mark.parametrize("verb", ["status", "emacs-path", "peers"])
+def test_a_flag_that_does_not_fit_its_key_is_refused_by_every_verb(
+    run: Run, verb: str, flag: str, value: str, reason: str
+) -> None:
+    outcome = run(verb, flag, value, "--json")
+    assert (outcome.code, outcome.error["reason"]) == (2, reason)
+    assert run(flag, value, verb, "--json").error["reason"] == reason
+
+
+def test_an_address_elsewhere_is_the_matter_of_who_connects(run: Run) -> None:
+    assert run("emacs-path", "--broker-url", "mqtt://broker.example").code == 0
+
+
 def test_an_interrupt_ends_quietly(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> Path:
         raise KeyboardInterrupt

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from federation.adapters import runtime
+from federation.adapters.runtime import Running
 from federation.cli.context import Context
 from federation.cli.output import CommandError
 from federation.cli.parser import build
@@ -14,7 +16,11 @@ from federation.errors import Refusal
 from tests.cli.peer import standing_in
 
 ONE, TWO = "peer-" + "a" * 52, "peer-" + "ab" * 26
-PEERS = {"peers.list": {"peers": [{"peer_id": ONE, "name": "ann"}, {"peer_id": TWO, "name": None}]}}
+ME = "peer-" + "c" * 52
+PEERS = {
+    "peers.list": {"peers": [{"peer_id": ONE, "name": "ann"}, {"peer_id": TWO, "name": None}]},
+    "status": {"peer_id": ME, "name": "me"},
+}
 
 
 def context(*words: str, **environ: str) -> Context:
@@ -71,8 +77,39 @@ def test_a_name_of_two_peers_is_refused(state: Path) -> None:
         made = context("status", "--state-dir", str(state))
         with pytest.raises(CommandError) as caught:
             made.peer_id("x")
-        assert "2 peers" in caught.value.message
+        assert caught.value.reason == "ambiguous-peer"
+        assert all(one[:13] in caught.value.message for one in (ONE, TWO))
         made.close()
+
+
+@pytest.mark.parametrize("text", ["me", ME[:13]])
+def test_the_peer_itself_is_no_other(state: Path, text: str) -> None:
+    with standing_in(state, PEERS):
+        made = context("status", "--state-dir", str(state))
+        with pytest.raises(CommandError) as caught:
+            made.peer_id(text)
+        assert caught.value.reason == "own-peer"
+        made.close()
+
+
+def test_of_several_running_peers_one_has_to_be_chosen(
+    home: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reason(*words: str, **environ: str) -> Refusal:
+        with pytest.raises(Refusal) as caught:
+            context("status", *words, **environ).client()
+        return caught.value
+
+    running = [Running(home / name, home / name / "s", 1) for name in ("one", "two")]
+    monkeypatch.setattr(runtime, "running_peers", lambda: running)
+    found = reason()
+    assert found.reason == "several-running-peers"
+    assert all(str(one.state_dir) in found.message for one in running)
+    assert found.hint == f"choose one: --state-dir {home / 'one'}"
+    assert reason("--state-dir", str(state)).reason == "no-running-peer"
+    assert reason(META_LOG_PEER_SYNC_STATE_DIR=str(state)).reason == "no-running-peer"
+    monkeypatch.setattr(runtime, "running_peers", lambda: running[:1])
+    assert reason().reason == "no-running-peer"
 
 
 def test_a_whole_id_is_not_looked_up(state: Path) -> None:

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
 
+from federation import broker_url
 from federation.cli import demo
 from federation.cli.demo import CANVAS, CHANGE, DATA, Story
+from federation.cli.stage import Stage, answers
 from federation.config import resolve
 from federation.errors import Refusal
 from tests.cli.conftest import Run
@@ -40,6 +44,30 @@ def test_what_is_configured_about_the_broker_reaches_everybody() -> None:
     variables = demo._broker_variables(resolve(flags, {}))
     assert variables == {"META_LOG_PEER_SYNC_BROKER_CA_FILE": "/ca.pem",
                          "META_LOG_PEER_SYNC_BROKER_ALLOW_PLAINTEXT": "true"}  # fmt: skip
+
+
+def test_without_a_configured_broker_it_has_one_of_its_own(tmp_path: Path) -> None:
+    stage, settings = Stage(tmp_path, os.environ), resolve({}, {})
+    try:
+        url = broker_url.parse(demo._broker(stage, settings, Story(quiet=True)))
+        assert answers(url)
+        assert (url.host, url.port == 1883) == ("127.0.0.1", False)
+        assert [actor.name for actor in stage.actors] == ["the broker"]
+    finally:
+        assert stage.close() == []
+    assert demo.canvas_name(settings) == CANVAS
+
+
+@pytest.mark.parametrize("environ", [
+    {"META_LOG_MQTT_BROKER": "mqtt://localhost:1883"}, {"MQTT_BROKER_PORT": "1883"},
+])  # fmt: skip
+def test_on_a_broker_of_others_the_canvas_has_a_name_that_nobody_has(
+    environ: dict[str, str],
+) -> None:
+    settings = resolve({}, environ)
+    names = {demo.canvas_name(settings) for _ in range(20)}
+    assert len(names) == 20
+    assert all(re.fullmatch(r"garden-[0-9a-f]{8}\.canvasl", name) for name in names)
 
 
 def test_the_canvas_is_a_real_one() -> None:

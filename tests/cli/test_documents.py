@@ -102,6 +102,16 @@ def test_restore(run: Run, state: Path) -> None:
         assert run("restore", "a.org", "89abcdef").code == 1
 
 
+@pytest.mark.parametrize("word", ["1234", "zzzzzzzz", "a" * 65, "89abcde\x1b"])
+def test_what_is_no_beginning_of_an_id_is_told_so(run: Run, state: Path, word: str) -> None:
+    with standing_in(state, {}) as peer:
+        outcome = run("restore", "a.org", word, "--json")
+    assert outcome.error["reason"] == "unknown-revision"
+    assert "8 to 64" in outcome.error["message"]
+    assert "history" in outcome.error["hint"]
+    assert peer.asked == []
+
+
 def test_conflicts(run: Run, state: Path) -> None:
     version = {"revision": REVISION, "peer_id": BOB, "time": "t", "size": 1, "path": "/p"}
     conflict = {

@@ -73,9 +73,9 @@ def test_peers_and_those_that_are_online(run: Run, state: Path) -> None:
         assert "offline" in out
         assert BOB in out
         assert [entry["peer_id"] for entry in run("discovered", "--json").data["peers"]] == [ANN]
-        assert run("discovered").out.startswith("Found 1 peer(s):\n")
+        assert run("discovered").out.startswith("Found 1 peer:\n")
     with standing_in(state, {"peers.list": {"peers": []}}):
-        assert run("discovered").out == "Found 0 peer(s):\n"
+        assert run("discovered").out == "Found 0 peers.\n"
         assert "No peer" in run("peers").out
 
 
@@ -92,6 +92,7 @@ def test_connect(run: Run, state: Path) -> None:
 def test_trust(run: Run, state: Path) -> None:
     answers = {
         "peers.list": {"peers": [peer(BOB, name="bob")]},
+        "status": STATUS,
         "trust.accept": {"peer_id": BOB, "trust": "accepted", "released": 2},
         "trust.block": {"peer_id": BOB, "trust": "blocked", "dropped": 1},
     }

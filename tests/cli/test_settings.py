@@ -32,6 +32,21 @@ def test_one_key(run: Run) -> None:
     assert run("config", "trust.polcy", "--json").error["reason"] == "config-unknown-key"
 
 
+def test_values_are_spelled_as_the_file_spells_them(run: Run, state: Path) -> None:
+    there = ("--state-dir", str(state))
+    (state / "config.toml").write_text("files.extensions = ['.csv']\nlimits.heartbeat = 2.5\n")
+    rows = dict(line.split(None, 1) for line in run("config", *there).out.splitlines())
+    assert rows["broker.allow_plaintext"].split() == ["false", "default"]
+    assert rows["files.extensions"].split() == ['[".csv"]', "file"]
+    assert rows["limits.heartbeat"].split() == ["2.5", "file"]
+    assert rows["broker.ca_file"].split() == ["-", "default"]
+    assert "broker.allow_plaintext  false\n" in run("config", "broker.allow_plaintext", *there).out
+    outcome = run("config", "broker.allow_plaintext", "yes", *there)
+    assert outcome.out == "broker.allow_plaintext  true\n"
+    for name, value in (("broker.allow_plaintext", "true"), ("files.extensions", "['.csv']")):
+        assert f"{name.partition('.')[2]} = {value}" in (state / "config.toml").read_text()
+
+
 def test_setting_a_key_keeps_the_rest(run: Run, state: Path) -> None:
     file = state / "config.toml"
     file.write_text("# mine\n[trust]\npolicy = 'ask' # why\n")

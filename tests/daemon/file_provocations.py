@@ -116,7 +116,7 @@ async def _closed_folder(world: Provoked) -> Params:
 @provokes(("sync.file", "disk-full"))
 async def _no_room(world: Provoked) -> Params:
     world.full_disk()
-    return {"path": world.here.write("a.md", b"x" * 200_000)}
+    return {"path": world.here.write("a.md", os.urandom(200_000))}
 
 
 @provokes(("sync.file", "queue-full"))
@@ -140,6 +140,17 @@ for _name in ("documents.history", "documents.export", "documents.restore"):
 async def _unknown_revision(world: Provoked) -> Params:
     await world.here.sync("a.md", "text")
     return {"file": "a.md", "revision": "0" * 64}
+
+
+@provokes(("documents.export", "content-dropped"), ("documents.restore", "content-dropped"))
+async def _dropped(world: Provoked) -> Params:
+    first = await world.here.sync("a.md", "text")
+    for text in ("more text", "other text", "last text"):
+        await world.here.sync("a.md", text)
+    store = world.here.peer.store
+    await until(lambda: store.document("a.md").written == store.document("a.md").current)  # type: ignore[union-attr]
+    await world.here.peer.turns.ask(lambda _now: store.compact("a.md", 1, 2**62))
+    return {"file": "a.md", "revision": first}
 
 
 def _export(reason: str, place: Callable[[Provoked], str]) -> None:
@@ -180,9 +191,33 @@ async def _existing(world: Provoked) -> Params:
     return {"file": world.here.write("x.json", "anything")}
 
 
-@provokes(("identity.create", "path-io-error"), ("identity.load", "path-io-error"))
-async def _identity_below_a_file(world: Provoked) -> Params:
+@provokes(("identity.create", "path-io-error"))
+async def _identity_in_a_file(world: Provoked) -> Params:
     return {"file": world.here.write("file", "") + "/x.json"}
+
+
+@provokes(("identity.create", "path-not-directory"), ("identity.load", "path-not-directory"))
+async def _identity_below_a_file(world: Provoked) -> Params:
+    return {"file": world.here.write("file", "") + "/folder/x.json"}
+
+
+@provokes(("identity.create", "path-too-long"), ("identity.load", "path-too-long"))
+async def _identity_of_a_long_name(world: Provoked) -> Params:
+    return {"file": str(world.folder / ("x" * 300))}
+
+
+@provokes(("identity.load", "path-io-error"))
+async def _identity_on_a_broken_disk(world: Provoked) -> Params:
+    path, real = world.here.write("x.json", "{}"), os.read
+
+    def broken(descriptor: int, size: int) -> bytes:
+        if os.readlink(f"/proc/self/fd/{descriptor}") == path:
+            raise OSError(5, os.strerror(5))
+        return real(descriptor, size)
+
+    os.chmod(path, 0o600)
+    world.patch.setattr(os, "read", broken)
+    return {"file": path}
 
 
 @provokes(("identity.create", "disk-full"))
@@ -217,6 +252,7 @@ def _move(path: Path, _fields: object) -> None:
 
 def _unprotect(path: Path, _fields: object) -> Params:
     shutil.rmtree(path.parent)
+    path.parent.mkdir(mode=0o700)
     keystore.load_or_create(path.parent, protection="none", passphrase=None, random=os.urandom)
     return {"file": str(path.with_name("identity.json"))}
 
@@ -252,6 +288,7 @@ async def _keyring(world: Provoked) -> Params:
             """Forget it."""
 
     folder = world.folder / "kept"
+    folder.mkdir(mode=0o700)
     with pytest.raises(Refusal):  # it is written, and then cannot be opened
         keystore.load_or_create(folder, protection="keyring", passphrase=None,
                                 random=os.urandom, keyring=Ring())  # fmt: skip

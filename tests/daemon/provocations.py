@@ -94,6 +94,9 @@ for _name in ("identity.words", "identity.sign", "identity.verify", "peers.conne
               "trust.accept", "trust.block", "sync.all", "message.send"):  # fmt: skip
     fixed(_name, "bad-peer-id", peer_id="peer-x", **_MORE.get(_name, {}))
     fixed(_name, "unknown-peer", peer_id=STRANGER, **_MORE.get(_name, {}))
+for _name in ("identity.words", "peers.connect", "trust.accept", "trust.block", "sync.all",
+              "message.send"):  # fmt: skip
+    fixed(_name, "own-peer", peer_id=key_of(1).peer_id, **_MORE.get(_name, {}))
 fixed("identity.verify", "bad-public-key", public_key="0x00", **_MORE["identity.verify"])
 fixed("identity.verify", "weak-key", public_key="0x" + "00" * 32, **_MORE["identity.verify"])
 

@@ -70,6 +70,32 @@ async def test_a_subscription_brings_what_matches_to_who_asked(
     assert (event["topic"], event["verified"]) == ("a/b", False)
 
 
+async def test_filters_that_overlap_bring_a_message_once(
+    here: Running, broker: MiniBroker, other: MiniBroker
+) -> None:
+    front = await listening(here)
+    number = (await front.call("broker.open", url=str(other.url)))["connection"]
+    await until(lambda: other.sessions)
+    for connection, at in ((0, broker), (number, other)):
+        for one in ("a/#", "a/+", "+/b"):
+            await front.call("topic.subscribe", topic=one, connection=connection)
+        for payload in (b"x", b"y", b"x"):
+            for _copy in range(3):  # as a broker does that sends one for each filter
+                at.send("a/b", payload)
+        at.send("a/b/c", b"for one filter")
+    await until(lambda: len(heard(front)) == len(heard(front, number)) == 4)
+    assert heard(front) == heard(front, number) == ["x", "y", "x", "for one filter"]
+
+
+async def test_what_a_broker_kept_comes_for_every_filter(here: Running, broker: MiniBroker) -> None:
+    front = await listening(here)
+    await here.front().call("topic.publish", topic="a/b", message="kept", retain=True)
+    for one in ("a/#", "+/b"):
+        await front.call("topic.subscribe", topic=one)
+    await until(lambda: len(heard(front)) == 2)
+    assert heard(front) == ["kept", "kept"]
+
+
 async def test_what_is_not_text_is_told_as_far_as_it_is(here: Running, broker: MiniBroker) -> None:
     front = await listening(here)
     await front.call("topic.subscribe", topic="t")

@@ -149,7 +149,7 @@ async def test_a_lost_broker_is_told_and_found_again(tmp_path: Path, url: Broker
 async def test_messages_go_to_the_node_or_to_the_user(tmp_path: Path) -> None:
     async with MiniBroker() as broker, running(tmp_path, broker.url) as here:
         await until(lambda: here.peer.link.up and broker.listening(topics.SYNC))
-        users: list[tuple[str, bytes]] = []
+        users: list[tuple[str, bytes, bool]] = []
         here.peer.link.on_user_message = lambda *message: users.append(message)
         await soon(here.peer.link.connection.subscribe([("user/#", 1), ("canvasl/#", 1)]))
         broker.send("user/topic", b"for the user")
@@ -157,7 +157,10 @@ async def test_messages_go_to_the_node_or_to_the_user(tmp_path: Path) -> None:
         broker.send(topics.SYNC, b"no message")
         broker.send(topics.inbox(OWN), b"no message either")
         await until(lambda: sum(here.peer.node.refused.values()) == 2)
-        assert [topic for topic, _ in users] == ["user/topic", topics.inbox(key_of(2).peer_id)]
+        assert [topic for topic, _payload, _retained in users] == [
+            "user/topic",
+            topics.inbox(key_of(2).peer_id),
+        ]
 
 
 async def test_the_result_of_a_publish_comes_back_where_it_matters(

@@ -92,6 +92,35 @@ async def test_events_go_to_who_subscribed_and_to_hook_programs(tmp_path: Path) 
         assert deaf.events == []
 
 
+async def test_standard_output_has_no_content_and_hook_programs_have_it(tmp_path: Path) -> None:
+    seen, lines = tmp_path / "seen", Lines()
+    hooks = {"message-received": ("/bin/sh", "-c", 'cat >> "$0"', str(seen))}
+    content = {"a.md": "canary one", "big.md": "canary two" * limits.KIB * 8}
+    async with running(tmp_path, hooks=hooks) as here:
+        friend = await here.known()
+        here.peer.output = cast("Output", lines)
+        for file, text in content.items():
+            await friend.sync(file, text)
+        await friend.say(
+            topics.inbox(key_of(1).peer_id),
+            friend.signed("peer-message", to=key_of(1).peer_id, kind="text", content="canary 3"),
+        )
+        await until(lambda: seen.exists() and seen.read_text().count("\n") == 4)
+        told = [json.loads(line) for line in seen.read_text().splitlines()]
+        bodies = [json.loads(one["message"]) for one in told if one["peer_id"] == friend.peer_id]
+        by_file = {body.get("file"): body for body in bodies}
+        assert by_file["a.md"]["content"] == content["a.md"]
+        assert by_file["big.md"]["content_file"] == str(here.peer.disk.synced / "big.md")
+        assert here.synced("big.md").decode() == content["big.md"]
+        assert "canary 3" in seen.read_text()
+    assert "canary" not in json.dumps(lines.lines)
+    shown = [one for one in lines.lines if one["event"] == "message-received"]
+    assert all({"time", "topic", "peer_id"} < set(one) for one in shown)
+    assert [one.get("file") for one in shown] == ["a.md", "big.md", None]
+    changed = [one for one in lines.lines if one["event"] == "document-changed"]
+    assert [one["revision"] for one in changed] == [one["revision"] for one in shown[:2]]
+
+
 async def test_too_much_at_once_makes_the_broker_wait(tmp_path: Path) -> None:
     async with MiniBroker() as broker, running(tmp_path, broker.url) as here:
         await until(lambda: here.peer.link.up)
@@ -159,7 +188,7 @@ async def test_two_peers_share_a_document_and_know_it(tmp_path: Path) -> None:
         assert (answer["acknowledged"], answer["missing"]) == ([key_of(2).peer_id], [])
         await until(lambda: b.peer.store.document("a.md").written)  # type: ignore[union-attr]
         assert b.synced("a.md") == b"text"
-        assert a.peer.node.library.root == b.peer.node.library.root
+        assert a.peer.node.library.heads.root == b.peer.node.library.heads.root
         answer = await front.call("peers.connect", peer_id=key_of(2).peer_id, timeout=5)
         assert answer["connected"]
 

@@ -105,6 +105,8 @@ def test_the_password_of_a_file_is_its_first_line(tmp_path: Path) -> None:
 
 
 def test_the_identity_is_protected_as_it_is_asked_for(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir(mode=0o700)
     made = _identity(resolve({}, {}), tmp_path / "a")
     assert made.protection == "key-file"
     assert _identity(resolve({}, {}), tmp_path / "a").key.peer_id == made.key.peer_id

@@ -256,17 +256,17 @@ async def test_another_error_of_the_store_has_its_own_reason(
 
 async def test_after_a_failure_the_node_is_what_the_store_is(desk: Desk) -> None:
     """The hash over all heads is kept in memory: it goes back, too."""
-    root = desk.node.library.root
+    root = desk.node.library.heads.root
     desk.limit()
 
     def record(now: Instant) -> object:
         return desk.node.at(now, lambda: desk.node.sync_content("a.md", b"x" * 500_000, None))
 
     assert await reason(desk.turns.ask(record)) == "disk-full"
-    assert desk.node.library.root == root
+    assert desk.node.library.heads.root == root
     desk.limit(1_000_000)
     await soon(desk.turns.ask(record))
-    assert desk.node.library.root != root
+    assert desk.node.library.heads.root != root
 
 
 # --- notes that may be lost -------------------------------------------------------------------

@@ -10,7 +10,8 @@
 ;;
 ;;   DEMO_CANVAS  file to sync as soon as DEMO_PEERS others are there, or empty
 ;;   DEMO_CHANGE  line to add to what arrives, and to sync back, or empty
-;;   DEMO_OWN     where the changed copy of one's own is written
+;;   DEMO_OWN     where the changed copy of one's own is written; a document of
+;;                another name is somebody else's, and left alone
 ;;   DEMO_STOP    the file that ends it when it appears
 
 ;;; Code:
@@ -36,7 +37,8 @@
   (let ((path (plist-get event :path)) (line (demo-env "DEMO_CHANGE")))
     (demo-tell "document" :file (plist-get event :file) :path path
                :peer_id (plist-get event :peer_id))
-    (when (and line (not demo-changed))
+    (when (and line (not demo-changed)
+               (equal (plist-get event :file) (file-name-nondirectory (demo-env "DEMO_OWN"))))
       (setq demo-changed t)
       (let ((coding-system-for-read 'no-conversion)
             (coding-system-for-write 'no-conversion))
