@@ -9,6 +9,7 @@ defect or a broken machine underneath us: it is never an answer to input.
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import Final
 
@@ -132,6 +133,12 @@ REASONS: Final[dict[str, Reason]] = {
     "file-not-found": _R(2028, "there is no such file", "check the path"),
     "file-too-large": _R(2029, "the file is larger than a document may be", "see limits.document"),
     "path-not-absolute": _R(2031, "the path is not absolute", "name the whole path"),
+    "folder-replaced": _R(
+        2032,
+        "another folder is where the shared one was",
+        "put it back, or leave the space and share this one",
+    ),
+    "folder-too-large": _R(2033, "the folder has more files than are synced", "share a part of it"),
     "disk-full": _R(2030, "the disk is full", "free some space; nothing was lost"),
     # 3xxx: configuration
     "config-bad-config": _R(3001, "the configuration file is not valid TOML", "correct or reset"),
@@ -202,6 +209,9 @@ REASONS: Final[dict[str, Reason]] = {
     "identity-exists": _R(4003, "there is already an identity here", "it is never replaced"),
     "identity-missing": _R(4004, "there is no identity here", "start the peer, or import one"),
     "unknown-peer": _R(4005, "the peer has not announced itself", "wait until it is discovered"),
+    "unknown-base": _R(
+        4012, "the patch is for a revision that is not here", "it is asked for again"
+    ),
     "revoked-peer": _R(4006, "the peer is blocked", "`trust accept` takes it back"),
     "untrusted-peer": _R(4007, "the policy takes nothing from this peer", "`trust accept` it"),
     "self-peer": _R(
@@ -209,6 +219,10 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "peer-limit": _R(4009, "too many unknown peers", "accept or block some of them"),
     "held-limit": _R(4010, "too much is held back from this peer", "accept or block it"),
+    "own-peer": _R(4011, "this is the running peer itself", "name another peer"),
+    "ambiguous-peer": _R(
+        4012, "more than one peer is meant", "give the whole id: `peers` lists them"
+    ),
     # 5xxx: operation
     "no-running-peer": _R(
         5001, "no peer is running here", "start one: meta-log-peer-sync bot, or from Emacs"
@@ -222,6 +236,16 @@ REASONS: Final[dict[str, Reason]] = {
     "queue-full": _R(5008, "too much is waiting already", "wait, and try again"),
     "publish-refused": _R(5009, "the broker refused the message", "check its ACL and limits"),
     "shutting-down": _R(5010, "the sidecar is stopping", "start it again"),
+    "several-running-peers": _R(5012, "several peers are running", "choose one: --state-dir DIR"),
+    "content-dropped": _R(
+        5015,
+        "the text of this old revision was dropped to save space",
+        "pin what is to stay, or raise limits.history_revisions",
+    ),
+    "unknown-conflict": _R(5013, "there is no such conflict", "`conflicts` lists them"),
+    "conflict-moved": _R(
+        5014, "the place of the conflict is gone", "edit the document, then `resolve … kept`"
+    ),
     "missing-program": _R(5011, "a program that this needs is not installed", "install it"),
 }
 
@@ -250,6 +274,25 @@ class Refusal(Exception):
             "message": self.message,
             "hint": self.hint,
         }
+
+
+#: What the system says -> the reason; any other error is ``path-io-error``.
+_SYSTEM: Final = {
+    errno.ELOOP: "path-symlink-escape",
+    errno.EXDEV: "path-mount-escape",
+    errno.ENOTDIR: "path-not-directory",
+    errno.EISDIR: "path-not-regular",
+    errno.ENOENT: "file-not-found",
+    errno.ENOSPC: "disk-full",
+    errno.EDQUOT: "disk-full",
+    errno.ENAMETOOLONG: "path-too-long",
+}
+
+
+def io_refusal(error: OSError, name: object) -> Refusal:
+    """The refusal that a failed system call on ``name`` (a path) means."""
+    reason = _SYSTEM.get(error.errno or 0, "path-io-error")
+    return Refusal(reason, f"{name}: {error.strerror}" if reason == "path-io-error" else f"{name}")
 
 
 class Fault(Exception):

@@ -86,6 +86,8 @@ PRESENCE: Final = 60.0
 HOST_PAUSE: Final = 0.3
 #: After a broker of ours could not start.
 HOST_AGAIN: Final = 2.0
+#: A file that changed within this time may be half written, or change once more unseen.
+SETTLED: Final = 2.0
 #: A file that could not be written is tried again this often.
 WRITE_AGAIN: Final = 2.0
 RECONNECT_FIRST: Final = 0.1
@@ -137,6 +139,10 @@ HOOK_CONTENT: Final = 64 * KIB
 HOOK_FILES: Final = 256
 #: Front ends and verbs connected to one control socket.
 CONTROL_CLIENTS: Final = 64
+#: Further copies of a message, for other filters that match it, come within this time;
+#: so many messages are watched for them at once.
+COPY: Final = 0.25
+COPIES: Final = 4096
 #: Topic filters of one front end, and second broker connections of all.
 SUBSCRIPTIONS: Final = 1000
 CONNECTIONS: Final = 8
@@ -157,6 +163,8 @@ TURN: Final = 0.1
 TRIES: Final = 5
 #: Documents of a peer that is accepted now, taken in one turn: each is a file to write.
 RELEASE: Final = 64
+#: Synced files read for one turn at the start: the user's requests come in between.
+READ_BACK: Final = 32
 #: Notes that need no commit of their own wait so long for another one.
 LAZY: Final = 0.05
 #: Messages handed to MQTT and not yet on the wire.
@@ -189,3 +197,97 @@ ARGON2_MEMORY_MIN: Final = 64 * MIB
 LOADED_IDENTITIES: Final = 64
 #: Free bytes below which the peer calls itself unhealthy.
 DISK_RESERVE: Final = 16 * MIB
+
+# --- shared folders -------------------------------------------------------------
+#: A file that changed within this time may be half written: longer than a program
+#: pauses between two writes, shorter than a person waits.
+FOLDER_SETTLE: Final = 0.5
+#: A file that never rests (a log) is read all the same; so long a missing one may be renamed.
+FOLDER_SETTLE_MAX: Final = 10.0
+#: What is missing for less was being replaced by its editor, or is being renamed.
+FOLDER_GONE: Final = 2.0
+#: Our own writes cause events within this time, and those are no news.
+FOLDER_OWN: Final = 1.0
+#: Whole listings: the net below events that were lost; where there are none (NFS), the only source.
+FOLDER_INTERVAL: Final = 60.0
+#: A folder that is gone is looked for this often.
+FOLDER_AWAY: Final = 5.0
+#: Files of one shared folder: a listing stays below a second.
+FOLDER_FILES: Final = 50_000
+#: Files that are read at once; each may be as large as a document.
+FOLDER_READS: Final = 8
+#: Names of one folder that are not synced, remembered so that each is told once.
+FOLDER_REFUSED: Final = 10_000
+#: Deletions are held for a yes when they are at least this many and more than this share
+#: of the folder, or this many of any folder, within this time; the whole folder always is.
+MASS_DELETE: Final = 10
+MASS_DELETE_SHARE: Final = 0.25
+MASS_DELETE_ANY: Final = 1000
+MASS_DELETE_WINDOW: Final = 60.0
+#: Changes on disk are gathered for so long: a save makes several.
+WATCH_GATHER: Final = 0.1
+#: Names with news that wait for one folder; more of them are one whole listing.
+WATCH_NAMES: Final = 10_000
+#: Folders of one shared folder that are watched; the system has room for some 100,000 of all
+#: programs.  The others are listed.
+WATCH_FOLDERS: Final = 8192
+#: A watch that failed is set up again after this.
+WATCH_AGAIN: Final = 5.0
+#: Revisions that a git mirror records in one step: one pack, one change of the branch.
+MIRROR_BATCH: Final = 256
+
+# --- merging --------------------------------------------------------------------
+#: Deepest JSON that a merge takes apart; deeper values are changed as a whole.
+MERGE_DEPTH: Final = 64
+#: Largest product of two lengths that is compared unit by unit: about a second at the most.
+MERGE_DIFF_CELLS: Final = 4_000_000
+#: Largest number of pairs of entries whose resemblance is measured in one gap.
+MERGE_LIKENESS_PAIRS: Final = 10_000
+#: How often bases are merged to make a base; deeper, a merge does without one.
+MERGE_BASES: Final = 16
+#: How far back a merge looks for what two versions were made from.
+MERGE_WALK: Final = 50_000
+#: Revisions that one answer brings of a document's history: who lacks more asks again.
+HISTORY_PORTION: Final = 256
+#: Seconds after the last change until a merged version is signed for peers that do not merge.
+JOIN: Final = 2.0
+#: Joining revisions whose conflicts are looked for once a document's history is complete.
+JOINS: Final = 256
+#: How often a peer is asked in one session for an old revision, which it may not have.
+HISTORY_TRIES: Final = 8
+#: Largest entry, as text, that is kept beside a conflict.
+CONFLICT_TEXT: Final = 64 * KIB
+#: Conflicts that one document may have open; more are merged all the same and not listed.
+CONFLICTS: Final = 1_000
+#: Headings of a blackboard that are merged as entries: ten times a large federation, in a second.
+BLACKBOARD_ENTRIES: Final = 20_000
+#: Properties of one entry whose order is merged; the documented ones are ten.
+BLACKBOARD_PROPERTIES: Final = 1_000
+
+# --- history --------------------------------------------------------------------
+#: Lines or words that are compared one by one; a longer range is one splice.
+PATCH_UNITS: Final = 200_000
+#: Longest range, in bytes, that is compared by word: some tenths of a second.
+PATCH_WORDS: Final = MIB
+#: Rounds in which what lies between equal lines is compared again.
+PATCH_DEPTH: Final = 8
+#: Splices of one patch; above it the nearest neighbours are joined.
+PATCH_SPLICES: Final = 20_000
+#: A chain of deltas: digits of a step, the base that they are to, and the deltas
+#: that lead to a content at most.  (LEVELS x (FAN - 1) are enough for all steps.)
+HISTORY_FAN: Final = 16
+HISTORY_LEVELS: Final = 3
+HISTORY_CHAIN: Final = 64
+#: Contents kept in memory, and their bytes: the next edit is compared with one of them.
+RECENT_CONTENTS: Final = 16
+RECENT_BYTES: Final = 16 * MIB
+#: Contents of one document that are kept, whoever needs them or not, and the bytes
+#: that these take on the disk.  Who made what and when is kept of all.
+HISTORY_REVISIONS: Final = 10_000
+HISTORY_BYTES: Final = 256 * MIB
+#: What came within this time, in seconds, is kept in any case that the bytes allow.
+HISTORY_FRESH: Final = 3600.0
+#: Histories are brought within these bounds this often.
+UPKEEP: Final = 600.0
+#: Contents dropped in one transaction: some tenths of a second.
+HISTORY_DROPPED: Final = 256

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from federation.replica.records import Document, Held, Outgoing, Peer, Revision
+from federation.replica.records import Clashing, Document, Held, Outgoing, Peer, Revision
 
 
 class PeerStore(Protocol):
@@ -41,7 +41,7 @@ class PeerStore(Protocol):
         ...
 
     def acknowledge_all(self, peer_id: str) -> None:
-        """Remember that a peer has the current revision of every document."""
+        """Remember that a peer has every head; of each document one is noted."""
         ...
 
     def acknowledgements_of(self, file: str) -> dict[str, str]:
@@ -62,6 +62,22 @@ class DocumentStore(Protocol):
 
     def documents(self) -> list[Document]:
         """All documents, by name."""
+        ...
+
+    def count_documents(self) -> int:
+        """How many documents."""
+        ...
+
+    def conflicted(self) -> list[str]:
+        """The documents with conflicts or with versions that cannot be merged, by name."""
+        ...
+
+    def standing(self, author: str) -> tuple[int, dict[str, int]]:
+        """Documents whose current revision is of ``author``, and who has how many of these."""
+        ...
+
+    def own_documents(self, author: str) -> set[str]:
+        """The documents whose current revision is of ``author``."""
         ...
 
     def is_folder(self, file: str) -> bool:
@@ -88,12 +104,21 @@ class DocumentStore(Protocol):
         """A revision by its whole id."""
         ...
 
+    def joins(self, file: str, most: int) -> list[Revision]:
+        """The newest revisions of a document that have several parents."""
+        ...
+
     def find_revisions(self, file: str, prefix: str) -> list[Revision]:
         """The revisions of a document whose ids begin so (two at most)."""
         ...
 
-    def revisions(self, file: str) -> list[Revision]:
-        """A document's revisions in the order they were recorded."""
+    def revisions(
+        self, file: str, limit: int | None = None, before: str | None = None
+    ) -> list[Revision]:
+        """A document's revisions in the order they were recorded; ``limit``: the last of them.
+
+        ``before`` (a revision, else ``unknown-revision``): those recorded before that one.
+        """
         ...
 
     def count_revisions(self) -> dict[str, int]:
@@ -105,7 +130,7 @@ class DocumentStore(Protocol):
         ...
 
     def content(self, content_hash: str) -> bytes:
-        """A recorded content; raises Fault when it is gone."""
+        """A recorded content; ``content-dropped`` after compaction, Fault for a damaged one."""
         ...
 
     def last_of_author(self, file: str, author: str) -> Revision | None:
@@ -126,6 +151,82 @@ class DocumentStore(Protocol):
 
     def set_synced_from(self, path: str, file: str, revision: str) -> None:
         """Remember which revision a local path holds."""
+        ...
+
+
+class HistoryStore(Protocol):
+    """Which contents of a history are kept."""
+
+    def pin(self, file: str, revision: str, on: bool) -> None:
+        """Keep the content of a revision whatever is compacted, or no longer.
+
+        ``unknown-revision``, or ``content-dropped`` where it is too late.
+        """
+        ...
+
+    def pinned(self, file: str) -> set[str]:
+        """The pinned revisions of a document."""
+        ...
+
+    def dropped(self, file: str) -> set[str]:
+        """The revisions of a document whose contents were dropped."""
+        ...
+
+    def crowded(self, more_than: int, bytes_: int) -> list[str]:
+        """The documents with more contents than this, or more bytes of them, by name."""
+        ...
+
+    def compact(
+        self, file: str, keep_recent: int, keep_since_us: int, keep_bytes: int | None = None
+    ) -> int:
+        """Drop contents that nobody needs; how many, limits.HISTORY_DROPPED at most.
+
+        Kept are the last ``keep_recent``, those that came at ``keep_since_us``
+        or later, and, whatever ``keep_bytes`` says, those that somebody needs:
+        heads, what they were made from and what merging them looks at, what the
+        document shows and its file holds, what was pinned, what local paths
+        were synced from, what peers have.  The revisions stay in the history.
+        """
+        ...
+
+
+class ConflictStore(Protocol):
+    """Conflicts that nobody has settled, and gaps in histories."""
+
+    def open_conflicts(self, file: str | None = None) -> list[Clashing]:
+        """What nobody has settled, of one document or of all, by document and id."""
+        ...
+
+    def put_conflicts(self, conflicts: Iterable[Clashing], *, standing: bool) -> None:
+        """Record conflicts; ``standing`` ones stay when the view that has them is gone."""
+        ...
+
+    def drop_passing(self, file: str) -> None:
+        """Forget the conflicts of a view that is gone."""
+        ...
+
+    def settle(self, file: str, numbers: Iterable[str]) -> None:
+        """Conflicts that somebody has settled: they do not come back."""
+        ...
+
+    def settled(self, file: str) -> set[str]:
+        """The ids of the conflicts of a document that were settled."""
+        ...
+
+    def note_gaps(self, file: str, revision: str, parents: Iterable[str]) -> None:
+        """A revision is here now; those of its parents that are not are gaps."""
+        ...
+
+    def gaps(self, file: str) -> list[str]:
+        """Revisions of a document that others name as parents and that are not here."""
+        ...
+
+    def newest(self, file: str, most: int) -> list[str]:
+        """The ids of the revisions of a document that were recorded last."""
+        ...
+
+    def files_with_gaps(self) -> list[str]:
+        """The documents whose history is not complete, by name."""
         ...
 
 
@@ -181,7 +282,7 @@ class MessageStore(Protocol):
         ...
 
 
-class Store(PeerStore, DocumentStore, MessageStore, Protocol):
+class Store(PeerStore, DocumentStore, HistoryStore, ConflictStore, MessageStore, Protocol):
     """Everything the peer keeps.  All calls happen inside one transaction."""
 
     def next_seq(self) -> int:

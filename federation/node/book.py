@@ -37,7 +37,9 @@ class Book:
 
     # --- what is known ----------------------------------------------------
     def require(self, peer_id: str) -> Peer:
-        """The known peer of this id; bad-peer-id or unknown-peer otherwise."""
+        """The known peer of this id; bad-peer-id, own-peer or unknown-peer otherwise."""
+        if peer_id == self._context.peer_id:
+            raise Refusal("own-peer", peer_id)
         peer = self._context.store.peer(check_peer_id(peer_id))
         if peer is None:
             raise Refusal("unknown-peer", peer_id)
@@ -94,7 +96,7 @@ class Book:
         key = keys.parse_public_key(str(message.fields["public_key"]))
         envelope.verify(message, key)
         if message.peer_id == context.peer_id:
-            self._receive_own(message)
+            self._receive_own(message, alive=live and not retained)
             return
         peer = context.store.peer(message.peer_id)
         if peer is not None and peer.trust == "blocked":
@@ -116,7 +118,8 @@ class Book:
         if live:
             self._presence(peer, message, retained=retained, newer=newer)
             if newer:
-                context.effects.append(Heard(topics.ANNOUNCE, message.raw))
+                about = {"peer_id": message.peer_id}
+                context.effects.append(Heard(topics.ANNOUNCE, message.raw, about=about))
 
     def _is_newer(self, peer: Peer, message: Message) -> bool:
         """Whether an announcement takes the place of the one that we keep.
@@ -129,9 +132,16 @@ class Book:
         now, near = self._context.now.wall_us, round(limits.FRESHNESS * 1e6)
         return peer.announced_us > now + near and abs(message.timestamp_us - now) <= near
 
-    def _receive_own(self, message: Message) -> None:
-        """An announcement of our own key: an echo of ours, or a clone's."""
+    def _receive_own(self, message: Message, *, alive: bool) -> None:
+        """An announcement of our own key: an echo of ours, or a clone's.
+
+        One that the broker kept, and a last will, are of a session that may be
+        over: this identity's on another machine, before it came here.  Whoever
+        runs with it somewhere else says so live, with every heartbeat.
+        """
         context = self._context
+        if not alive or message.fields.get("status") == "offline":
+            return
         session = str(message.fields.get("session", ""))
         if session == context.session or session in context.store.own_sessions():
             return

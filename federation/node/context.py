@@ -14,6 +14,7 @@ from federation.ports import Files, Randomness, Store
 from federation.wire import canonical, envelope, timestamps
 
 Policy = Literal["paired", "ask", "announced"]
+Strategy = Literal["auto_merge", "manual", "prefer_local", "prefer_remote"]
 #: what this version can do, in every announcement
 CAPS = ("ack1",)
 
@@ -23,6 +24,7 @@ class NodeSettings:
     """The part of the configuration that the core needs."""
 
     policy: Policy = "ask"
+    strategy: Strategy = "auto_merge"
     name: str | None = None
     address: str | None = None
     extensions: frozenset[str] | None = None

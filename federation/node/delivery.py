@@ -68,6 +68,10 @@ class Delivery:
         for peer_id in waiting:
             self.comparison(peer_id).receive(Event.CHANGED, context.now.mono)
 
+    def merged(self, file: str) -> None:
+        """A document shows a merged version now."""
+        self._handing.joining.changed(file)
+
     def published(self, about: tuple[str, str], result: str) -> None:
         """What became of a publish: ``ok``, ``refused:…``, ``lost``, ``offline``, ``full``.
 
@@ -132,8 +136,8 @@ class Delivery:
     def has(self, peer_id: str, revision: Revision) -> None:
         """Note that a peer has a revision."""
         context = self._context
-        document = context.store.document(revision.file)
-        if document is None or document.current != revision.revision:
+        heads = context.store.heads(revision.file)
+        if all(head.revision != revision.revision for head in heads):
             return
         if context.store.acknowledged(peer_id, revision.file) != revision.revision:
             context.store.acknowledge(peer_id, revision.file, revision.revision)
@@ -181,7 +185,7 @@ class Delivery:
         context = self._context
         nonce = context.nonce()
         comparison = self.comparison(peer_id)
-        fields: dict[str, object] = {"root": self._library.root, "nonce": nonce}
+        fields: dict[str, object] = {"root": self._library.heads.root, "nonce": nonce}
         if echo is not None:
             # nobody answers an answer: its nonce must not push out one that is waited for
             fields["echo"] = echo
@@ -213,7 +217,7 @@ class Delivery:
             self._resend_messages(peer_id)
         else:
             self._say_hello(peer_id, echo=str(fields["nonce"]))
-        if root == self._library.root:
+        if root == self._library.heads.root:
             self._in_step(peer_id)
         else:
             self._handing.list_heads(peer_id, root)
@@ -226,6 +230,7 @@ class Delivery:
         for file, revision_id in self._awaiting.forget(peer_id):
             self._completed(file, revision_id)
         self.comparison(peer_id).receive(Event.ROOTS_EQUAL, context.now.mono)
+        self._fill_gaps(peer_id)
 
     def receive_heads(self, message: Message) -> None:
         """A page of a peer's heads: note what it has, find what we lack."""
@@ -245,15 +250,54 @@ class Delivery:
             self._ask(message.peer_id)
         elif message.fields["last"]:
             comparison.receive(Event.LISTS_COMPARED, context.now.mono)
+            self._fill_gaps(message.peer_id)
 
     def _ask(self, peer_id: str) -> None:
-        wants = self.comparison(peer_id).next_wants()
-        if wants:
-            send_to(self._context, peer_id, "sync-want", revisions=wants)
+        store = self._context.store
+        comparison = self.comparison(peer_id)
+        heads: list[str] = []
+        histories: dict[str, list[str]] = {}
+        for revision_id in comparison.next_wants():
+            file = comparison.missing[revision_id]
+            if revision_id in store.gaps(file):
+                histories.setdefault(file, []).append(revision_id)
+            else:
+                heads.append(revision_id)
+        if heads:
+            send_to(self._context, peer_id, "sync-want", revisions=heads)
+        for file, wants in histories.items():
+            have = store.newest(file, limits.WANTS)
+            send_to(self._context, peer_id, "sync-want", revisions=wants, have=have)
+
+    def _fill_gaps(self, peer_id: str) -> None:
+        """A peer has all our heads: it may have what we lack of the histories, too."""
+        for file in self._context.store.files_with_gaps()[: limits.WANTS]:
+            self.lacks_history([peer_id], file)
+
+    def lacks_history(self, peers: Iterable[str], file: str) -> None:
+        """Ask one of these peers for the revisions that others of the document name."""
+        gaps = self._context.store.gaps(file)
+        if not gaps:
+            return
+        for peer_id in peers:
+            comparison = self.comparison(peer_id)
+            if comparison.state is State.IDLE:
+                continue
+            new = [one for one in gaps if comparison.may_try(one)]
+            for revision_id in new:
+                comparison.lacks(revision_id, file)
+            if new:
+                comparison.receive(Event.MISSING_FOUND, self._context.now.mono)
+                self._ask(peer_id)
+            return
 
     def receive_want(self, message: Message) -> None:
         """A peer asks for revisions: it gets them in portions."""
-        self._handing.want(message.peer_id, _texts(message.fields["revisions"]))
+        revisions = _texts(message.fields["revisions"])
+        have = message.fields.get("have")
+        if have is not None:
+            revisions = self._library.ancestry(revisions, set(_texts(have)))
+        self._handing.want(message.peer_id, revisions)
 
     def arrived(self, revision_id: str, *, refused: bool) -> None:
         """A revision came, from anybody: nobody is asked for it any more."""
@@ -314,12 +358,13 @@ class Delivery:
         now = self._context.now.mono
         self._handing.handle_timer()
         for file, revision_id, peers in self._awaiting.overdue(now):
+            waiting = "1 online peer has" if len(peers) == 1 else f"{len(peers)} online peers have"
             self._context.notify(
                 "sync-failed",
                 file=file,
                 revision=revision_id,
                 peer_id=peers[0],
-                reason=f"{len(peers)} online peer(s) have not acknowledged it; it is tried again",
+                reason=f"{waiting} not acknowledged it; it is tried again",
             )
         for peer_id, comparison in list(self._comparisons.items()):
             if comparison.due > now:

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from federation import limits
+from federation.errors import Refusal
 from federation.node.book import Book
 from federation.node.context import Context
+from federation.node.joining import Joining
 from federation.node.library import Library
 from federation.node.post import send_to
 from federation.replica.records import Revision
@@ -33,6 +35,8 @@ class Handing:
         self._library = library
         #: peer -> revisions it asked for, in its order
         self._wanted: dict[str, dict[str, None]] = {}
+        #: peer -> the revision that it was given last
+        self._handed: dict[str, str] = {}
         #: peer -> when its list may go out (monotonic seconds)
         self._lists: dict[str, float] = {}
         #: peer -> when its last list went out, and for which roots: ours and its own
@@ -44,6 +48,7 @@ class Handing:
         self._given_up_at = float("inf")
         #: nothing leaves before this moment
         self._not_before = float("-inf")
+        self.joining = Joining(context, book, library)
         #: publish a revision to everybody
         self.publish: Callable[[Revision], None] = lambda _revision: None
 
@@ -61,9 +66,9 @@ class Handing:
         """A peer, whose root is another than ours, gets the list of our heads."""
         now = self._context.now.mono
         at, *roots = self._listed.get(peer_id, (float("-inf"), "", ""))
-        if now - at < limits.LIST_AGAIN and roots == [self._library.root, root]:
+        if now - at < limits.LIST_AGAIN and roots == [self._library.heads.root, root]:
             return
-        self._listed[peer_id] = (at, self._library.root, root)
+        self._listed[peer_id] = (at, self._library.heads.root, root)
         self._lists.setdefault(peer_id, at + limits.LIST_AGAIN)
         self.handle_timer()
 
@@ -73,6 +78,7 @@ class Handing:
         Other people's documents too, unless their author is there to do it.
         """
         self._again = dict.fromkeys(one.file for one in self._context.store.documents())
+        self.joining.plain_peer()
         self.handle_timer()
 
     def published(self, about: tuple[str, str], result: str) -> None:
@@ -87,6 +93,7 @@ class Handing:
     def forget(self, peer_id: str) -> None:
         """A peer is gone: it gets nothing more until it asks again."""
         self._wanted.pop(peer_id, None)
+        self._handed.pop(peer_id, None)
         self._lists.pop(peer_id, None)
 
     def in_step(self, peer_id: str) -> None:
@@ -96,6 +103,7 @@ class Handing:
     def offline(self) -> None:
         """The broker is gone: everybody asks again when it is back."""
         self._wanted.clear()
+        self._handed.clear()
         self._lists.clear()
         self._again.clear()
         self._under_way.clear()
@@ -103,7 +111,7 @@ class Handing:
     # --- portions ----------------------------------------------------------------
     def next_timer(self) -> float:
         """When the next portion may leave (monotonic seconds)."""
-        due = min(self._lists.values(), default=float("inf"))
+        due = min([self.joining.next_timer(), *self._lists.values()])
         if self._again:
             due = min(due, self._given_up_at if self._under_way else float("-inf"))
         if self._wanted:
@@ -117,6 +125,8 @@ class Handing:
             return
         if now >= self._given_up_at:
             self._under_way.clear()
+        for joined in self.joining.handle_timer():
+            self.publish(joined.revision)
         cost = self._hand_lists(now)
         # the waiting peers in turn, and of each one revision
         turns = sorted(self._wanted, key=self._is_stranger)
@@ -145,7 +155,7 @@ class Handing:
         return cost
 
     def _hand_list(self, peer_id: str) -> int:
-        own = self._library.root
+        own = self._library.heads.root
         _at, _own, root = self._listed[peer_id]
         self._listed[peer_id] = (self._context.now.mono, own, root)
         heads = [list(head) for head in self._context.store.all_heads()]
@@ -171,12 +181,28 @@ class Handing:
         revision = None if revision_id is None else self._context.store.revision(revision_id)
         if revision is None:
             return 0
-        fields: dict[str, object] = {"payload": self._library.message_of(revision).decode()}
+        try:
+            fields, cost = self._payload(peer_id, revision)
+        except Refusal:  # its content was dropped here: others may have it
+            return _EACH
+        self._handed[peer_id] = revision.revision
         author = self._context.store.peer(revision.author)
         if author is not None:
             fields["announce"] = author.announce
         send_to(self._context, peer_id, "sync-deliver", **fields)
-        return revision.size + _EACH
+        return cost + _EACH
+
+    def _payload(self, peer_id: str, revision: Revision) -> tuple[dict[str, object], int]:
+        """A revision, as what changed since its parent where the peer was just given that."""
+        before = self._handed.pop(peer_id, None)
+        if before is not None and before in revision.parents:
+            patched = self._library.patch_of(revision, before)
+            if patched is not None:
+                payload, patch = patched
+                fields: dict[str, object] = {"payload": payload, "base": before, "patch": patch}
+                return fields, len(patch)
+        message = self._library.message_of(revision).decode()
+        return {"payload": message}, revision.size
 
     def _publish_some(self, room: int) -> int:
         """Publish some of the documents that are to go out again; what that cost.
@@ -193,7 +219,7 @@ class Handing:
             del self._again[file]
             document = store.document(file)
             revision = None if document is None else store.revision(document.current)
-            if revision is None or revision.author in there:
+            if revision is None or not revision.author or revision.author in there:
                 continue
             if any(
                 peer_id != revision.author

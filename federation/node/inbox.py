@@ -118,6 +118,7 @@ class Inbox:
             return
         self._accept(message, revision_id, content)
         self._delivery.acknowledge(senders, "stored", revision_id)
+        self._delivery.lacks_history(reversed(senders), str(message.fields["file"]))
         self._delivery.arrived(revision_id, refused=False)
 
     def _check_seq(self, message: Message) -> None:
@@ -151,21 +152,34 @@ class Inbox:
 
     def _accept(self, message: Message, revision_id: str, content: bytes) -> None:
         context = self._context
+        asked = revision_id in context.store.gaps(str(message.fields["file"]))
         recorded = self._library.receive(message, revision_id, content)
         revision = recorded.revision
-        if recorded.place == "current":
+        if recorded.place in ("current", "merged"):
+            shown = recorded.shown or revision
             context.notify(
                 "document-changed",
                 file=revision.file,
                 peer_id=revision.author,
-                revision=revision.revision,
+                revision=shown.revision,
                 path=context.files.synced_path(revision.file),
-                size=revision.size,
+                size=shown.size,
             )
+        if recorded.place == "merged":
+            self._delivery.merged(revision.file)
+            preferred = self._library.prefer(revision.file)
+            if preferred is not None:
+                self._delivery.publish(preferred.revision, message=preferred.message)
+        if asked and recorded.place == "past":
+            # history that we asked for is no news: its time is over
+            return
         large = None
         if len(message.raw) > limits.RPC_NOTIFICATION or revision.size > limits.HOOK_CONTENT:
             large = (revision.file, revision.revision, recorded.place)
-        context.effects.append(Heard(topics.SYNC, message.raw, large))
+        about = {
+            "peer_id": revision.author, "file": revision.file, "revision": revision.revision
+        }  # fmt: skip
+        context.effects.append(Heard(topics.SYNC, message.raw, large, about))
 
     def release(self, peer: Peer) -> int:
         """Take what was held from a peer that is accepted now; how many documents.
@@ -231,9 +245,11 @@ class Inbox:
     def _deliver(self, message: Message, peer: Peer) -> None:
         """A document from somebody who has it, in its author's own words."""
         announce = message.fields.get("announce")
-        inner = parse(
-            str(message.fields["payload"]).encode(), topics.SYNC, limit=limits.ASSEMBLED_MESSAGE
-        )
+        if "base" in message.fields:
+            payload = self._library.patched(message)
+        else:
+            payload = str(message.fields["payload"]).encode()
+        inner = parse(payload, topics.SYNC, limit=limits.ASSEMBLED_MESSAGE)
         if inner.type not in ("canvasl-sync", "canvasl-binary"):
             raise Refusal("wrong-type", "payload")
         if isinstance(announce, str) and self._context.store.peer(inner.peer_id) is None:
@@ -278,7 +294,8 @@ class Inbox:
         # by what was signed: the same message in another spelling of its JSON is the same
         if not context.store.first_time(peer.peer_id, envelope.revision_id(message)):
             raise Refusal("replay", "message")
-        context.effects.append(Heard(topics.inbox(context.peer_id), message.raw))
+        own = topics.inbox(context.peer_id)
+        context.effects.append(Heard(own, message.raw, about={"peer_id": peer.peer_id}))
 
 
 def _int(value: object) -> int:

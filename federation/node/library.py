@@ -9,35 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from federation import limits
-from federation.errors import Fault, Refusal
-from federation.events import DropConflicts, Effect, WriteConflict, WriteFile
+from federation.errors import Refusal
+from federation.events import WriteFile
 from federation.node.context import Context
-from federation.replica.names import check_name, kind_of
+from federation.node.heads import Heads, Recorded
+from federation.replica import patch
+from federation.replica.merge.settle import put
+from federation.replica.names import check_name
 from federation.replica.records import Document, Revision
 from federation.replica.succession import (
     dot_of,
-    is_older,
     parents_after,
-    place,
     vector_after,
     vector_from_json,
 )
-from federation.wire import canonical, envelope, forms
+from federation.wire import canonical, envelope, forms, strictjson
 from federation.wire.messages import Message
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What became of a revision: ``current``, ``concurrent``, ``past`` or ``unchanged``."""
-
-    revision: Revision
-    place: str
-    #: the signed message, where it was made just now
-    message: bytes | None = None
 
 
 def is_text(data: bytes) -> bool:
@@ -56,120 +48,17 @@ class Library:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._root = 0
-        self.reload()
-
-    # --- the root of all heads ---------------------------------------------
-    def reload(self) -> None:
-        """Compute the root again from the store."""
-        self._root = sum(self._leaf(*head) for head in self._context.store.all_heads()) % 2**256
-
-    @staticmethod
-    def _leaf(file: str, revision: str) -> int:
-        leaf = hashlib.sha256(f"canvasl-head/v1\0{revision}\0{file}".encode()).digest()
-        return int.from_bytes(leaf, "big")
-
-    @property
-    def root(self) -> str:
-        """64 hex digits: the same for peers that hold the same heads.
-
-        A sum over all heads, so that one change costs the same however many
-        documents there are.  It only saves work; what is exchanged is verified.
-        """
-        return f"{self._root:064x}"
-
-    def _set_heads(self, file: str, before: Sequence[Revision], after: Sequence[str]) -> None:
-        old = {head.revision for head in before}
-        self._root -= sum(self._leaf(file, revision) for revision in old - set(after))
-        self._root += sum(self._leaf(file, revision) for revision in set(after) - old)
-        self._root %= 2**256
-        self._context.store.set_heads(file, after)
-
-    # --- recording ----------------------------------------------------------
-    def _record(self, revision: Revision, content: bytes, *, local: bool) -> Recorded:
-        """Put a revision among the heads of its document.
-
-        What the user syncs here is what the user sees here; what comes from
-        others replaces the current version only when its author had seen it.
-        """
-        store = self._context.store
-        document = store.document(revision.file)
-        heads = store.heads(revision.file)
-        where = place(revision, heads)
-        last = store.last_of_author(revision.file, revision.author)
-        past = where.past or is_older(revision, last)
-        beside = [head for head in heads if head.revision in where.beside]
-        same = sum(head.author == revision.author for head in beside)
-        full = len(beside) >= limits.HEADS or (same >= limits.HEADS_PER_AUTHOR and not local)
-        if full and not past:
-            raise Refusal("queue-full", f"{len(beside)} concurrent versions of {revision.file}")
-        store.add_revision(revision, content)
-        if past:
-            return Recorded(revision, "past")
-        left = [head.revision for head in heads if head.revision not in where.superseded]
-        self._set_heads(revision.file, heads, [*left, revision.revision])
-        stays = document is not None and document.current in left
-        if document is not None and stays and not local:
-            self._settle(document, heads, [*left, revision.revision])
-            self._conflict(revision, document.current)
-            return Recorded(revision, "concurrent")
-        written = document.written if document else None
-        placed = Document(revision.file, kind_of(revision.file), revision.revision, written)
-        store.put_document(placed)
-        self._context.effects.append(WriteFile(revision.file, revision.revision))
-        self._settle(placed, heads, [*left, revision.revision])
-        if document is not None and stays:
-            self._conflict(self._get(document.current), revision.revision)
-        return Recorded(revision, "current")
-
-    def _settle(self, document: Document, before: Sequence[Revision], after: Sequence[str]) -> None:
-        """Keep the readable copies of concurrent versions as the heads are."""
-        others = tuple(one for one in after if one != document.current)
-        if len(before) > 1:
-            self._context.effects.append(DropConflicts(document.file, others))
-        self._context.effects.extend(WriteConflict(document.file, one) for one in others)
-
-    def _conflict(self, other: Revision, current: str) -> None:
-        context = self._context
-        context.notify(
-            "conflict-detected",
-            file=other.file,
-            peer_id=other.author,
-            revision=other.revision,
-            path=context.files.conflict_path(other.file, other.revision),
-            current=current,
-        )
-
-    def written(self, file: str, revision: str) -> None:
-        """The synced file now holds this revision."""
-        store = self._context.store
-        document = store.document(file)
-        if document is not None:
-            store.put_document(replace(document, written=revision))
-            store.set_synced_from(self._context.files.synced_path(file), file, revision)
-
-    def unwritten(self) -> list[Effect]:
-        """What a crash may have left: files that lag behind, and conflicts not shown or settled."""
-        store = self._context.store
-        counts = store.count_revisions()
-        effects: list[Effect] = []
-        for one in store.documents():
-            if one.written != one.current:
-                effects.append(WriteFile(one.file, one.current))
-            # two versions side by side and what settled them are three revisions
-            heads = [head.revision for head in store.heads(one.file)]
-            if len(heads) > 1 or counts.get(one.file, 0) >= 3:
-                others = tuple(head for head in heads if head != one.current)
-                effects.append(DropConflicts(one.file, others))
-                effects.extend(WriteConflict(one.file, other) for other in others)
-        return effects
+        self.heads = Heads(context)
 
     # --- local changes -------------------------------------------------------
-    def import_content(self, file: str, content: bytes, path: str | None) -> Recorded:
+    def import_content(
+        self, file: str, content: bytes, path: str | None, opened: str | None = None
+    ) -> Recorded:
         """Record what the user has in ``path`` (absolute), or None for no path.
 
         Its base is the revision last synced from that path, else the current
-        head.  Content that the base or the head has already is no change.
+        head; ``opened``, the hash of the content that an editor began with,
+        says better.  Content that the base or the head has already is no change.
         """
         context = self._context
         store = context.store
@@ -179,22 +68,48 @@ class Library:
         self._check_place(file)
         document = store.document(file)
         base: list[Revision] = []
+        replaces = None
         if document is not None:
-            current = self._get(document.current)
+            current = self.heads.get(document.current)
             known = store.synced_from(path) if path else None
-            base = [current]
-            if known is not None and known[0] == file:
-                base = [store.revision(known[1]) or current]
+            last = store.revision(known[1]) if known is not None and known[0] == file else None
+            base = self._base(current, last, opened)
             digest = hashlib.sha256(content).hexdigest()
-            if digest in (current.content_hash, base[0].content_hash):
-                same = current if digest == current.content_hash else base[0]
-                if path:
-                    store.set_synced_from(path, file, same.revision)
+            same = next((one for one in (current, *base) if one.content_hash == digest), None)
+            if same is not None:
+                self._unchanged(same, path, current)
                 return Recorded(same, "unchanged")
+            if path and last is None and base == [current] and current.author != context.peer_id:
+                replaces = current.author
         recorded = self._write(file, content, base)
         if path:
             store.set_synced_from(path, file, recorded.revision.revision)
-        return recorded
+        return replace(recorded, replaces=replaces)
+
+    def _base(self, current: Revision, last: Revision | None, opened: str | None) -> list[Revision]:
+        """What a content was made from: ``last`` was synced from its path, if any was.
+
+        Text that an editor began with, and that no revision has, was written
+        beside everything that is here now.
+        """
+        if opened is None:
+            return [last or current]
+        for one in filter(None, (current, last)):
+            if one.content_hash == opened:
+                return [one]
+        found = [
+            one for one in self._context.store.revisions(current.file)
+            if one.content_hash == opened
+        ]  # fmt: skip
+        return found[-1:] or ([last] if last is not None else [])
+
+    def _unchanged(self, same: Revision, path: str | None, current: Revision) -> None:
+        """The path holds a revision that there is; the synced file gets the newest one."""
+        context = self._context
+        if path:
+            context.store.set_synced_from(path, same.file, same.revision)
+        if same is not current and path == context.files.synced_path(same.file):
+            context.effects.append(WriteFile(same.file, current.revision))
 
     def restore(self, file: str, prefix: str) -> Recorded:
         """Make the content of an earlier revision the newest: it succeeds all heads."""
@@ -202,9 +117,69 @@ class Library:
         content = self._context.store.content(revision.content_hash)
         return self._write(file, content, self._context.store.heads(file))
 
-    def _write(self, file: str, content: bytes, base: Sequence[Revision]) -> Recorded:
-        """Sign and record a revision of our own made from ``base``."""
+    def resolve(self, file: str, number: str, choice: str, value: str | None) -> Recorded:
+        """Settle a conflict on every peer: ``choice`` is ``a``, ``b``, ``kept`` or ``value``.
+
+        The number may be the first digits of it.  Refused: ``unknown-conflict``,
+        ``conflict-moved`` where the place is gone, ``bad-params`` for a value
+        that is no JSON where the document is.
+        """
+        document = self.require(file)
+        found = [
+            one for one in self._context.store.open_conflicts(file) if one.number.startswith(number)
+        ]
+        if len(found) != 1:
+            raise Refusal("unknown-conflict", f"{number} ({'ambiguous' if found else 'none'})")
+        (one,) = found
+        chosen = {"a": one.a, "b": one.b, "kept": one.kept}.get(choice, value)
+        shown = self.heads.get(document.current)
+        content = self._context.store.content(shown.content_hash)
+        if chosen != one.kept or self._context.settings.strategy == "manual":
+            changed = put(document.kind, content, one.path, one.entry, chosen)
+            if changed is None:
+                raise Refusal("conflict-moved", f"{'/'.join(one.path)} in {file}")
+            content = changed
+        return self._write(file, content, [shown], resolves=[one.number])
+
+    def join(self, file: str) -> Recorded | None:
+        """Sign what several heads show together; None where one head says it already."""
+        document = self._context.store.document(file)
+        shown = self.heads.get(document.current) if document is not None else None
+        if shown is None or shown.author or len(shown.parents) < 2:
+            return None
+        return self._write(file, self._context.store.content(shown.content_hash), [shown])
+
+    def prefer(self, file: str) -> Recorded | None:
+        """Strategies ``prefer_local`` and ``prefer_remote``: settle what we have a side in."""
+        strategy = self._context.settings.strategy
+        document = self._context.store.document(file)
+        if document is None or strategy not in ("prefer_local", "prefer_remote"):
+            return None
+        me = self._context.peer_id
+        shown = self.heads.get(document.current)
+        content = self._context.store.content(shown.content_hash)
+        settled: list[str] = []
+        for one in self._context.store.open_conflicts(file):
+            sides = (me in one.author_a.split(","), me == one.author_b)
+            if sides[0] == sides[1]:
+                continue
+            wanted = one.a if sides[0] == (strategy == "prefer_local") else one.b
+            changed = content
+            if wanted != one.kept:
+                changed = put(document.kind, content, one.path, one.entry, wanted) or content
+            content = changed
+            settled.append(one.number)
+        return self._write(file, content, [shown], resolves=settled) if settled else None
+
+    def _write(
+        self, file: str, content: bytes, base: Sequence[Revision], resolves: Sequence[str] = ()
+    ) -> Recorded:
+        """Sign and record a revision of our own made from ``base``.
+
+        What was made from a merged version was made from all that is in it.
+        """
         context = self._context
+        base = [part for one in base for part in self._signed(one)]
         heads = context.store.heads(file)
         binary = not is_text(content)
         seq = context.store.next_seq()
@@ -223,11 +198,19 @@ class Library:
             "vector": vector,
             "parents": parents_after(base, vector, context.store.revision),
         }
+        if resolves:
+            message["resolves"] = list(resolves)
         _put_content(message, content)
         signed, revision_id = envelope.sign_revision(message, context.key)
         revision = self._revision_of(signed, context.now.wall_us, revision_id)
-        recorded = self._record(revision, content, local=True)
+        recorded = self.heads.record(revision, content, local=True, resolves=resolves)
         return replace(recorded, message=canonical.encode(signed))
+
+    def _signed(self, revision: Revision) -> list[Revision]:
+        """A revision, or those that a merged one was made of."""
+        if revision.author:
+            return [revision]
+        return [self.heads.get(name) for name in revision.parents]
 
     def _extensions(self) -> tuple[frozenset[str], ...]:
         extensions = self._context.settings.extensions
@@ -261,7 +244,9 @@ class Library:
     def receive(self, message: Message, revision_id: str, content: bytes) -> Recorded:
         """Record another peer's revision."""
         revision = self._revision_of(message.fields, message.timestamp_us, revision_id)
-        return self._record(revision, content, local=False)
+        named = message.fields.get("resolves")
+        resolves = [str(one) for one in named] if isinstance(named, list) else []
+        return self.heads.record(revision, content, local=False, resolves=resolves)
 
     def _revision_of(
         self, message: Mapping[str, object], timestamp_us: int, revision_id: str
@@ -290,12 +275,6 @@ class Library:
         )  # fmt: skip
 
     # --- reading --------------------------------------------------------------
-    def _get(self, revision: str) -> Revision:
-        found = self._context.store.revision(revision)
-        if found is None:
-            raise Fault(f"the revision {revision} is not in the store")
-        return found
-
     def require(self, file: str) -> Document:
         """The document of this name; unknown-document otherwise."""
         document = self._context.store.document(file)
@@ -307,9 +286,59 @@ class Library:
         """A revision of a document by the first digits of its id."""
         self.require(file)
         found = self._context.store.find_revisions(file, prefix)
-        if len(found) != 1:
-            raise Refusal("unknown-revision", f"{prefix} ({'ambiguous' if found else 'none'})")
+        if len(found) > 1:
+            hint = "give more digits: `history FILE` lists them"
+            raise Refusal("unknown-revision", f"more than one begins with {prefix}", hint=hint)
+        if not found:
+            raise Refusal("unknown-revision", f"{prefix} of {file}")
         return found[0]
+
+    def ancestry(self, names: Iterable[str], known: set[str]) -> list[str]:
+        """These revisions and what they were made from, oldest first, back to what is known.
+
+        So many as one answer has; who lacks more asks again.
+        """
+        store = self._context.store
+        found: dict[str, None] = {}
+        waiting = deque(names)
+        while waiting and len(found) < limits.HISTORY_PORTION:
+            name = waiting.popleft()
+            revision = None if name in found or name in known else store.revision(name)
+            if revision is not None and revision.author:
+                found[name] = None
+                waiting.extend(revision.parents)
+        return list(reversed(found))
+
+    def patch_of(self, revision: Revision, base: str) -> tuple[str, str] | None:
+        """A revision's signed message without its content, and the patch that makes that.
+
+        None where the whole is shorter, or is no text.
+        """
+        store = self._context.store
+        before = store.revision(base)
+        if before is None or revision.binary:
+            return None
+        content = store.content(revision.content_hash)
+        splices = patch.diff(store.content(before.content_hash), content)
+        packed = forms.encode_base64(patch.encode(splices))
+        return (revision.envelope, packed) if len(packed) < len(content) else None
+
+    def patched(self, message: Message) -> bytes:
+        """The whole message of a delivery that brought a patch; refused without its base.
+
+        What comes out is checked by its author's signature, like any message.
+        """
+        base = self._context.store.revision(str(message.fields.get("base", "")))
+        if base is None or "patch" not in message.fields:
+            raise Refusal("unknown-base", str(message.fields.get("base")))
+        splices = patch.decode(forms.decode_base64(str(message.fields["patch"])))
+        content = patch.apply(self._context.store.content(base.content_hash), splices)
+        if len(content) > self._context.settings.max_document:
+            raise Refusal("oversize", f"{len(content)} bytes")
+        payload = strictjson.decode(str(message.fields["payload"]).encode())
+        if not isinstance(payload, dict) or not is_text(content):
+            raise Refusal("bad-field", "payload")
+        return canonical.encode({**payload, "content": content.decode("utf-8")})
 
     def message_of(self, revision: Revision) -> bytes:
         """A revision as its author signed it."""

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from federation.identity import keys
 from federation.identity.peer_id import short_id
 from federation.identity.words import fingerprint, pair_words
 from federation.node.router import Node
-from federation.replica.records import Peer, Revision
+from federation.replica.records import Clashing, Peer, Revision
 from federation.wire import timestamps
 
 #: an author's clock further off than this is shown as unverified (microseconds)
@@ -20,7 +20,6 @@ _CLOCK_DOUBT = 24 * 3600 * 1_000_000
 def status(node: Node) -> dict[str, object]:
     """The part of ``status`` that the node knows."""
     store = node.context.store
-    documents = store.documents()
     held = store.held_counts()
     peers = store.peers()
     online = node.book.online()
@@ -37,30 +36,37 @@ def status(node: Node) -> dict[str, object]:
             "blocked": sum(peer.trust == "blocked" for peer in peers),
             "waiting": len(held),
         },
-        "documents": len(documents),
+        "documents": store.count_documents(),
         "held": sum(count for count, _size in held.values()),
-        "conflicts": len(_conflicted(node)),
-        "outbox": sum(len(row.pending) for row in sync_status(node))
-        + sum(store.count_queued().values()),
-        "refused": sum(node.refused.values()),
+        "conflicts": len(store.conflicted()),
+        "outbox": sum(_waiting(node, peers).values()),
+        # the network hands some messages over twice: that is nobody's fault
+        "refused": sum(count for why, count in node.refused.items() if why != "replay"),
+        "repeated": node.refused.get("replay", 0),
     }
 
 
-def _conflicted(node: Node) -> list[str]:
-    counts: dict[str, int] = {}
-    for file, _revision in node.context.store.all_heads():
-        counts[file] = counts.get(file, 0) + 1
-    return [file for file, count in counts.items() if count > 1]
+def _able(known: Iterable[Peer]) -> list[str]:
+    """The peers that acknowledge what they have."""
+    return [one.peer_id for one in known if "ack1" in one.caps and one.trust != "blocked"]
+
+
+def _waiting(node: Node, known: Iterable[Peer]) -> dict[str, int]:
+    """Peer id -> our documents, and messages to it, that it has not acknowledged."""
+    store = node.context.store
+    waiting = dict(store.count_queued())
+    own, have = store.standing(node.context.peer_id)
+    for peer_id in _able(known):
+        waiting[peer_id] = waiting.get(peer_id, 0) + own - have.get(peer_id, 0)
+    return waiting
 
 
 def peers(node: Node) -> list[dict[str, object]]:
     """Every known peer."""
+    known = node.context.store.peers()
     held = node.context.store.held_counts()
-    pending: dict[str, int] = dict(node.context.store.count_queued())
-    for row in sync_status(node):
-        for peer_id in row.pending:
-            pending[peer_id] = pending.get(peer_id, 0) + 1
-    return [_peer(node, peer, held, pending) for peer in node.context.store.peers()]
+    pending = _waiting(node, known)
+    return [_peer(node, peer, held, pending) for peer in known]
 
 
 def _peer(
@@ -114,13 +120,13 @@ def sync_status(node: Node) -> list[SyncRow]:
     """Who lacks and who has each document of ours."""
     store = node.context.store
     table = store.acknowledgements()
-    able = [one.peer_id for one in store.peers() if "ack1" in one.caps and one.trust != "blocked"]
+    able = _able(store.peers())
+    own = store.own_documents(node.context.peer_id)
     rows: list[SyncRow] = []
     for document in store.documents():
         have = table.get(document.file, {})
         acknowledged = [peer for peer, revision in have.items() if revision == document.current]
-        revision = store.revision(document.current)
-        ours = revision is not None and revision.author == node.context.peer_id
+        ours = document.file in own
         rows.append(
             SyncRow(
                 document.file,
@@ -135,7 +141,7 @@ def sync_status(node: Node) -> list[SyncRow]:
 def documents(node: Node) -> list[dict[str, object]]:
     """Every document."""
     store = node.context.store
-    conflicted = set(_conflicted(node))
+    conflicted = set(store.conflicted())
     counts = store.count_revisions()
     rows: list[dict[str, object]] = []
     for document in store.documents():
@@ -158,6 +164,11 @@ def documents(node: Node) -> list[dict[str, object]]:
 
 
 def _author(node: Node, revision: Revision) -> dict[str, object]:
+    """Who made a revision; of a merged one, who made the newest of its parts."""
+    if not revision.author:
+        parts = [node.library.heads.get(name) for name in revision.parents]
+        newest = max(parts, key=lambda one: one.timestamp_us)
+        return {**_author(node, newest), "revision": revision.revision}
     own = revision.author == node.context.peer_id
     doubt = abs(revision.received_us - revision.timestamp_us) > _CLOCK_DOUBT
     return {
@@ -170,17 +181,19 @@ def _author(node: Node, revision: Revision) -> dict[str, object]:
 
 
 def history(node: Node, file: str) -> list[dict[str, object]]:
-    """The revisions of a document, oldest first."""
-    node.library.require(file)
+    """The revisions of a document, oldest first, without merged versions: those are nobody's."""
     store = node.context.store
-    document = store.document(file)
+    current = node.library.require(file).current
     heads = {head.revision for head in store.heads(file)}
+    beside = "concurrent" if current in heads else "merged"
     rows: list[dict[str, object]] = []
     for revision in store.revisions(file):
-        if document is not None and revision.revision == document.current:
+        if not revision.author:
+            continue
+        if revision.revision == current:
             state = "current"
         else:
-            state = "concurrent" if revision.revision in heads else "past"
+            state = beside if revision.revision in heads else "past"
         rows.append(
             {
                 **_author(node, revision),
@@ -194,14 +207,16 @@ def history(node: Node, file: str) -> list[dict[str, object]]:
 
 
 def conflicts(node: Node) -> list[dict[str, object]]:
-    """Documents with concurrent versions."""
+    """Documents with conflicts, or with versions that cannot be merged."""
     store = node.context.store
     rows: list[dict[str, object]] = []
-    for file in _conflicted(node):
+    for file in store.conflicted():
         document = store.document(file)
         if document is None:
             continue
-        versions = [
+        heads = store.heads(file)
+        merged = all(head.revision != document.current for head in heads)
+        versions = [] if merged or len(heads) == 1 else [
             {
                 **_author(node, head),
                 "size": head.size,
@@ -209,7 +224,23 @@ def conflicts(node: Node) -> list[dict[str, object]]:
                 if head.revision == document.current
                 else node.context.files.conflict_path(file, head.revision),
             }
-            for head in store.heads(file)
-        ]
-        rows.append({"file": file, "current": document.current, "versions": versions})
+            for head in heads
+        ]  # fmt: skip
+        places = [_place(one) for one in store.open_conflicts(file)]
+        rows.append(
+            {"file": file, "current": document.current, "versions": versions, "places": places}
+        )
     return rows
+
+
+def _place(one: Clashing) -> dict[str, object]:
+    kept = "a" if one.kept == one.a else "b" if one.kept == one.b else "neither"
+    return {
+        "number": one.number,
+        "path": list(one.path),
+        "entry": one.entry,
+        "base": one.base,
+        "kept": kept,
+        "a": {"peers": one.author_a.split(","), "value": one.a},
+        "b": {"peers": [one.author_b], "value": one.b},
+    }

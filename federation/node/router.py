@@ -18,8 +18,9 @@ from federation.identity.keys import SigningKey
 from federation.node.book import Book
 from federation.node.context import Context, NodeSettings
 from federation.node.delivery import Delivery
+from federation.node.heads import Recorded
 from federation.node.inbox import Inbox
-from federation.node.library import Library, Recorded
+from federation.node.library import Library
 from federation.ports import Files, Randomness, Store
 
 T = TypeVar("T")
@@ -90,7 +91,7 @@ class Node:
     def receive_written(self, file: str, revision: str, now: Instant) -> None:
         """The synced file of a document now holds this revision."""
         self.context.now = now
-        self.library.written(file, revision)
+        self.library.heads.written(file, revision)
 
     # --- the user's verbs --------------------------------------------------------
     def at(self, now: Instant, verb: Callable[[], T]) -> T:
@@ -98,25 +99,44 @@ class Node:
         self.context.now = now
         return verb()
 
-    def sync_content(self, file: str, content: bytes, path: str | None) -> Recorded:
-        """Import what the user has, and publish the newest version."""
-        recorded = self.library.import_content(file, content, path)
-        document = self.context.store.document(file)
-        if document is not None and document.current == recorded.revision.revision:
-            self.delivery.publish(recorded.revision, message=recorded.message)
+    def sync_content(
+        self, file: str, content: bytes, path: str | None, opened: str | None = None
+    ) -> Recorded:
+        """Import what the user has, and publish the newest version.
+
+        ``opened``: the hash of the content that it was made from, if known.
+        """
+        recorded = self.library.import_content(file, content, path, opened)
+        if recorded.revision.author == self.context.peer_id:
+            self._publish(recorded)
         return recorded
+
+    def _publish(self, recorded: Recorded) -> None:
+        """Publish what the user made, and what follows from it."""
+        self.delivery.publish(recorded.revision, message=recorded.message)
+        if recorded.place == "merged":
+            self.delivery.merged(recorded.revision.file)
+            preferred = self.library.prefer(recorded.revision.file)
+            if preferred is not None:
+                self.delivery.publish(preferred.revision, message=preferred.message)
 
     def import_changed(self, file: str, content: bytes, path: str) -> bool:
         """Import and publish a file only if its content is new; whether it was."""
         recorded = self.library.import_content(file, content, path)
         if recorded.place == "unchanged":
             return False
-        self.delivery.publish(recorded.revision, message=recorded.message)
+        self._publish(recorded)
         return True
 
     def restore(self, file: str, prefix: str) -> Recorded:
         """Bring an earlier revision back as the newest."""
         recorded = self.library.restore(file, prefix)
+        self.delivery.publish(recorded.revision, message=recorded.message)
+        return recorded
+
+    def resolve(self, file: str, number: str, choice: str, value: str | None) -> Recorded:
+        """Settle a conflict, for everybody."""
+        recorded = self.library.resolve(file, number, choice, value)
         self.delivery.publish(recorded.revision, message=recorded.message)
         return recorded
 
@@ -189,4 +209,4 @@ class Node:
     def undo(self, mark: int = 0) -> None:
         """What came after ``mark`` effects was undone in the store: forget it here too."""
         del self.context.effects[mark:]
-        self.library.reload()
+        self.library.heads.reload()

@@ -62,6 +62,29 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class Clashing:
+    """One conflict of a document: a value that two peers changed at once.
+
+    ``number`` is its id, the same on every peer.  ``entry`` is the merged entry
+    around the value, ``path`` leads to it; ``a`` and ``b`` are the two values
+    (None: removed) and ``kept`` is what stands in the document.  ``view`` is
+    the revision that has it, ``author_*`` are the peers.
+    """
+
+    number: str
+    file: str
+    view: str
+    path: tuple[str, ...]
+    entry: str
+    base: str | None
+    a: str | None
+    b: str | None
+    kept: str | None
+    author_a: str
+    author_b: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document: its current revision, and the one that its file holds."""
 

@@ -76,7 +76,11 @@ OPTIONAL: Final[dict[str, Form]] = {
 _SYNC: Final = frozenset({TopicKind.SYNC})
 _INBOX: Final = frozenset({TopicKind.INBOX})
 _TO: Final = {"to": forms.PEER_ID}
-_HISTORY: Final = {"vector": forms.VECTOR, "parents": forms.PARENTS}
+_HISTORY: Final = {
+    "vector": forms.VECTOR,
+    "parents": forms.PARENTS,
+    "resolves": forms.HASHES,
+}
 
 #: type -> its form
 TYPES: Final[dict[str, MessageType]] = {
@@ -112,9 +116,10 @@ TYPES: Final[dict[str, MessageType]] = {
     ),
     "sync-deliver": MessageType(
         "A message that the receiver lacks, as its author signed it, and the author's "
-        "announcement.",
+        "announcement.  With `base` and `patch`, the payload is without its content, which "
+        "the patch makes of the content of the revision `base`.",
         {**_TO, "payload": forms.TEXT},
-        {"announce": forms.TEXT},
+        {"announce": forms.TEXT, "base": forms.HASH, "patch": forms.BASE64},
         _INBOX,
     ),
     "sync-ack": MessageType(
@@ -141,7 +146,13 @@ TYPES: Final[dict[str, MessageType]] = {
         {},
         _INBOX,
     ),
-    "sync-want": MessageType("Asks for revisions.", {**_TO, "revisions": forms.HASHES}, {}, _INBOX),
+    "sync-want": MessageType(
+        "Asks for revisions; with `have`, also for what these were made from, "
+        "back to the revisions that it names.",
+        {**_TO, "revisions": forms.HASHES},
+        {"have": forms.HASHES},
+        _INBOX,
+    ),
     "peer-message": MessageType(
         "A message from one peer's user to another's.",
         {**_TO, "kind": forms.KIND, "content": forms.SHORT_TEXT},

@@ -96,7 +96,7 @@ class Broker:
     def connect(self, client: Client) -> None:
         client.connected = True
         for topic, payload in self.retained.items():
-            if client.listens(topic) and topic != topics.presence(client.peer_id):
+            if client.listens(topic):
                 self.world.deliver(client, topic, payload, 0.0, retained=True)
         for topic, payload in client.waiting:
             self.world.deliver(client, topic, payload, 0.0)

@@ -156,3 +156,18 @@ def test_nothing_is_due_without_a_broker() -> None:
     ask(a, b, "sync-want", {"revisions": [a.store.documents()[0].current]})
     assert a.node.delivery._handing.next_timer() == float("inf")
     world.run(10)
+
+
+def test_what_was_dropped_is_not_handed_on_and_holds_up_nothing() -> None:
+    world, a, b = publishers()
+    for number in range(4):
+        a.sync("x.md", b"text %d" % number)
+        world.run(3)
+    old = [one.revision for one in a.store.revisions("x.md")]
+    assert a.store.compact("x.md", 1, 2**62) == 2
+    world.broker.log.clear()
+    ask(a, b, "sync-want", {"revisions": old})
+    world.run(3)
+    delivered = [str(one["payload"]) for one in sent(world, "sync-deliver", b)]
+    assert len(delivered) == 2
+    assert "text 3" in delivered[-1] or sent(world, "sync-deliver", b)[-1].get("patch")

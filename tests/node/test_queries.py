@@ -55,7 +55,8 @@ def test_the_status_counts() -> None:
     assert status["peers"] == {"known": 1, "online": 0, "connected": 0, "accepted": 0,
                                "blocked": 0, "waiting": 1}  # fmt: skip
     assert (status["documents"], status["held"], status["outbox"]) == (1, 1, 2)
-    assert status["refused"] == a.refused.total() > 0
+    assert a.refused["replay"] > 0
+    assert (status["refused"], status["repeated"]) == (1, a.refused["replay"])
 
 
 def test_a_row_for_every_peer() -> None:

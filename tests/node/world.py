@@ -31,7 +31,8 @@ from federation.events import (
     WriteFile,
 )
 from federation.node.context import NodeSettings
-from federation.node.library import Recorded
+from federation.node.heads import Recorded
+from federation.node.library import is_text
 from federation.node.router import Node
 from federation.wire import envelope, topics
 from tests.node.network import EPOCH, Broker, Client, Faults, PlainPeer
@@ -226,7 +227,7 @@ class SimPeer(Client):
 
     def files_again(self) -> None:
         """What the daemon does at its start: write what was not written."""
-        self._perform(list(self.node.library.unwritten()))
+        self._perform(list(self.node.library.heads.unwritten()))
         self.turn(self.node.receive_start)
 
     def do(self, verb: Callable[[], object]) -> object:
@@ -253,6 +254,11 @@ class SimPeer(Client):
     def has(self, revision: str) -> bool:
         """Whether it holds a revision durably, as a version or until its author is accepted."""
         return self.store.revision(revision) is not None or self.store.is_held(revision)
+
+
+def open_numbers(peer: SimPeer, file: str) -> set[str]:
+    """The conflicts of a document that nobody settled."""
+    return {one.number for one in peer.store.open_conflicts(file)}
 
 
 class World:
@@ -354,16 +360,27 @@ class World:
         first = self.peers[0]
         for peer in self.peers:
             assert peer.store.all_heads() == first.store.all_heads(), self.seed
-            assert peer.node.library.root == first.node.library.root
+            assert peer.node.library.heads.root == first.node.library.heads.root
             for document in peer.store.documents():
-                assert peer.files.synced[document.file] == peer.content(document.current)
+                shown = peer.content(document.current)
+                assert peer.files.synced[document.file] == shown
+                heads = peer.store.heads(document.file)
+                merged = document.current not in {head.revision for head in heads}
+                opaque = not all(is_text(peer.content(head.revision)) for head in heads)
                 others = {
                     peer.files.conflict_path(document.file, head.revision): peer.store.content(
                         head.content_hash
                     )
-                    for head in peer.store.heads(document.file)
-                    if head.revision != document.current
+                    for head in heads
+                    if opaque and head.revision != document.current
                 }
+                there = first.store.document(document.file)
+                assert there is not None
+                # what cannot be merged may show another version at each peer
+                assert opaque or shown == first.content(there.current), (self.seed, merged)
+                assert open_numbers(peer, document.file) == open_numbers(first, document.file), (
+                    self.seed
+                )
                 start = peer.files.conflict_path(document.file, "")
                 readable = {
                     path: content

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: MIT
+"""The heads of every document: placing a revision among them, and what they show.
+
+Everything here happens inside one transaction of the store; files are written
+afterwards, by effect, and again later if that failed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from federation import limits
+from federation.errors import Fault, Refusal
+from federation.events import DropConflicts, Effect, WriteConflict, WriteFile
+from federation.node.context import Context
+from federation.replica.kinds import merge_kind
+from federation.replica.merge.settle import put
+from federation.replica.names import kind_of
+from federation.replica.records import Clashing, Document, Revision
+from federation.replica.succession import contains, is_older, place, reach
+from federation.replica.view import Viewer, carried, view_id
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a revision.
+
+    ``place``: ``current``; ``merged`` with concurrent ones; ``concurrent``
+    beside them, for what cannot be merged; ``past``; or ``unchanged``.
+    """
+
+    revision: Revision
+    place: str
+    #: the signed message, where it was made just now
+    message: bytes | None = None
+    #: whose version it follows, where a path was synced for the first time
+    replaces: str | None = None
+    #: what the document shows now, where that is another
+    shown: Revision | None = None
+
+
+class Heads:
+    """The heads of the documents of ``commons``."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._root = 0
+        self._viewer = Viewer(context.store.revision, self._content)
+        self.reload()
+
+    # --- the root of all heads ---------------------------------------------
+    def reload(self) -> None:
+        """Compute the root again from the store."""
+        self._root = sum(self._leaf(*head) for head in self._context.store.all_heads()) % 2**256
+
+    @staticmethod
+    def _leaf(file: str, revision: str) -> int:
+        leaf = hashlib.sha256(f"canvasl-head/v1\0{revision}\0{file}".encode()).digest()
+        return int.from_bytes(leaf, "big")
+
+    @property
+    def root(self) -> str:
+        """64 hex digits: the same for peers that hold the same heads.
+
+        A sum over all heads, so that one change costs the same however many
+        documents there are.  It only saves work; what is exchanged is verified.
+        """
+        return f"{self._root:064x}"
+
+    def _set_heads(self, file: str, before: Sequence[Revision], after: Sequence[str]) -> None:
+        old = {head.revision for head in before}
+        self._root -= sum(self._leaf(file, revision) for revision in old - set(after))
+        self._root += sum(self._leaf(file, revision) for revision in set(after) - old)
+        self._root %= 2**256
+        self._context.store.set_heads(file, after)
+
+    # --- recording ----------------------------------------------------------
+    def record(
+        self, revision: Revision, content: bytes, *, local: bool, resolves: Iterable[str] = ()
+    ) -> Recorded:
+        """Put a revision among the heads of its document, and show what they make together."""
+        store = self._context.store
+        heads = store.heads(revision.file)
+        where = place(revision, heads)
+        last = store.last_of_author(revision.file, revision.author)
+        past = where.past or is_older(revision, last)
+        beside = [head for head in heads if head.revision in where.beside]
+        same = sum(head.author == revision.author for head in beside)
+        full = len(beside) >= limits.HEADS or (same >= limits.HEADS_PER_AUTHOR and not local)
+        if full and not past:
+            raise Refusal("queue-full", f"{len(beside)} concurrent versions of {revision.file}")
+        store.add_revision(revision, content)
+        late = revision.revision in store.gaps(revision.file)
+        store.note_gaps(revision.file, revision.revision, revision.parents)
+        store.settle(revision.file, resolves)
+        if not store.gaps(revision.file):
+            # what was made from what is only known when all of it is here
+            self._stand(revision)
+            for join in store.joins(revision.file, limits.JOINS) if late else ():
+                self._stand(join)
+        if past:
+            names = {name for head in heads for name in head.parents}
+            complete = revision.revision in names or not store.gaps(revision.file)
+            if len(heads) > 1 and not local and complete:
+                # one of the versions that these were made from
+                self._show(revision, heads, local=local)
+            return Recorded(revision, "past")
+        left = [head.revision for head in heads if head.revision not in where.superseded]
+        self._set_heads(revision.file, heads, [*left, revision.revision])
+        return self._show(revision, heads, local=local)
+
+    def _stand(self, revision: Revision) -> None:
+        """The conflicts of the versions that a revision joined stand until they are settled."""
+        store = self._context.store
+        found = [store.revision(name) for name in revision.parents]
+        parents = [one for one in found if one is not None]
+        joined = [
+            one
+            for one in parents
+            if not any(contains(other, one) for other in parents if other is not one)
+        ]
+        if len(joined) > 1:
+            view = self._viewer.merged(revision.file, merge_kind(revision.file), joined)
+            if view is not None:
+                self._note(revision, carried(view.conflicts, revision.revision), standing=True)
+
+    def _note(self, cause: Revision, conflicts: Sequence[Clashing], *, standing: bool) -> None:
+        """Record conflicts that were not settled, and tell of the new ones."""
+        store = self._context.store
+        before = {one.number for one in store.open_conflicts(cause.file)}
+        settled = store.settled(cause.file)
+        open_ones = [one for one in conflicts if one.number not in settled]
+        room = limits.CONFLICTS - len(before)
+        new = [one for one in open_ones if one.number not in before][: max(room, 0)]
+        store.put_conflicts([one for one in open_ones if one.number in before], standing=standing)
+        store.put_conflicts(new, standing=standing)
+        if new:
+            self._context.notify(
+                "conflict-detected",
+                file=cause.file,
+                peer_id=cause.author,
+                revision=cause.revision,
+                path=self._context.files.synced_path(cause.file),
+                current=new[0].view,
+                conflicts=[one.number for one in new],
+            )
+
+    def _show(self, cause: Revision, before: Sequence[Revision], *, local: bool) -> Recorded:
+        """Make what the heads say now the current version of the document."""
+        store = self._context.store
+        file, kind = cause.file, kind_of(cause.file)
+        document = store.document(file)
+        heads = store.heads(file)
+        store.drop_passing(file)
+        if len({head.content_hash for head in heads}) == 1:
+            shown: Revision | None = min(heads, key=lambda head: head.revision)
+        else:
+            view = self._viewer.merged(file, merge_kind(file), heads)
+            if view is not None:
+                self._note(cause, view.conflicts, standing=False)
+            shown = None if view is None else self._virtual(heads, view.content)
+        if shown is None:
+            return self._side_by_side(cause, document, before, heads, local=local)
+        if self._context.settings.strategy == "manual":
+            shown = self._own_values(heads, shown)
+        written = document.written if document else None
+        placed = Document(file, kind, shown.revision, written)
+        if document is None or document.current != shown.revision:
+            store.put_document(placed)
+            self._context.effects.append(WriteFile(file, shown.revision))
+        if len(before) > 1:
+            self._context.effects.append(DropConflicts(file, ()))
+        if shown.revision == cause.revision:
+            return Recorded(cause, "current")
+        return Recorded(cause, "merged", shown=shown)
+
+    def _virtual(self, heads: Sequence[Revision], content: bytes) -> Revision:
+        """What some heads show, recorded like a revision that nobody signed."""
+        store = self._context.store
+        digest = hashlib.sha256(content).hexdigest()
+        parents = tuple(sorted(head.revision for head in heads))
+        number = view_id(parents, digest)
+        known = store.revision(number)
+        if known is not None:
+            return known
+        vector: dict[str, int] = {}
+        for head in heads:
+            for author, seq in reach(head).items():
+                vector[author] = max(vector.get(author, 0), seq)
+        newest = max(heads, key=lambda head: head.timestamp_us)
+        revision = Revision(
+            revision=number, file=newest.file, author="", seq=0,
+            timestamp=newest.timestamp, timestamp_us=newest.timestamp_us,
+            received_us=self._context.now.wall_us,
+            content_hash=digest, size=len(content), binary=False, plain=False, counted=True,
+            envelope="{}", vector=vector, parents=parents,
+        )  # fmt: skip
+        store.add_revision(revision, content)
+        return revision
+
+    def _own_values(self, heads: Sequence[Revision], shown: Revision) -> Revision:
+        """Strategy ``manual``: where we are in conflict, our own value until somebody chooses."""
+        me = self._context.peer_id
+        content = self._context.store.content(shown.content_hash)
+        for one in self._context.store.open_conflicts(shown.file):
+            own = one.a if me in one.author_a.split(",") else one.b
+            if me in (*one.author_a.split(","), one.author_b) and own != one.kept:
+                changed = put(kind_of(one.file), content, one.path, one.entry, own)
+                content = content if changed is None else changed
+        if hashlib.sha256(content).hexdigest() == shown.content_hash:
+            return shown
+        return self._virtual(heads, content)
+
+    def _content(self, revision: Revision) -> bytes | None:
+        """What a revision says; None where it was dropped from the history."""
+        try:
+            return self._context.store.content(revision.content_hash)
+        except Refusal:
+            return None
+
+    # --- what cannot be merged -----------------------------------------------------
+    def _side_by_side(
+        self, cause: Revision, document: Document | None, before: Sequence[Revision],
+        heads: Sequence[Revision], *, local: bool,
+    ) -> Recorded:  # fmt: skip
+        """Bytes that are no text: one version is shown, the others lie beside it.
+
+        What the user syncs here is what the user sees here; what comes from
+        others replaces the current version only when its author had seen it.
+        """
+        names = [head.revision for head in heads]
+        stays = document is not None and document.current in names
+        current = document.current if document and stays and not local else cause.revision
+        if current not in names:
+            current = names[0]
+        placed = Document(cause.file, kind_of(cause.file), current,
+                          document.written if document else None)  # fmt: skip
+        self._context.store.put_document(placed)
+        if document is None or document.current != current:
+            self._context.effects.append(WriteFile(cause.file, current))
+        self._settle(placed, before, names)
+        if current != cause.revision:
+            self._conflict(cause, current)
+            return Recorded(cause, "concurrent")
+        if document is not None and stays and document.current != current:
+            self._conflict(self.get(document.current), current)
+        return Recorded(cause, "current")
+
+    def _settle(self, document: Document, before: Sequence[Revision], after: Sequence[str]) -> None:
+        """Keep the readable copies of concurrent versions as the heads are."""
+        others = tuple(one for one in after if one != document.current)
+        if len(before) > 1:
+            self._context.effects.append(DropConflicts(document.file, others))
+        self._context.effects.extend(WriteConflict(document.file, one) for one in others)
+
+    def _conflict(self, other: Revision, current: str) -> None:
+        context = self._context
+        context.notify(
+            "conflict-detected",
+            file=other.file,
+            peer_id=other.author,
+            revision=other.revision,
+            path=context.files.conflict_path(other.file, other.revision),
+            current=current,
+        )
+
+    def get(self, revision: str) -> Revision:
+        """A revision that must be there."""
+        found = self._context.store.revision(revision)
+        if found is None:
+            raise Fault(f"the revision {revision} is not in the store")
+        return found
+
+    # --- files -------------------------------------------------------------------------
+    def written(self, file: str, revision: str) -> None:
+        """The synced file now holds this revision."""
+        store = self._context.store
+        document = store.document(file)
+        if document is not None:
+            store.put_document(replace(document, written=revision))
+            store.set_synced_from(self._context.files.synced_path(file), file, revision)
+
+    def unwritten(self) -> list[Effect]:
+        """What a crash may have left: files that lag behind, and conflicts not shown or settled."""
+        store = self._context.store
+        counts = store.count_revisions()
+        versions: dict[str, list[str]] = {}
+        for file, revision in store.all_heads():
+            versions.setdefault(file, []).append(revision)
+        effects: list[Effect] = []
+        for one in store.documents():
+            if one.written != one.current:
+                effects.append(WriteFile(one.file, one.current))
+            # two versions side by side and what settled them are three revisions
+            heads = versions.get(one.file, [])
+            if len(heads) > 1 or counts.get(one.file, 0) >= 3:
+                merged = one.current not in heads
+                others = () if merged else tuple(head for head in heads if head != one.current)
+                effects.append(DropConflicts(one.file, others))
+                effects.extend(WriteConflict(one.file, other) for other in others)
+        return effects

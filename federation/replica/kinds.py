@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+"""Which merge a document gets: that of its kind, or that of the blackboard."""
+
+from __future__ import annotations
+
+from federation.replica.blackboard import BLACKBOARD, merge_blackboard
+from federation.replica.merge.document import Conflict, Merged, merge
+from federation.replica.names import kind_of
+
+#: kind of the blackboard, whose entries merge one by one
+BOARD = "blackboard"
+
+
+def merge_kind(file: str) -> str:
+    """How the document of this name is merged."""
+    return BOARD if file.rpartition("/")[2] == BLACKBOARD else kind_of(file)
+
+
+def merge_versions(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged | None:
+    """Both sides' changes of ``base``, or None for what is no text."""
+    if kind != BOARD:
+        return merge(kind, base, a, b)
+    try:
+        texts = [None if one is None else one.decode("utf-8") for one in (base, a, b)]
+    except UnicodeDecodeError:
+        return None
+    old, ours, theirs = texts
+    text, found = merge_blackboard(old, ours or "", theirs or "")
+    conflicts = tuple(
+        Conflict((one.entry, one.property), "", one.base, one.a, one.b, one.b) for one in found
+    )
+    return Merged(text.encode(), conflicts)

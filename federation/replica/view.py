@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""What a document looks like while it has several heads.
+
+Concurrent revisions are merged, never written back: the view is a pure
+function of the heads and of what they were made from, so peers that hold the
+same revisions show the same bytes, in whatever order these came.  The next
+edit names the heads as its parents, and they are heads no more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from federation import limits
+from federation.replica.kinds import merge_versions
+from federation.replica.merge.document import Conflict
+from federation.replica.records import Clashing, Revision
+from federation.replica.succession import contains
+
+Find = Callable[[str], Revision | None]
+Content = Callable[[Revision], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Merged content; ``number`` is its id, like that of a revision."""
+
+    number: str
+    content: bytes
+    conflicts: tuple[Clashing, ...]
+
+
+class Viewer:
+    """Merges heads; ``find`` and ``content`` look revisions up."""
+
+    def __init__(self, find: Find, content: Content) -> None:
+        self._find = find
+        self._content = content
+
+    def merged(self, file: str, kind: str, heads: Iterable[Revision]) -> View | None:
+        """All heads in one, or None where one of them is no text.
+
+        The heads are folded in the order of their ids; where a scalar was
+        changed twice, the later one's value stands.
+        """
+        merged = self._fold(kind, sorted(heads, key=lambda head: head.revision), 0)
+        if merged is None:
+            return None
+        content, conflicts, parts = merged
+        digest = hashlib.sha256(content).hexdigest()
+        number = view_id(parts, digest)
+        return View(number, content, _numbered(file, number, conflicts))
+
+    def _fold(
+        self, kind: str, heads: Sequence[Revision], depth: int
+    ) -> tuple[bytes, list[tuple[Conflict, str, str]], list[str]] | None:
+        content = self._content(heads[0])
+        if content is None:
+            return None
+        conflicts: list[tuple[Conflict, str, str]] = []
+        for number, head in enumerate(heads[1:], 1):
+            other = self._content(head)
+            if other is None:
+                return None
+            base = self._base(kind, heads[:number], head, depth)
+            merged = merge_versions(kind, base, content, other)
+            if merged is None:
+                return None
+            content = merged.content
+            authors = ",".join(dict.fromkeys(one.author for one in heads[:number]))
+            conflicts += [(one, authors, head.author) for one in merged.conflicts]
+        return content, conflicts, [head.revision for head in heads]
+
+    def _base(
+        self, kind: str, taken: Sequence[Revision], head: Revision, depth: int
+    ) -> bytes | None:
+        """What both were made from; several such versions are merged themselves."""
+        common = self.common(taken, head)
+        if not common or depth >= limits.MERGE_BASES:
+            return None
+        if len(common) == 1:
+            return self._content(common[0])
+        merged = self._fold(kind, common, depth + 1)
+        return None if merged is None else merged[0]
+
+    def common(self, taken: Sequence[Revision], head: Revision) -> list[Revision]:
+        """The newest revisions that ``head`` and one of ``taken`` were made from, by id."""
+        found: dict[str, Revision] = {}
+        for one in taken:
+            for start, other in ((one, head), (head, one)):
+                for revision in self._reached(start, other):
+                    found[revision.revision] = revision
+        candidates = list(found.values())
+        newest = [
+            one
+            for one in candidates
+            if not any(other is not one and self._above(other, one) for other in candidates)
+        ]
+        return sorted(newest, key=lambda one: one.revision)
+
+    def _reached(self, start: Revision, other: Revision) -> list[Revision]:
+        """Going back from ``start``, the first revisions that ``other`` contains."""
+        found: list[Revision] = []
+        waiting, seen = [start], {start.revision}
+        while waiting and len(seen) < limits.MERGE_WALK:
+            revision = waiting.pop()
+            if revision.revision == other.revision or contains(other, revision):
+                found.append(revision)
+                continue
+            for name in revision.parents:
+                parent = None if name in seen else self._find(name)
+                if parent is not None:
+                    seen.add(name)
+                    waiting.append(parent)
+        return found
+
+    @staticmethod
+    def _above(newer: Revision, older: Revision) -> bool:
+        return contains(newer, older) and not contains(older, newer)
+
+
+def view_id(heads: Iterable[str], content_hash: str) -> str:
+    """The id of what some heads show: of the same form as a revision's."""
+    text = "\n".join(("canvasl-merge/v1", *sorted(heads), content_hash))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _numbered(
+    file: str, view: str, conflicts: Sequence[tuple[Conflict, str, str]]
+) -> tuple[Clashing, ...]:
+    """Conflicts with ids that do not depend on who merged them, nor on what else did.
+
+    The id is made of the place and the values; the same place and values
+    again (in a repeated line) count on.
+    """
+    counts: dict[str, int] = {}
+    found: list[Clashing] = []
+    for conflict, author_a, author_b in conflicts:
+        values = sorted(str(value) for value in (conflict.a, conflict.b))
+        text = json.dumps([file, conflict.path, conflict.base, values])
+        counts[text] = counts.get(text, 0) + 1
+        digest = hashlib.sha256(f"canvasl-conflict/v1\0{counts[text]}\0{text}".encode())
+        found.append(
+            Clashing(
+                digest.hexdigest(), file, view, conflict.path, conflict.entry,
+                conflict.base, conflict.a, conflict.b, conflict.kept, author_a, author_b,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def carried(conflicts: Iterable[Clashing], view: str) -> list[Clashing]:
+    """The same conflicts as those of another view."""
+    return [replace(one, view=view) for one in conflicts]
