@@ -44,6 +44,7 @@ PAGES: Final[dict[str, dict[str, Callable[[], str]]]] = {
         "presence": lambda: diagrams.machine("presence"),
         "comparison": lambda: diagrams.machine("comparison"),
         "link": lambda: diagrams.machine("link"),
+        "folder": lambda: diagrams.machine("folder"),
     },
 }
 

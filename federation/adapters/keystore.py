@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The files of the identity: made once, never replaced, read only if they are ours alone.
 
-In the state directory (0700): ``identity.json`` (``identity/protect.py`` draws
-it) and, with the protection ``key-file``, ``identity.key`` with 32 random
-bytes; both 0600.  Any other identity file ``NAME.json`` has its ``NAME.key``.
+In the state directory, which ``adapters/runtime`` makes private:
+``identity.json`` (``identity/protect.py`` draws it) and, with the protection
+``key-file``, ``identity.key`` with 32 random bytes; both 0600.  Any other
+identity file ``NAME.json`` has its ``NAME.key``.
 
 A new file is written under another name, synced, and linked to its own: it is
 there whole or not at all, and one that was there stays.  The key file comes
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, cast
 
 from federation import limits
-from federation.errors import Refusal
+from federation.errors import Refusal, io_refusal
 from federation.identity import protect
 from federation.identity.keys import SEED_BYTES, SigningKey
 from federation.identity.protect import Opened, Protection
@@ -36,9 +37,6 @@ Wanted = Literal["auto", "passphrase", "none", "keyring"]
 Random = Callable[[int], bytes]
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
-#: What may stand in a state directory before we close it to others.
-_OURS: Final = ("identity", "synced", "federation-blackboard.org", "config.toml")
 #: A file system without hard links.
 _NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
@@ -81,15 +79,14 @@ def load_or_create(
     random: Random,
     keyring: Keyring | None = None,
 ) -> Opened:
-    """The identity of ``state_dir``; on the first start it is made.
+    """The identity of ``state_dir``, a private folder that is there; on the first start it is made.
 
     ``auto`` makes a key file, or opens what is there.  ``passphrase`` or
     ``keyring`` on an identity protected otherwise protects it so from now on.
     ``none`` makes an unprotected one, or opens what is there; without it an
     unprotected file is refused.  ``random(n)`` gives n secret random bytes.
-    Refuses as :func:`prepare_directory`, :func:`load_file` and ``protect`` do.
+    Refuses as :func:`load_file` and ``protect`` do.
     """
-    prepare_directory(state_dir)
     path = state_dir / FILE
     if not os.path.lexists(path):
         return _create(path, random(SEED_BYTES), protection, passphrase, random, keyring)
@@ -99,39 +96,6 @@ def load_or_create(
     if protection in ("passphrase", "keyring") and protection != opened.protection:
         return _protect_anew(path, opened, protection, passphrase, random, keyring)
     return opened
-
-
-def prepare_directory(state_dir: Path) -> None:
-    """Make ``state_dir`` if it is missing, and see that it is ours alone (0700).
-
-    One that others may read, but not change, is closed to them if nothing but
-    our files is in it.  ``Refusal``: ``config-unsafe-sync-dir`` (a symbolic
-    link, or no folder), ``config-foreign-owner``, ``config-unsafe-mode``,
-    ``path-io-error``, ``disk-full``.
-    """
-    with _io(state_dir):
-        if not os.path.lexists(state_dir):
-            state_dir.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                state_dir.mkdir(mode=stat.S_IRWXU)
-            _sync_directory(state_dir.parent)
-        try:
-            folder = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError as error:
-            if error.errno in (errno.ELOOP, errno.ENOTDIR):
-                raise Refusal("config-unsafe-sync-dir", str(state_dir)) from None
-            raise
-        try:
-            status = os.fstat(folder)
-            if status.st_uid != os.geteuid():
-                raise Refusal("config-foreign-owner", str(state_dir))
-            if status.st_mode & _OTHERS:
-                ours = all(name.startswith(_OURS) for name in os.listdir(folder))
-                if status.st_mode & _OTHERS_WRITE or not ours:
-                    raise Refusal("config-unsafe-mode", str(state_dir))
-                os.fchmod(folder, stat.S_IRWXU)
-        finally:
-            os.close(folder)
 
 
 def load_file(
@@ -194,7 +158,6 @@ def import_backup(
     ``Refusal``: ``identity-exists``, ``identity-missing``,
     ``identity-wrong-passphrase``, and those of :func:`load_or_create`.
     """
-    prepare_directory(state_dir)
     _check_absent(state_dir / FILE)
     data = _read(path, limits.IDENTITY_FILE, private=False)
     if data is None:
@@ -307,9 +270,7 @@ def _io(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "disk-full" if full else "path-io-error"
-        raise Refusal(reason, f"{path}: {os.strerror(error.errno or 0)}") from error
+        raise io_refusal(error, path) from error
 
 
 def _key_path(path: Path) -> Path:

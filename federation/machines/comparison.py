@@ -8,7 +8,7 @@ messages, a root hash each way, and then lists only where the roots differ.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -79,6 +79,8 @@ class Comparison:
     missing: OrderedDict[str, str] = field(default_factory=OrderedDict)
     #: those of them that were asked for
     asked: set[str] = field(default_factory=set)
+    #: how often it was asked for a revision that others name and that it may not have
+    tried: Counter[str] = field(default_factory=Counter)
 
     def receive(self, event: Event, mono: float) -> None:
         """Move by the table and set the next moment to act."""
@@ -88,6 +90,7 @@ class Comparison:
             self.backoff = limits.RESEND_FIRST
             self.missing.clear()
             self.asked.clear()
+            self.tried.clear()
         elif self.state is State.DUE:
             self.due = mono
         elif self.state is State.IN_STEP:
@@ -119,6 +122,13 @@ class Comparison:
         """Note that the peer has a revision which we lack, within bounds."""
         if len(self.missing) < limits.MISSING:
             self.missing[revision] = file
+
+    def may_try(self, revision: str) -> bool:
+        """Whether to ask this peer for an old revision: some times in a session, not for ever."""
+        if revision in self.missing or self.tried[revision] >= limits.HISTORY_TRIES:
+            return False
+        self.tried[revision] += 1
+        return True
 
     def next_wants(self) -> list[str]:
         """Revisions to ask for now; empty while enough is under way."""

@@ -59,7 +59,8 @@ def start(
     passphrase: bytes | None = None,
     keyring: keystore.Keyring | None = None,
 ) -> protect.Opened:
-    """Open the identity of a folder, as a starting peer does."""
+    """Open the identity of a folder, as a starting peer does; it is made if it is missing."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return keystore.load_or_create(
         folder, protection=protection, passphrase=passphrase, random=random, keyring=keyring
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import os
@@ -86,7 +87,8 @@ class Doors:
                     data = os.read(0, _READ)
                 except OSError:
                     data = b""
-                with contextlib.suppress(RuntimeError):
+                # the loop may end meanwhile, and with it who waited for this
+                with contextlib.suppress(RuntimeError, concurrent.futures.CancelledError):
                     asyncio.run_coroutine_threadsafe(queue.put(data), loop).result()
                 if not data:
                     return

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import stat
@@ -16,7 +15,7 @@ from typing import Final
 import platformdirs
 
 from federation import limits
-from federation.errors import Refusal
+from federation.errors import Refusal, io_refusal
 
 APP: Final = "meta-log-peer-sync"
 LOCK_NAME: Final = "lock"
@@ -80,6 +79,7 @@ def prepare_state_dir(path: Path, environ: Mapping[str, str]) -> Path:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=0o700)
+            _sync_folder(path.parent)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (NotADirectoryError, FileExistsError):
         raise Refusal("path-not-directory", str(path)) from None
@@ -145,14 +145,19 @@ def write_private_text(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise io_refusal(error, path) from None
+
+
+def _sync_folder(path: Path) -> None:
+    """What was made or renamed in a folder is there after a crash, too."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def runtime_dir(*, create: bool = True) -> Path:
@@ -196,12 +201,3 @@ def short_name(state_dir: Path) -> str:
 
 def _home(environ: Mapping[str, str]) -> Path:
     return Path(os.path.abspath(environ.get("HOME") or Path.home()))
-
-
-def io_refusal(error: OSError, path: Path) -> Refusal:
-    """The refusal that a failed system call means."""
-    if error.errno == errno.ELOOP:
-        return Refusal("path-symlink-escape", str(path))
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Refusal("disk-full", str(path))
-    return Refusal("path-io-error", f"{path}: {error.strerror}")

@@ -13,13 +13,12 @@ from federation import limits
 from federation.adapters.runtime.folders import (
     LOCK_NAME,
     SOCKET_NAME,
-    io_refusal,
     runtime_dir,
     short_name,
     short_runtime_dir,
     write_private_text,
 )
-from federation.errors import Refusal
+from federation.errors import Refusal, io_refusal
 
 
 class StateLock:

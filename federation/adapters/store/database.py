@@ -15,22 +15,26 @@ from pathlib import Path
 from typing import TypeVar
 
 from federation import limits
-from federation.adapters.store.documents import DocumentTables
+from federation.adapters.store.conflicts import ConflictTables
+from federation.adapters.store.contents import Contents
+from federation.adapters.store.history import HistoryTables
 from federation.adapters.store.messages import MessageTables
 from federation.adapters.store.peers import PeerTables
+from federation.adapters.store.savepoint import attempt
 from federation.adapters.store.schema import MIGRATIONS, VERSION
 from federation.errors import Fault, Refusal
 
 T = TypeVar("T")
 
 
-class SqliteStore(PeerTables, DocumentTables, MessageTables):
+class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables):
     """The store of one peer.  Not thread-safe: one loop owns it."""
 
     def __init__(self, path: Path | str) -> None:
         if str(path) != ":memory:":
             _make_private(path)
         self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
+        self._contents = Contents(self._db)
         try:
             self._configure()
             self._migrate()
@@ -77,16 +81,7 @@ class SqliteStore(PeerTables, DocumentTables, MessageTables):
 
     def attempt(self, work: Callable[[], T]) -> T:
         """Run ``work`` so that its failure undoes its own changes only."""
-        self._db.execute("SAVEPOINT attempt")
-        try:
-            result = work()
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK TO attempt")
-                self._db.execute("RELEASE attempt")
-            raise
-        self._db.execute("RELEASE attempt")
-        return result
+        return attempt(self._db, work)
 
     def meta(self, key: str) -> str | None:
         """A value of the peer's own notes."""

@@ -73,10 +73,12 @@ class PeerTables:
         )
 
     def acknowledge_all(self, peer_id: str) -> None:
-        """Remember that a peer has the current revision of every document."""
+        """Remember that a peer has every head; of each document one is noted."""
         self._db.execute(
-            "INSERT OR REPLACE INTO acknowledged SELECT ?, file, current FROM documents "
-            "EXCEPT SELECT peer_id, file, revision FROM acknowledged",
+            "INSERT OR REPLACE INTO acknowledged SELECT ?, d.file, coalesce("
+            "(SELECT h.revision FROM heads h WHERE h.file=d.file AND h.revision=d.current), "
+            "(SELECT min(h.revision) FROM heads h WHERE h.file=d.file), d.current) "
+            "FROM documents d EXCEPT SELECT peer_id, file, revision FROM acknowledged",
             (peer_id,),
         )
 

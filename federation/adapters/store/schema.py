@@ -20,26 +20,54 @@ CREATE TABLE peers (
   last_seen_us INTEGER NOT NULL, announce TEXT NOT NULL, announced_us INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE contents (content_hash TEXT PRIMARY KEY, data BLOB NOT NULL);
+-- base: of what this one is a delta, NULL for a whole one; see contents.py
+CREATE TABLE contents (
+  number INTEGER PRIMARY KEY, base INTEGER, step INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE INDEX contents_by_base ON contents (base) WHERE base IS NOT NULL;
+-- content: the number of the content, NULL when it was dropped
 CREATE TABLE revisions (
   number INTEGER PRIMARY KEY, revision TEXT NOT NULL UNIQUE, file TEXT NOT NULL,
   author TEXT NOT NULL, seq INTEGER NOT NULL, timestamp TEXT NOT NULL,
   timestamp_us INTEGER NOT NULL, received_us INTEGER NOT NULL, content_hash TEXT NOT NULL,
   size INTEGER NOT NULL, binary INTEGER NOT NULL, plain INTEGER NOT NULL, counted INTEGER NOT NULL,
-  vector TEXT NOT NULL, parents TEXT NOT NULL, envelope TEXT NOT NULL
+  vector TEXT NOT NULL, parents TEXT NOT NULL, envelope TEXT NOT NULL, content INTEGER
 );
+CREATE INDEX revisions_in_order ON revisions (file);
 CREATE INDEX revisions_by_author ON revisions (author, counted, seq);
 CREATE INDEX revisions_by_file ON revisions (file, author, seq);
 CREATE INDEX revisions_by_content ON revisions (content_hash);
+CREATE INDEX revisions_by_message ON revisions (author, json_extract(envelope, '$.seq'))
+  WHERE counted = 0;
+CREATE INDEX revisions_that_join ON revisions (file) WHERE json_array_length(parents) > 1;
 CREATE TABLE documents (
   file TEXT PRIMARY KEY, kind TEXT NOT NULL, current TEXT NOT NULL, written TEXT
 ) WITHOUT ROWID;
 CREATE TABLE heads (
   file TEXT NOT NULL, revision TEXT NOT NULL, PRIMARY KEY (file, revision)
 ) WITHOUT ROWID;
+-- Values that two peers changed at once.  Those of the present view pass with it; those of
+-- a merge that somebody's revision took over stand until they are settled.
+CREATE TABLE conflicts (
+  file TEXT NOT NULL, number TEXT NOT NULL, standing INTEGER NOT NULL, data TEXT NOT NULL,
+  PRIMARY KEY (file, number)
+) WITHOUT ROWID;
+CREATE TABLE settled (
+  file TEXT NOT NULL, number TEXT NOT NULL, PRIMARY KEY (file, number)
+) WITHOUT ROWID;
+-- Revisions that others name as parents and that are not here.
+CREATE TABLE gaps (
+  file TEXT NOT NULL, revision TEXT NOT NULL, PRIMARY KEY (revision, file)
+) WITHOUT ROWID;
+CREATE INDEX gaps_by_file ON gaps (file);
+CREATE TABLE pins (
+  file TEXT NOT NULL, revision TEXT NOT NULL, PRIMARY KEY (file, revision)
+) WITHOUT ROWID;
 CREATE TABLE paths (
   path TEXT PRIMARY KEY, file TEXT NOT NULL, revision TEXT NOT NULL
 ) WITHOUT ROWID;
+-- What the synced file of a document looked like when its content was known last.
+CREATE TABLE stamps (file TEXT PRIMARY KEY, stamp TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE acknowledged (
   peer_id TEXT NOT NULL, file TEXT NOT NULL, revision TEXT NOT NULL,
   PRIMARY KEY (file, peer_id)
@@ -50,25 +78,12 @@ CREATE TABLE held (
   file TEXT NOT NULL, raw BLOB NOT NULL, held_us INTEGER NOT NULL
 );
 CREATE INDEX held_by_peer ON held (peer_id);
-CREATE TABLE outgoing (
-  number INTEGER PRIMARY KEY, message_id TEXT NOT NULL, recipient TEXT NOT NULL,
-  raw BLOB NOT NULL, queued_us INTEGER NOT NULL, UNIQUE (recipient, message_id)
-);
-CREATE TABLE seen (
-  number INTEGER PRIMARY KEY, peer_id TEXT NOT NULL, message_id TEXT NOT NULL,
-  UNIQUE (peer_id, message_id)
-);
-"""
-
-#: How much is held of each peer, kept by the database itself: to count it anew for
-#: every message that is held would cost the square of their number.
-_V2: Final = """
 CREATE INDEX held_by_file ON held (peer_id, file);
+-- How much is held of each peer, kept by the database itself: to count it anew for
+-- every message that is held would cost the square of their number.
 CREATE TABLE held_sizes (
   peer_id TEXT PRIMARY KEY, documents INTEGER NOT NULL, bytes INTEGER NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO held_sizes
-  SELECT peer_id, count(DISTINCT file), sum(length(raw)) FROM held GROUP BY peer_id;
 CREATE TRIGGER held_more BEFORE INSERT ON held BEGIN
   INSERT OR IGNORE INTO held_sizes VALUES (NEW.peer_id, 0, 0);
   UPDATE held_sizes SET bytes = bytes + length(NEW.raw), documents = documents + NOT EXISTS
@@ -82,10 +97,17 @@ CREATE TRIGGER held_less AFTER DELETE ON held BEGIN
     WHERE peer_id = OLD.peer_id;
   DELETE FROM held_sizes WHERE peer_id = OLD.peer_id AND documents = 0;
 END;
-CREATE INDEX revisions_by_message ON revisions (author, json_extract(envelope, '$.seq'))
-  WHERE counted = 0;
+
+CREATE TABLE outgoing (
+  number INTEGER PRIMARY KEY, message_id TEXT NOT NULL, recipient TEXT NOT NULL,
+  raw BLOB NOT NULL, queued_us INTEGER NOT NULL, UNIQUE (recipient, message_id)
+);
+CREATE TABLE seen (
+  number INTEGER PRIMARY KEY, peer_id TEXT NOT NULL, message_id TEXT NOT NULL,
+  UNIQUE (peer_id, message_id)
+);
 """
 
 #: the scripts that lead from each version to the next; entry 0 makes a new one
-MIGRATIONS: Final = (_V1, _V2)
+MIGRATIONS: Final = (_V1,)
 VERSION: Final = len(MIGRATIONS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from federation.adapters.mqtt import ConnectionInfo, MqttCallbacks, MqttConnection, MqttOptions
-from federation.adapters.mqtt.client import Will
+from federation.adapters.mqtt.client import SessionSettings, Will
 from federation.broker_url import BrokerUrl
 
 T = TypeVar("T")
@@ -19,6 +19,15 @@ PATIENCE = 5.0
 CONNACK_4 = b"\x20\x02\x00\x00"
 CONNACK_5 = b"\x20\x03\x00\x00\x00"
 WRONG_VERSION = b"\x20\x02\x00\x01"
+
+
+def settings(**changes: Any) -> SessionSettings:
+    """How a connection of these tests is made, unless told otherwise."""
+    usual: dict[str, Any] = {
+        "level": 5, "client_id": "me", "username": None, "password": None, "persistent": False,
+        "keepalive": 15, "max_payload": 1000, "no_local": False, "will": None,
+    }  # fmt: skip
+    return SessionSettings(**{**usual, **changes})
 
 
 def length(number: int) -> bytes:

@@ -4,39 +4,37 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from federation.adapters.mqtt.client import PahoClient, SessionSettings
+from federation.adapters.mqtt.client import PahoClient
 from federation.adapters.mqtt.stream import Stream
 
-SETTINGS: dict[str, Any] = {
-    "level": 5,
-    "client_id": "me",
-    "username": None,
-    "password": None,
-    "persistent": False,
-    "keepalive": 15,
-    "max_payload": 1000,
-    "no_local": False,
-    "will": None,
-}
+from .fakes import settings
 
 
-def connect(**changes: object) -> bytes:
-    """The bytes that go out."""
+@contextmanager
+def begun(**changes: Any) -> Iterator[tuple[PahoClient, Stream, socket.socket]]:
+    """A client that has said CONNECT, its stream, and the broker's end of it."""
     ours, theirs = socket.socketpair()
     stream = Stream(ours)
-    client = PahoClient(stream, SessionSettings(**{**SETTINGS, **changes}))
+    client = PahoClient(stream, settings(**changes))
     client.on_socket_register_write = lambda *_: None
     client.begin()
     client.loop_write()
-    stream.flush()
     with theirs:
-        data = theirs.recv(100_000)
+        yield client, stream, theirs
     stream.shut()
-    return data
+
+
+def connect(**changes: Any) -> bytes:
+    """The bytes that go out."""
+    with begun(**changes) as (_client, stream, theirs):
+        stream.flush()
+        return theirs.recv(100_000)
 
 
 FIVE = b"\x00\x04MQTT\x05"
@@ -67,23 +65,16 @@ def test_user_password_and_will(level: int) -> None:
 
 
 def test_the_password_is_not_shown() -> None:
-    settings = SessionSettings(**{**SETTINGS, "password": "hunter2", "will": ("t", b"s3", 0, True)})
-    assert "hunter2" not in repr(settings)
-    assert "s3" not in repr(settings)
+    shown = repr(settings(password="hunter2", will=("t", b"s3", 0, True)))
+    assert "hunter2" not in shown
+    assert "s3" not in shown
 
 
 def test_nothing_is_held_back_by_paho() -> None:
     """Our window is the only one: paho's costs a walk over all messages for each."""
-    ours, theirs = socket.socketpair()
-    stream = Stream(ours)
-    client = PahoClient(stream, SessionSettings(**SETTINGS))
-    client.on_socket_register_write = lambda *_: None
-    client.begin()
-    client.loop_write()
-    before = stream.unsent
-    for _ in range(100):
-        client.publish("t", b"", 1)
-    client.loop_write()
-    assert stream.unsent == before + 100 * len(b"\x32\x06\x00\x01t\x00\x01\x00")
-    theirs.close()
-    stream.shut()
+    with begun() as (client, stream, _theirs):
+        before = stream.unsent
+        for _ in range(100):
+            client.publish("t", b"", 1)
+        client.loop_write()
+        assert stream.unsent == before + 100 * len(b"\x32\x06\x00\x01t\x00\x01\x00")

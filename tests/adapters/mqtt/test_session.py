@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from federation.adapters.mqtt import session as session_module
-from federation.adapters.mqtt.client import SessionSettings
 from federation.adapters.mqtt.packets import PINGREQ, BrokerError
 from federation.adapters.mqtt.policy import Keepalive
 from federation.adapters.mqtt.queue import WINDOW, Outgoing
@@ -19,7 +18,7 @@ from federation.adapters.mqtt.session import Accepted, Hooks, MqttSession
 from federation.adapters.mqtt.stream import Stream
 from federation.adapters.mqtt.websocket import WebSocketCodec
 
-from .fakes import CONNACK_5, publish, soon, turn
+from .fakes import CONNACK_5, publish, settings, soon, turn
 
 
 class Wire:
@@ -29,17 +28,6 @@ class Wire:
         ours, self.theirs = socket.socketpair()
         self.theirs.setblocking(False)
         self.told: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
-        settings: dict[str, Any] = {
-            "level": 5,
-            "client_id": "me",
-            "username": None,
-            "password": None,
-            "persistent": False,
-            "keepalive": 15,
-            "max_payload": 1000,
-            "no_local": False,
-            "will": None,
-        }
         hooks = Hooks(
             accepted=lambda answer: self.told.put_nowait(("accepted", answer)),
             closed=lambda reason, code: self.told.put_nowait(("closed", reason, code)),
@@ -51,7 +39,7 @@ class Wire:
         )
         codec = WebSocketCodec(lambda size: bytes(size)) if websocket else None
         stream = Stream(ours, codec)
-        self.session = MqttSession(stream, SessionSettings(**{**settings, **changes}), hooks)
+        self.session = MqttSession(stream, settings(**changes), hooks)
 
     def says(self, data: bytes) -> None:
         """The broker sends bytes."""

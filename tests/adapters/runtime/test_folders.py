@@ -25,6 +25,18 @@ def test_missing_directories_are_made_private(user: Path) -> None:
     assert prepare_state_dir(made, environ()) == made
 
 
+def test_a_new_folder_is_there_after_a_crash_too(
+    user: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+    )
+    prepare_state_dir(user / "state", environ())
+    prepare_state_dir(user / "state", environ())
+    assert synced == [str(user)]
+
+
 @pytest.mark.parametrize(
     "name", ["/", "~", "~/.emacs.d", "~/.config/emacs", "~/..", "/etc/x", "/tmp", "/usr", "~/.ssh/"]
 )

@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 from federation.adapters.store import SqliteStore
-from federation.errors import Fault
+from federation.errors import Fault, Refusal
 from federation.replica.records import Document, Revision
 
 
@@ -118,3 +118,51 @@ def test_documents_and_paths(store: SqliteStore) -> None:
     store.set_synced_from("/x.md", "a.md", "r1")
     store.set_synced_from("/x.md", "b.md", "r3")
     assert store.synced_from("/x.md") == ("b.md", "r3")
+
+
+def test_counts_of_documents(store: SqliteStore) -> None:
+    assert (store.count_documents(), store.conflicted(), store.standing("a")) == (0, [], (0, {}))
+    for name, file, author in (("r1", "x.md", "a"), ("r2", "y.md", "a"), ("r3", "z.md", "b")):
+        store.add_revision(revision(name, file, author), b"text")
+        store.put_document(Document(file, "text", name))
+        store.set_heads(file, [name])
+    store.add_revision(revision("r4", "y.md", "b", seq=2, content=b"another"), b"another")
+    store.set_heads("y.md", ["r2", "r4"])
+    store.acknowledge("p", "x.md", "r1")
+    store.acknowledge("p", "y.md", "older")
+    store.acknowledge("p", "z.md", "r3")
+    store.acknowledge("q", "y.md", "r2")
+    assert store.count_documents() == 3
+    assert store.conflicted() == ["y.md"]
+    assert store.standing("a") == (2, {"p": 1, "q": 1})
+    assert store.standing("b") == (1, {"p": 1})
+    assert store.own_documents("a") == {"x.md", "y.md"}
+    assert store.own_documents("c") == set()
+
+
+def test_how_files_looked(store: SqliteStore) -> None:
+    store.put_document(Document("x.md", "text", "r1", "r1"))
+    store.put_document(Document("y.md", "text", "r2", "r1"))
+    store.set_stamp("x.md", "1 2")
+    store.set_stamp("x.md", "1 3")
+    assert store.looks(waiting=False) == {"x.md": "1 3"}
+    assert store.looks(waiting=True) == {"x.md": "1 3", "y.md": None}
+
+
+def test_a_history_comes_in_pages(store: SqliteStore) -> None:
+    for number in range(7):
+        store.add_revision(revision(f"r{number}", seq=number), b"text")
+        store.add_revision(revision(f"s{number}", "y.md", seq=number), b"text")
+
+    def page(limit: int | None, before: str | None = None) -> list[str]:
+        return [one.revision for one in store.revisions("x.md", limit, before)]
+
+    assert page(3) == ["r4", "r5", "r6"]
+    assert page(3, "r4") == ["r1", "r2", "r3"]
+    assert page(3, "r1") == ["r0"]
+    assert page(3, "r0") == page(0) == []
+    assert page(None, "r2") == ["r0", "r1"]
+    assert page(100) == page(None) == [f"r{number}" for number in range(7)]
+    for unknown in ("r9", "s1"):
+        with pytest.raises(Refusal, match="unknown-revision"):
+            store.revisions("x.md", 3, unknown)

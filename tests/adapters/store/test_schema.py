@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from federation.adapters.store import SqliteStore
+from federation.adapters.store import SqliteStore, database
 from federation.adapters.store.schema import MIGRATIONS, VERSION
 from federation.errors import Fault
 
@@ -23,7 +23,7 @@ def test_a_new_database_has_the_present_version() -> None:
     assert store._db.execute("PRAGMA user_version").fetchone() == (VERSION,)
     assert tables(store._db) >= {
         "meta", "own_sessions", "peers", "contents", "revisions", "documents", "heads", "paths",
-        "acknowledged", "held", "outgoing", "seen",
+        "stamps", "acknowledged", "pins", "held", "outgoing", "seen",
     }  # fmt: skip
 
 
@@ -35,17 +35,22 @@ def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
-def test_an_older_database_is_brought_forward_from_every_version(tmp_path: Path) -> None:
-    for version in range(VERSION):
+def test_an_older_database_is_brought_forward_from_every_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripts = (*MIGRATIONS, "CREATE TABLE later (x);")  # as the next version will be
+    monkeypatch.setattr(database, "MIGRATIONS", scripts)
+    monkeypatch.setattr(database, "VERSION", VERSION + 1)
+    for version in range(VERSION + 1):
         path = tmp_path / f"{version}.db"
         db = sqlite3.connect(path)
         for number in range(version):
-            db.executescript(MIGRATIONS[number])
+            db.executescript(scripts[number])
         db.execute(f"PRAGMA user_version={version}")
         db.close()
         store = SqliteStore(path)
-        assert store._db.execute("PRAGMA user_version").fetchone() == (VERSION,)
-        assert "documents" in tables(store._db)
+        assert store._db.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
+        assert tables(store._db) >= {"documents", "later"}
         store.close()
 
 
@@ -75,6 +80,9 @@ def test_no_question_of_every_turn_scans_a_table() -> None:
             "WHERE author=? AND counted=0 AND json_extract(envelope, '$.seq')=?"
         ),
         "SELECT 1 FROM revisions WHERE content_hash=? AND file=?",
+        "SELECT * FROM revisions WHERE file=? AND number<? ORDER BY number DESC LIMIT ?",
+        "SELECT number FROM contents WHERE base=?",
+        "SELECT revision FROM pins WHERE file=?",
         "SELECT * FROM held WHERE revision=?",
         "SELECT * FROM held WHERE peer_id=?",
         "SELECT * FROM outgoing WHERE recipient=?",
@@ -84,3 +92,7 @@ def test_no_question_of_every_turn_scans_a_table() -> None:
         values = ("x",) * question.count("?")
         plan = store._db.execute("EXPLAIN QUERY PLAN " + question, values).fetchall()
         assert all("SCAN" not in row[3] for row in plan), (question, plan)
+    plan = store._db.execute(
+        "EXPLAIN QUERY PLAN SELECT * FROM revisions WHERE file=? ORDER BY number DESC", ("x",)
+    ).fetchall()
+    assert all("TEMP B-TREE" not in row[3] for row in plan), plan

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""The contents of revisions: deltas in chains that begin with a whole content.
+
+Which delta is made from which content ``replica/chain.py`` decides.  Every
+content is found by the SHA-256 of its bytes and compared with it when it is read.
+A row of ``contents``::
+
+    number  base (NULL: whole)  step  data = form (1 byte)  payload
+
+The payload is the content itself, or the splices of ``replica/patch.py`` that
+make it of its base; the form says whether Zstandard has packed it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Collection
+from typing import NamedTuple
+
+import zstandard
+
+from federation import limits
+from federation.errors import Fault, Refusal
+from federation.replica import chain, patch
+from federation.replica.chain import Link
+from federation.replica.patch import Splice
+
+_PLAIN, _PACKED = b"\x00", b"\x01"
+#: Nothing gets smaller by packing below this many bytes.
+_SMALL = 64
+#: Packing harder pays for what is packed rarely; large contents would take too long.
+_LEVEL, _LEVEL_LARGE = 9, 3
+
+_PATH = """
+WITH RECURSIVE path(number, base, step, weight) AS (
+  SELECT number, base, step, length(data) FROM contents WHERE number=?
+  UNION ALL SELECT c.number, c.base, c.step, length(c.data)
+  FROM contents c JOIN path ON c.number = path.base LIMIT 1000)
+SELECT number, step, weight FROM path
+"""
+
+
+class Recent:
+    """The contents used last, by hash: a few, and not too many bytes of them."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, digest: str) -> bytes | None:
+        """The content of this hash, if it is among them."""
+        content = self._kept.get(digest)
+        if content is not None:
+            self._kept.move_to_end(digest)
+        return content
+
+    def put(self, digest: str, content: bytes) -> None:
+        """Remember a content; those not used for longest are forgotten."""
+        if len(content) > limits.RECENT_BYTES:
+            return
+        self._bytes += len(content) - len(self._kept.pop(digest, b""))
+        self._kept[digest] = content
+        while len(self._kept) > limits.RECENT_CONTENTS or self._bytes > limits.RECENT_BYTES:
+            self._bytes -= len(self._kept.popitem(last=False)[1])
+
+
+class _Root(NamedTuple):
+    """What is now the whole content that a chain begins with."""
+
+    link: Link
+    content: bytes
+
+
+class Contents:
+    """The table ``contents`` of one database."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._recent = Recent()
+        self._pack = zstandard.ZstdCompressor(level=_LEVEL)
+        self._pack_large = zstandard.ZstdCompressor(level=_LEVEL_LARGE)
+        self._unpack = zstandard.ZstdDecompressor()
+
+    # --- keeping --------------------------------------------------------------------
+    def keep(self, digest: str, content: bytes, before: tuple[int, str] | None) -> int:
+        """Keep a content; ``before``: number and hash of one that it may be like.  Its number."""
+        base, step, data = self._form(content, before)
+        self._recent.put(digest, content)
+        cursor = self._db.execute(
+            "INSERT INTO contents (base, step, data) VALUES (?,?,?)", (base, step, data)
+        )
+        if cursor.lastrowid is None:
+            raise Fault("the store gave no number to a content")
+        return cursor.lastrowid
+
+    def _form(
+        self, content: bytes, before: tuple[int, str] | None
+    ) -> tuple[int | None, int, bytes]:
+        """Base, step and data of a content: a delta, or whole where that is better."""
+        path = [] if before is None else self._path(before[0])
+        at = chain.base_for(path)
+        if before is None or at is None:
+            return None, 0, self._packed(content)
+        splices = patch.diff(self.read(*before), content)
+        for link in reversed(path[at + 1 :]):
+            splices = patch.compose(self._splices(link.number), splices)
+        data = self._packed(patch.encode(splices))
+        if chain.too_heavy(path[1 : at + 1], len(data), len(content)):
+            return None, 0, self._packed(content)
+        if chain.worth_comparing(len(data), len(content)):
+            whole = self._packed(content)
+            if chain.better_whole(len(whole), len(data)):
+                return None, 0, whole
+        return path[at].number, path[-1].step + 1, data
+
+    def _packed(self, data: bytes) -> bytes:
+        if len(data) >= _SMALL:
+            pack = self._pack if len(data) <= limits.MIB else self._pack_large
+            packed = pack.compress(data)
+            if len(packed) < len(data):
+                return _PACKED + packed
+        return _PLAIN + data
+
+    # --- reading --------------------------------------------------------------------
+    def read(self, number: int, digest: str) -> bytes:
+        """A kept content; Fault where its bytes are not those that were kept."""
+        content = self._recent.get(digest)
+        if content is None:
+            content = self._restored(self._path(number))
+            if hashlib.sha256(content).hexdigest() != digest:
+                raise Fault(f"the content {digest} is damaged in the store")
+            self._recent.put(digest, content)
+        return content
+
+    def _restored(self, path: list[Link]) -> bytes:
+        """What the last of a path is, from its beginning on."""
+        try:
+            whole = self._unpacked(path[0].number)
+            return patch.apply_all(whole, [self._splices(link.number) for link in path[1:]])
+        except Refusal as refusal:
+            raise Fault(f"a delta in the store is damaged: {refusal}") from refusal
+
+    def _path(self, number: int) -> list[Link]:
+        """The way from a whole content to this one."""
+        path = [Link(*row) for row in self._db.execute(_PATH, (number,))][::-1]
+        if not path:
+            raise Fault(f"the content {number} is not in the store")
+        return path
+
+    def _splices(self, number: int) -> list[Splice]:
+        return patch.decode(self._unpacked(number))
+
+    def _unpacked(self, number: int) -> bytes:
+        (data,) = self._db.execute("SELECT data FROM contents WHERE number=?", (number,)).fetchone()
+        form, payload = data[:1], data[1:]
+        if form == _PLAIN:
+            return bytes(payload)
+        try:
+            if zstandard.frame_content_size(payload) > 2 * limits.DOCUMENT:
+                raise Fault(f"the content {number} is damaged in the store")
+            return self._unpack.decompress(payload)
+        except zstandard.ZstdError as error:
+            raise Fault(f"the content {number} is damaged in the store: {error}") from error
+
+    # --- forgetting -----------------------------------------------------------------
+    def forget(self, numbers: Collection[int]) -> None:
+        """Drop contents; what is a delta of one of them is written anew."""
+        dropped = set(numbers)
+        roots: dict[int, _Root] = {}
+        for number in self._dependents(dropped):
+            self._rebase(self._path(number), dropped, roots)
+        self._db.executemany("DELETE FROM contents WHERE number=?", [(one,) for one in dropped])
+
+    def _dependents(self, dropped: set[int]) -> list[int]:
+        """The contents that stay and are deltas of one that goes, the first kept first."""
+        found: set[int] = set()
+        for one in dropped:
+            rows = self._db.execute("SELECT number FROM contents WHERE base=?", (one,))
+            found.update(number for (number,) in rows)
+        return sorted(found - dropped)
+
+    def _rebase(self, path: list[Link], dropped: set[int], roots: dict[int, _Root]) -> None:
+        """Write a content (the last of its path) as a delta of one that stays, or whole."""
+        last = path[-1]
+        base: int | None
+        stays = [at for at, link in enumerate(path[:-1]) if link.number not in dropped]
+        if stays:
+            splices: list[Splice] = []
+            for link in path[stays[-1] + 1 :]:
+                splices = patch.compose(splices, self._splices(link.number))
+            base, data = path[stays[-1]].number, self._packed(patch.encode(splices))
+        else:
+            content = self._restored(path)
+            first = roots.setdefault(path[0].number, _Root(last, content))
+            base, data = self._rooted(first, last, content)
+        self._db.execute(
+            "UPDATE contents SET base=?, data=? WHERE number=?", (base, data, last.number)
+        )
+
+    def _rooted(self, first: _Root, last: Link, content: bytes) -> tuple[int | None, bytes]:
+        """Base and data of a content whose chain lost its beginning to ``first``."""
+        whole = self._packed(content)
+        if first.link.step < last.step:
+            delta = self._packed(patch.encode(patch.diff(first.content, content)))
+            if not chain.better_whole(len(whole), len(delta)):
+                return first.link.number, delta
+        return None, whole

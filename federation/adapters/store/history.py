@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""Which contents of a history are kept: pins, and compaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from federation import limits
+from federation.adapters.store.documents import DocumentTables
+from federation.adapters.store.savepoint import attempt
+from federation.errors import Refusal
+from federation.replica import retention
+from federation.replica.retention import Kept
+
+
+class HistoryTables(DocumentTables):
+    """The part of the store that ``ports.HistoryStore`` describes."""
+
+    # --- pins -----------------------------------------------------------------------
+    def pin(self, file: str, revision: str, on: bool) -> None:
+        """Keep the content of a revision whatever is compacted, or no longer."""
+        if not on:
+            self._db.execute("DELETE FROM pins WHERE file=? AND revision=?", (file, revision))
+            return
+        row = self._db.execute(
+            "SELECT content FROM revisions WHERE revision=? AND file=?", (revision, file)
+        ).fetchone()
+        if row is None:
+            raise Refusal("unknown-revision", revision)
+        if row[0] is None:
+            raise Refusal("content-dropped", revision[:12])
+        self._db.execute("INSERT OR IGNORE INTO pins VALUES (?,?)", (file, revision))
+
+    def pinned(self, file: str) -> set[str]:
+        """The pinned revisions of a document."""
+        rows = self._db.execute("SELECT revision FROM pins WHERE file=?", (file,))
+        return {str(revision) for (revision,) in rows}
+
+    # --- compaction -----------------------------------------------------------------
+    def dropped(self, file: str) -> set[str]:
+        """The revisions of a document whose contents were dropped."""
+        rows = self._db.execute(
+            "SELECT revision FROM revisions WHERE file=? AND content IS NULL", (file,)
+        )
+        return {str(revision) for (revision,) in rows}
+
+    def crowded(self, more_than: int, bytes_: int) -> list[str]:
+        """The documents with more contents than this, or more bytes of them, by name."""
+        rows = self._db.execute(
+            "SELECT r.file FROM revisions r JOIN contents c ON c.number = r.content "
+            "GROUP BY r.file HAVING count(*) > ? OR sum(length(c.data)) > ? ORDER BY r.file",
+            (more_than, bytes_),
+        )
+        return [str(file) for (file,) in rows]
+
+    def compact(
+        self, file: str, keep_recent: int, keep_since_us: int, keep_bytes: int | None = None
+    ) -> int:
+        """Drop contents that nobody needs; how many, limits.HISTORY_DROPPED at most.
+
+        All or nothing: called again until it drops none, each call may be a
+        transaction of its own.
+        """
+
+        def work() -> int:
+            candidates = retention.droppable(
+                self._kept(file),
+                self._needed(file),
+                keep_recent=keep_recent,
+                keep_since_us=keep_since_us,
+                keep_bytes=keep_bytes,
+            )
+            return self._drop(candidates)
+
+        return attempt(self._db, work)
+
+    def _kept(self, file: str) -> list[Kept]:
+        """The revisions whose contents are here, in the order they were recorded."""
+        rows = self._db.execute(
+            "SELECT c.number, r.revision, r.received_us, length(c.data) FROM revisions r "
+            "JOIN contents c ON c.number = r.content WHERE r.file=? ORDER BY r.number",
+            (file,),
+        )
+        return [Kept(*row) for row in rows]
+
+    def _needed(self, file: str) -> set[str]:
+        """The revisions that must stay readable, however old they are.
+
+        Heads, what they were made from and what merging them looks at; what the
+        document shows and its file holds; what people pinned, what local paths
+        were synced from and what peers have: the next edits start there.
+        """
+        heads = self.heads(file)
+        document = self.document(file)
+        shown = [] if document is None else [document.current, document.written or ""]
+        needed = self.pinned(file) | retention.bases(self.revision, heads) | set(shown)
+        for one in (*heads, *filter(None, map(self.revision, shown))):
+            needed |= {one.revision, *one.parents}
+        for table in ("paths", "acknowledged"):
+            rows = self._db.execute(f"SELECT revision FROM {table} WHERE file=?", (file,))
+            needed.update(str(revision) for (revision,) in rows)
+        return needed
+
+    def _drop(self, candidates: Sequence[Kept]) -> int:
+        """Drop the first of these, but for contents that other revisions need, too."""
+        waiting: dict[int, set[str]] = {}
+        for one in candidates:
+            waiting.setdefault(one.number, set()).add(one.revision)
+        chosen: list[int] = []
+        for number, revisions in waiting.items():
+            if len(chosen) == limits.HISTORY_DROPPED:
+                break
+            if self._carriers(next(iter(revisions))) == revisions:
+                chosen.append(number)
+        self._contents.forget(chosen)
+        for number in chosen:
+            self._db.executemany(
+                "UPDATE revisions SET content=NULL WHERE revision=?",
+                [(revision,) for revision in waiting[number]],
+            )
+        return len(chosen)
+
+    def _carriers(self, revision: str) -> set[str]:
+        """All revisions, of any document, with the content of this one."""
+        rows = self._db.execute(
+            "SELECT revision FROM revisions WHERE content_hash = "
+            "(SELECT content_hash FROM revisions WHERE revision=?)",
+            (revision,),
+        )
+        return {str(one) for (one,) in rows}
