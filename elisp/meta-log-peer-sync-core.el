@@ -109,6 +109,10 @@ Lists that are shown use it; for programs there are the documented hooks.")
 (defvar meta-log-peer-sync-core--saved nil
   "What was saved while no peer was running, as (FILE . BASE), newest first.")
 
+(defvar meta-log-peer-sync-core--saving nil
+  "Files of which a save is under way, as (FILE . NEXT).
+NEXT is what was saved meanwhile, as (BASE . FAILED), the first one first.")
+
 (defconst meta-log-peer-sync-core--endings
   '(".canvasl" ".canvas" ".jsonl" ".json" ".org" ".md" ".txt")
   "Endings of the names of files that are synced without any configuration.")
@@ -364,10 +368,16 @@ The sidecar has no event for a broker that was never there."
      (meta-log-peer-sync-view-follow event (meta-log-peer-sync-core-name
                                             (plist-get event :peer_id))))
     ("conflict-detected"
-     (message "meta-log-peer-sync: %s was changed by %s at the same time; both versions \
+     (let ((file (meta-log-peer-sync-core-plain (plist-get event :file)))
+           (places (length (plist-get event :conflicts))))
+       (if (> places 0)
+           (message "meta-log-peer-sync: %s was merged; %s of it %s changed twice at once, \
+M-x meta-log-peer-sync-conflicts"
+                    file (meta-log-peer-sync-core-count places "value")
+                    (if (= places 1) "was" "were"))
+         (message "meta-log-peer-sync: %s was changed by %s at the same time; both versions \
 are kept, M-x meta-log-peer-sync-conflicts"
-              (meta-log-peer-sync-core-plain (plist-get event :file))
-              (meta-log-peer-sync-core-name (plist-get event :peer_id))))
+                  file (meta-log-peer-sync-core-name (plist-get event :peer_id))))))
     ("identity-changed"
      (message "meta-log-peer-sync: somebody else uses this identity: %s"
               (meta-log-peer-sync-core-plain (plist-get event :reason))))
@@ -572,13 +582,13 @@ which M-x meta-log-peer-sync-history can bring back"
                (if (equal (plist-get answer :state) "unchanged")
                    "up to date" "recorded and goes out")
                (if (eq (plist-get answer :conflict) t)
-                   ", beside a concurrent version" ""))))))
+                   ", with conflicts: M-x meta-log-peer-sync-conflicts" ""))))))
 
 (defun meta-log-peer-sync-core-sync-file (file &optional function base failed)
   "Sync FILE; return its absolute name at once.
 FUNCTION is called with the answer when it is recorded; without it, a
 message tells.  BASE is the SHA-256 of the text that it was made from, if
-known.  FAILED is called with the problem after it was shown."
+known, or a vector of several, oldest first.  FAILED is called with the problem after it was shown."
   (let ((file (meta-log-peer-sync-core-local-file file)))
     (meta-log-peer-sync-core-request
      "sync.file" (list :path file :base base)
@@ -594,19 +604,78 @@ known.  FAILED is called with the problem after it was shown."
 (defun meta-log-peer-sync-core-sync-saved (file &optional base failed)
   "Sync FILE, which was saved just now, or note it for the next start.
 BASE and FAILED as for `meta-log-peer-sync-core-sync-file'."
-  (condition-case problem
-      (if (meta-log-peer-sync-rpc-running-p)
-          (meta-log-peer-sync-core-sync-file file #'ignore base failed)
-        ;; What the first save began with counts for all of them.
-        (unless (assoc file meta-log-peer-sync-core--saved)
-          (push (cons file base) meta-log-peer-sync-core--saved))
-        (unless meta-log-peer-sync-core--idle-told
-          (setq meta-log-peer-sync-core--idle-told t)
-          (message "meta-log-peer-sync: the peer is not running%s; what you save goes out \
+  (let ((under-way (assoc file meta-log-peer-sync-core--saving)))
+    (cond
+     ((not (meta-log-peer-sync-rpc-running-p))
+      (meta-log-peer-sync-core--note-saved file base))
+     ;; One after the other: what the sidecar reads now may be this text already,
+     ;; and a second one from BASE would stand beside it.
+     (under-way (setcdr under-way (append (cdr under-way) (list (cons base failed)))))
+     (t (push (list file) meta-log-peer-sync-core--saving)
+        (condition-case problem
+            (meta-log-peer-sync-core-sync-file
+             file (lambda (answer) (meta-log-peer-sync-core--saved-done file answer))
+             base (lambda (problem)
+                    (meta-log-peer-sync-core--saved-failed file base failed)
+                    (when failed (funcall failed problem))))
+          (error (meta-log-peer-sync-core--saved-forget file)
+                 (message "meta-log-peer-sync: %s" (error-message-string problem))))))))
+
+(defun meta-log-peer-sync-core-saving-p (file)
+  "Return non-nil while a save of FILE, a true name, is not recorded yet."
+  (and (assoc file meta-log-peer-sync-core--saving) t))
+
+(defun meta-log-peer-sync-core--note-saved (file base)
+  "Note that FILE was saved, with changes of BASE, while no peer was running."
+  ;; What the first save began with counts for all of them.
+  (unless (assoc file meta-log-peer-sync-core--saved)
+    (push (cons file base) meta-log-peer-sync-core--saved))
+  (unless meta-log-peer-sync-core--idle-told
+    (setq meta-log-peer-sync-core--idle-told t)
+    (message "meta-log-peer-sync: the peer is not running%s; what you save goes out \
 after M-x meta-log-peer-sync-start"
-                   (let ((why (meta-log-peer-sync-rpc-failure)))
-                     (if why (concat " (" why ")") "")))))
-    (error (message "meta-log-peer-sync: %s" (error-message-string problem)))))
+             (let ((why (meta-log-peer-sync-rpc-failure)))
+               (if why (concat " (" why ")") "")))))
+
+(defun meta-log-peer-sync-core--saved-forget (file)
+  "Return what was saved of FILE while a save was under way, and forget both."
+  (let ((entry (assoc file meta-log-peer-sync-core--saving)))
+    (setq meta-log-peer-sync-core--saving (delq entry meta-log-peer-sync-core--saving))
+    (cdr entry)))
+
+(defun meta-log-peer-sync-core--bases (next &optional base)
+  "Return what the saves NEXT began with, after BASE, for `sync.file'.
+The sidecar may have seen any of these texts, or none."
+  (let ((bases (apply #'append (mapcar (lambda (one) (if (stringp one) (list one)
+                                                       (append one nil)))
+                                       (cons base (mapcar #'car next))))))
+    (and bases (vconcat (last bases 64)))))
+
+(defun meta-log-peer-sync-core--saved-done (file answer)
+  "The save of FILE is recorded, with ANSWER; sync what was saved meanwhile.
+What the sidecar has written back may be merged with what others wrote."
+  (let ((next (meta-log-peer-sync-core--saved-forget file)))
+    (if next
+        (meta-log-peer-sync-core-sync-saved
+         file (meta-log-peer-sync-core--bases next) (cdar next))
+      ;; What could not be written because of the lock comes a little later.
+      (let ((buffer (and (meta-log-peer-sync-edit-release file)
+                         (find-buffer-visiting file))))
+        (when buffer
+          (with-current-buffer buffer
+            (meta-log-peer-sync-view-follow-soon file))))))
+  (meta-log-peer-sync-view-follow answer))
+
+(defun meta-log-peer-sync-core--saved-failed (file base failed)
+  "The save of FILE, with changes of BASE, was not recorded.
+What was saved meanwhile has changes of BASE, too.  FAILED is called when
+that is refused as well."
+  (let ((next (meta-log-peer-sync-core--saved-forget file)))
+    (when (or next (not (meta-log-peer-sync-rpc-running-p)))
+      (meta-log-peer-sync-core-sync-saved
+       file (meta-log-peer-sync-core--bases next base) failed))
+    (unless (assoc file meta-log-peer-sync-core--saving)
+      (meta-log-peer-sync-edit-release file))))
 
 (defun meta-log-peer-sync-core--sync-waiting ()
   "Sync what was saved while no peer was running."

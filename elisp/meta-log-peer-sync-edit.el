@@ -14,11 +14,11 @@
 ;; A file of the synced folder has two writers: the user, in Emacs, and the
 ;; sidecar, which writes what peers send.  While a buffer has unsaved changes,
 ;; Emacs keeps its lock beside the file, and the sidecar waits for it.  And each
-;; save says with which text the changes began, so that a version that came
-;; meanwhile stands beside it, as a conflict, and is never replaced unseen.
+;; save says with which text the changes began, so that the sidecar can merge
+;; them with a version that came meanwhile; the buffer then shows both.
 ;;
 ;; That makes most of the questions pointless that Emacs asks about a file that
-;; has changed on disk: both versions are kept.  What is left is one question,
+;; has changed on disk: nothing is replaced.  What is left is one question,
 ;; before a save that would overwrite text that no peer has sent.
 ;;
 ;; The functions here are hooks and advice of `meta-log-peer-sync-guard-mode'.
@@ -30,7 +30,13 @@
 (defvar meta-log-peer-sync-edit-folder nil
   "Folder of the synced documents, absolute, or nil while none is known.")
 
+(defvar meta-log-peer-sync-edit-keep-lock nil
+  "Non-nil while a save leaves the lock of the document in place.")
+
 (declare-function meta-log-peer-sync-core-sync-saved "meta-log-peer-sync-core")
+(declare-function meta-log-peer-sync-core-saving-p "meta-log-peer-sync-core")
+(declare-function meta-log-peer-sync-rpc-state "meta-log-peer-sync-rpc")
+(declare-function meta-log-peer-sync-rpc-wait "meta-log-peer-sync-rpc")
 
 (defvar-local meta-log-peer-sync-edit--base nil
   "What the changes of this buffer began with, as (MODTIME . SHA-256), or nil.")
@@ -114,6 +120,32 @@ It is the text that was there when it was auto-saved."
 
 ;;;; Saving
 
+(defun meta-log-peer-sync-edit-release (file)
+  "Take away the lock that a save has left on FILE, unless there are changes again.
+Return non-nil when there was one."
+  (let ((buffer (find-buffer-visiting file)))
+    (when (and (eq (file-locked-p file) t)
+               (not (and buffer (buffer-modified-p buffer))))
+      (unlock-file file)
+      t)))
+
+(defun meta-log-peer-sync-edit--current-p (file)
+  "Return non-nil when the text of FILE is what its document shows now.
+The sidecar is asked, and has a second to answer: this is for the rare case
+in which it has just written FILE, and the news of that is under way."
+  (and (fboundp 'meta-log-peer-sync-rpc-wait)
+       (eq (meta-log-peer-sync-rpc-state) 'ready)
+       (condition-case nil
+           (let* ((folder (file-truename meta-log-peer-sync-edit-folder))
+                  (name (file-relative-name (file-truename (file-name-unquote file)) folder))
+                  (path (plist-get (meta-log-peer-sync-rpc-wait "documents.export"
+                                                                (list :file name) 1)
+                                   :path)))
+             (and (stringp path) (file-exists-p path)
+                  (equal (meta-log-peer-sync-edit--file-hash path)
+                         (meta-log-peer-sync-edit--file-hash file))))
+         ((user-error file-error) nil))))
+
 (defun meta-log-peer-sync-edit--known-p ()
   "Return non-nil when the text of the visited file is recorded, or the base.
 It has changed on disk since it was visited."
@@ -121,12 +153,13 @@ It has changed on disk since it was visited."
     (or (equal meta-log-peer-sync-edit-known-time
                (file-attribute-modification-time (file-attributes file)))
         (equal (cdr meta-log-peer-sync-edit--base)
-               (meta-log-peer-sync-edit--file-hash file)))))
+               (meta-log-peer-sync-edit--file-hash file))
+        (meta-log-peer-sync-edit--current-p file))))
 
 (defun meta-log-peer-sync-edit--save (function &rest arguments)
   "Around `basic-save-buffer': call FUNCTION with ARGUMENTS, which asks nothing.
-When a document has changed on disk, what is recorded is kept as a version
-beside this one; only before other text is lost the user is asked, once."
+When a document has changed on disk, what is recorded is merged with this
+text; only before other text is lost the user is asked, once."
   (with-current-buffer (or (buffer-base-buffer) (current-buffer))
     (when (and buffer-file-name (buffer-modified-p)
                (meta-log-peer-sync-edit-document-p)
@@ -137,13 +170,21 @@ beside this one; only before other text is lost the user is asked, once."
                                        (file-name-nondirectory buffer-file-name))))
         (user-error "Not saved; M-x revert-buffer shows what is on disk"))
       (set-visited-file-modtime)))
-  (apply function arguments))
+  ;; While the sidecar records the last save, it must not take what this one
+  ;; writes for the text of another program: it does not while there is a lock.
+  (let ((meta-log-peer-sync-edit-keep-lock
+         (and (fboundp 'meta-log-peer-sync-core-saving-p)
+              (let ((buffer (or (buffer-base-buffer) (current-buffer))))
+                (and (buffer-file-name buffer)
+                     (meta-log-peer-sync-core-saving-p
+                      (file-truename (file-name-unquote (buffer-file-name buffer)))))))))
+    (apply function arguments)))
 
 (defun meta-log-peer-sync-edit--supersession (function file)
   "Around `ask-user-about-supersession-threat': FUNCTION is for other FILEs only."
   (if (meta-log-peer-sync-edit-document-p file)
-      (message "%s has changed on disk; saving keeps both versions, M-x revert-buffer \
-takes the new one" (file-name-nondirectory file))
+      (message "%s has changed on disk; saving merges both versions, M-x revert-buffer \
+takes the new one alone" (file-name-nondirectory file))
     (funcall function file)))
 
 (defun meta-log-peer-sync-edit--saved ()
@@ -165,6 +206,9 @@ takes the new one" (file-name-nondirectory file))
   "Let the current buffer, which visits a guarded file, lock and save as it must."
   ;; What nobody sees holds nobody back, so this is not left to the user's options.
   (setq-local create-lockfiles t)
+  ;; The sidecar may be reading the last save: it must not find half of this one.
+  (setq-local file-precious-flag t)
+  (setq-local file-preserve-symlinks-on-save t)
   (add-hook 'first-change-hook #'meta-log-peer-sync-edit--note-base nil t)
   (add-hook 'after-save-hook #'meta-log-peer-sync-edit--saved nil t))
 

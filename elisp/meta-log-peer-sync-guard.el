@@ -175,6 +175,65 @@ would ask when a cookie in the text names another coding."
     (insert-file-contents-literally file nil (and limit 0) limit)
     (decode-coding-string (buffer-string) coding t)))
 
+(defun meta-log-peer-sync-guard--place (position)
+  "Return what finds the line of POSITION again: (POSITION COLUMN . LINES).
+LINES are its text and those of some lines above it."
+  (save-excursion
+    (goto-char position)
+    (let ((column (- (point) (line-beginning-position))) lines)
+      (while (and (< (length lines) 20)
+                  (progn (push (buffer-substring-no-properties
+                                (line-beginning-position) (line-end-position))
+                               lines)
+                         (= 0 (forward-line -1)))))
+      (cons position (cons column (nreverse lines))))))
+
+(defun meta-log-peer-sync-guard--line (text near)
+  "Return where the line TEXT begins, the one closest to NEAR, or nil."
+  (let ((wanted (concat "\n" text "\n")) before after)
+    (save-excursion
+      (goto-char (min near (point-max)))
+      (if (search-backward wanted nil t)
+          (setq before (1+ (point)))
+        (goto-char (point-min))
+        (when (looking-at-p (concat (regexp-quote text) "\n"))
+          (setq before (point))))
+      (goto-char (min near (point-max)))
+      (forward-line -1)
+      (when (search-forward wanted nil t)
+        (setq after (1+ (match-beginning 0)))))
+    (if (and before after)
+        (if (< (- after near) (- near before)) after before)
+      (or before after))))
+
+(defun meta-log-peer-sync-guard--find (place)
+  "Return the position of PLACE in the text that is there now.
+Where its line is gone, it is after the nearest one above that is there."
+  (pcase-let ((`(,position ,column . ,lines) place))
+    (or (cl-loop for line in lines for below from 0
+                 for found = (and (string-match-p "[^ \t{}]" line)
+                                  (meta-log-peer-sync-guard--line line position))
+                 when found
+                 return (save-excursion
+                          (goto-char found)
+                          (forward-line below)
+                          (min (+ (point) column) (line-end-position))))
+        (min position (point-max)))))
+
+(defun meta-log-peer-sync-guard--replace-text (source)
+  "Make the text of the current buffer that of the buffer SOURCE.
+Where the two are so different that Emacs would take long to find out what
+changed, all is replaced, and only point, in each window, stays in its line."
+  (let ((place (meta-log-peer-sync-guard--place (point)))
+        (places (mapcar (lambda (window)
+                          (cons window (meta-log-peer-sync-guard--place
+                                        (window-point window))))
+                        (get-buffer-window-list nil nil t))))
+    (unless (replace-buffer-contents source 0.05)
+      (goto-char (meta-log-peer-sync-guard--find place))
+      (pcase-dolist (`(,window . ,place) places)
+        (set-window-point window (meta-log-peer-sync-guard--find place))))))
+
 (defun meta-log-peer-sync-guard-replace (file)
   "Make the current buffer, which visits FILE, equal to it.
 Point, marks and undo stay where they are."
@@ -192,7 +251,7 @@ Point, marks and undo stay where they are."
           (let ((buffer-file-name nil) (buffer-file-truename nil))
             (save-restriction
               (widen)
-              (replace-buffer-contents source 0.05)))
+              (meta-log-peer-sync-guard--replace-text source)))
           (undo-boundary)
           (setq buffer-file-coding-system coding
                 buffer-file-number (nthcdr 10 attributes))
@@ -308,9 +367,11 @@ not UTF-8."
   "Around `make-lock-file-name': FUNCTION locks a guarded FILE beside it.
 The sidecar looks for the lock there.  Emacs calls this amid a change."
   (save-match-data
-    (let ((lock-file-name-transforms (and (not (meta-log-peer-sync-guard-file-p file))
-                                          lock-file-name-transforms)))
-      (funcall function file))))
+    (let* ((guarded (meta-log-peer-sync-guard-file-p file))
+           (lock-file-name-transforms (and (not guarded) lock-file-name-transforms)))
+      ;; Without a name, Emacs leaves the lock that is there.
+      (unless (and guarded meta-log-peer-sync-edit-keep-lock)
+        (funcall function file)))))
 
 (defun meta-log-peer-sync-guard--insert (function file &rest rest)
   "Around `insert-file-1': FUNCTION with FILE and REST, without formats."

@@ -45,14 +45,14 @@
   (add-hook 'kill-buffer-hook #'meta-log-peer-sync-list--forget nil t))
 
 (defun meta-log-peer-sync-list--index ()
-  "Return an index of the first column, for imenu."
+  "Return an index of the first column that is not empty, for imenu."
   (let (index)
     (save-excursion
       (goto-char (point-min))
       (while (not (eobp))
         (let ((entry (tabulated-list-get-entry)))
           (when entry
-            (push (cons (format "%s" (aref entry 0)) (point-marker)) index)))
+            (push (cons (or (cl-find "" entry :test-not #'equal) "") (point-marker)) index)))
         (forward-line 1)))
     (nreverse index)))
 

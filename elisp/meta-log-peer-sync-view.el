@@ -23,7 +23,8 @@
 (defcustom meta-log-peer-sync-view-follow-buffers t
   "Non-nil: a buffer without unsaved changes follows the synced file it visits.
 A buffer with unsaved changes is always left alone, and a message says so.
-It follows when it is reverted, or its changes are undone."
+It follows when it is saved, which merges the changes, when it is reverted,
+or when its changes are undone."
   :type 'boolean
   :group 'meta-log-peer-sync
   :package-version '(meta-log-peer-sync . "0.1.0"))
@@ -96,7 +97,7 @@ Its text is inserted as it is, and nothing in it is obeyed."
     (cancel-timer meta-log-peer-sync-view--timer)
     (setq meta-log-peer-sync-view--timer nil)))
 
-(defun meta-log-peer-sync-view--follow-soon (file)
+(defun meta-log-peer-sync-view-follow-soon (file)
   "Let the current buffer follow FILE later, when all is saved or undone.
 The sidecar writes the file only then, some seconds later, without an event."
   (meta-log-peer-sync-view--stop-waiting)
@@ -118,23 +119,30 @@ The sidecar writes the file only then, some seconds later, without an event."
         (find-file-literally (revert-buffer t t t))
         (t (meta-log-peer-sync-guard-replace file))))
 
+(defun meta-log-peer-sync-view--follow-modified (file who revision)
+  "Leave the unsaved text of the current buffer, which visits FILE, alone.
+WHO has made REVISION meanwhile; without WHO, it may be that nobody has.
+The text that it began with is noted already: saving merges."
+  (when (or who (not (verify-visited-file-modtime)))
+    (setq meta-log-peer-sync-edit-known-time
+          (file-attribute-modification-time (file-attributes file)))
+    (meta-log-peer-sync-view-follow-soon file)
+    (unless (or (null who) (equal revision meta-log-peer-sync-view--told))
+      (setq meta-log-peer-sync-view--told revision)
+      (message "%s was changed by %s; your unsaved changes are still here: saving merges \
+both, M-x revert-buffer takes theirs alone" (buffer-name) who))))
+
 (defun meta-log-peer-sync-view--follow-buffer (file who revision)
   "Let the current buffer follow FILE, of which WHO has made REVISION."
   (cond
    (meta-log-peer-sync-view--file (meta-log-peer-sync-view--revert))
    ((not meta-log-peer-sync-view-follow-buffers))
-   ((buffer-modified-p)
-    (setq meta-log-peer-sync-edit-known-time
-          (file-attribute-modification-time (file-attributes file)))
-    (meta-log-peer-sync-view--follow-soon file)
-    (unless (equal revision meta-log-peer-sync-view--told)
-      (setq meta-log-peer-sync-view--told revision)
-      (message "%s was changed by %s; your unsaved changes are still here: saving keeps \
-both versions, M-x revert-buffer takes theirs" (buffer-name) who)))
+   ((buffer-modified-p) (meta-log-peer-sync-view--follow-modified file who revision))
    (t (meta-log-peer-sync-view--follow-file file))))
 
-(defun meta-log-peer-sync-view-follow (event who)
-  "Let buffers follow EVENT, a document that WHO, a name, has changed."
+(defun meta-log-peer-sync-view-follow (event &optional who)
+  "Let buffers follow EVENT, a document that WHO, a name, has changed.
+Without WHO, it was recorded for this Emacs, and others may have changed it."
   (let ((file (plist-get event :path)) (revision (plist-get event :revision)))
     (when (and (stringp file) (file-regular-p file))
       (let ((true (file-truename file)))
@@ -147,8 +155,8 @@ both versions, M-x revert-buffer takes theirs" (buffer-name) who)))
                            (equal (file-truename meta-log-peer-sync-view--file) true)))
               (condition-case problem
                   (meta-log-peer-sync-view--follow-buffer file who revision)
-                (error (message "%s was changed by %s but does not show it: %s"
-                                (buffer-name) who
+                (error (message "%s was changed%s but does not show it: %s"
+                                (buffer-name) (if who (concat " by " who) "")
                                 (error-message-string problem)))))))))))
 
 (defun meta-log-peer-sync-view-unload-function ()

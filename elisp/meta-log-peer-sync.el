@@ -42,8 +42,13 @@
   "List the known peers; return the buffer." t)
 (autoload 'meta-log-peer-sync-documents "meta-log-peer-sync-documents"
   "List the documents; return the buffer." t)
-(declare-function meta-log-peer-sync-documents-show-history "meta-log-peer-sync-documents")
-(declare-function meta-log-peer-sync-documents-show-conflicts "meta-log-peer-sync-documents")
+(declare-function meta-log-peer-sync-history-show "meta-log-peer-sync-history")
+(declare-function meta-log-peer-sync-conflicts-show "meta-log-peer-sync-conflicts")
+(declare-function meta-log-peer-sync-conflicts-records "meta-log-peer-sync-conflicts")
+(declare-function meta-log-peer-sync-conflicts-settle "meta-log-peer-sync-conflicts")
+(declare-function meta-log-peer-sync-conflicts-text "meta-log-peer-sync-conflicts")
+(declare-function meta-log-peer-sync-conflicts-value "meta-log-peer-sync-conflicts")
+(declare-function meta-log-peer-sync-conflicts-where "meta-log-peer-sync-conflicts")
 
 ;;;; Start and stop
 
@@ -287,10 +292,11 @@ its candidates are there when the answer is."
 
 ;;;###autoload
 (defun meta-log-peer-sync-history (document)
-  "Show every revision of DOCUMENT, a document's or file's name."
+  "Show every revision of DOCUMENT, a document's or file's name.
+Return the buffer; what can be done there, its mode says."
   (interactive (list (meta-log-peer-sync--read-document)))
-  (require 'meta-log-peer-sync-documents)
-  (meta-log-peer-sync-documents-show-history
+  (require 'meta-log-peer-sync-history)
+  (meta-log-peer-sync-history-show
    (meta-log-peer-sync--document-name document)))
 
 ;;;###autoload
@@ -316,12 +322,94 @@ conflict this settles it."
        (meta-log-peer-sync-core--changed (list :event "document-restored" :file name))))
     t))
 
+;;;; Conflicts
+
 ;;;###autoload
 (defun meta-log-peer-sync-conflicts ()
-  "Show the documents that two people changed at once, with both versions."
+  "Show the values that two people changed at once; return the buffer.
+There each can be looked at, and settled for everybody.  Versions that are
+no text, and so cannot be merged, are listed as a whole."
   (interactive)
-  (require 'meta-log-peer-sync-documents)
-  (meta-log-peer-sync-documents-show-conflicts))
+  (require 'meta-log-peer-sync-conflicts)
+  (meta-log-peer-sync-conflicts-show))
+
+(defun meta-log-peer-sync--read-conflict ()
+  "Ask for an open conflict; return its record."
+  (require 'meta-log-peer-sync-conflicts)
+  (let* (records
+         (answer
+          (completing-read
+           "Conflict: "
+           (meta-log-peer-sync--completion
+            "conflicts.list" nil
+            (lambda (answer)
+              (setq records
+                    (cl-remove-if-not (lambda (record) (plist-get record :place))
+                                      (mapcar #'cdr (meta-log-peer-sync-conflicts-records
+                                                     answer))))
+              (mapcar (lambda (record)
+                        (let ((place (plist-get record :place)))
+                          (format "%s  %s  %s" (substring (plist-get place :number) 0 12)
+                                  (meta-log-peer-sync-core-plain (plist-get record :file))
+                                  (meta-log-peer-sync-conflicts-where place))))
+                      records)))))
+         (digits (car (split-string answer))))
+    (or (cl-find-if (lambda (record)
+                      (and digits
+                           (string-prefix-p digits (plist-get (plist-get record :place)
+                                                              :number))))
+                    records)
+        (user-error "There is no such conflict; M-x meta-log-peer-sync-conflicts lists them"))))
+
+(defun meta-log-peer-sync--read-choice (place)
+  "Ask with what to settle PLACE; return (CHOICE VALUE)."
+  (let* ((first (plist-get (plist-get place :a) :value))
+         (second (plist-get (plist-get place :b) :value))
+         (values `(("first" . ,first) ("second" . ,second) ("kept") ("other")))
+         (completion-extra-properties
+          (list :annotation-function
+                (lambda (choice)
+                  (let ((value (cdr (assoc choice values))))
+                    (cond ((stringp value)
+                           (concat "  " (meta-log-peer-sync-core-plain value 60)))
+                          ((equal choice "kept") "  what stands now")
+                          ((equal choice "other") "  a value that you type")
+                          (t "  (removed)"))))))
+         (choice (completing-read "Settle it with: " values nil t)))
+    (pcase choice
+      ("first" '("a" nil))
+      ("second" '("b" nil))
+      ("kept" '("kept" nil))
+      ("other"
+       (list "value"
+             (meta-log-peer-sync-conflicts-value
+              place (read-string "Value: " (meta-log-peer-sync-conflicts-text
+                                            (or first second))))))
+      (_ (user-error "Nothing was settled")))))
+
+;;;###autoload
+(defun meta-log-peer-sync-resolve (document number choice &optional value)
+  "Settle one conflict of DOCUMENT, for everybody; return t at once.
+NUMBER is 8 or more digits of its id, as the RPC `conflicts.list' gives
+it.  CHOICE is \"a\" or \"b\", for the first or second value, \"kept\" for
+what stands now, or \"value\" for VALUE: JSON text in a canvas, or nil to
+remove what is there.
+\\[meta-log-peer-sync-conflicts] shows the conflicts."
+  (interactive
+   (let* ((record (meta-log-peer-sync--read-conflict))
+          (place (plist-get record :place)))
+     (append (list (plist-get record :file) (plist-get place :number))
+             (meta-log-peer-sync--read-choice place))))
+  (require 'meta-log-peer-sync-conflicts)
+  (unless (and (stringp number) (string-match-p "\\`[0-9a-f]\\{8,64\\}\\'" number))
+    (user-error "%S is not a conflict; M-x meta-log-peer-sync-conflicts shows them" number))
+  (unless (member choice '("a" "b" "kept" "value"))
+    (user-error "%S is no choice; give \"a\", \"b\", \"kept\" or \"value\"" choice))
+  (unless (or (null value) (and (stringp value) (equal choice "value")))
+    (user-error "VALUE is a string, and goes with the choice \"value\""))
+  (meta-log-peer-sync-conflicts-settle
+   (meta-log-peer-sync--document-name document) number choice value)
+  t)
 
 ;;;; Mode line
 
@@ -371,7 +459,8 @@ you accept who sent them.  Its help text says why."
     (with-current-buffer buffer
       (when meta-log-peer-sync-mode (meta-log-peer-sync-mode -1))))
   (meta-log-peer-sync-rpc-stop)
-  (dolist (part '(meta-log-peer-sync-peers meta-log-peer-sync-documents
+  (dolist (part '(meta-log-peer-sync-peers meta-log-peer-sync-history
+                  meta-log-peer-sync-conflicts meta-log-peer-sync-documents
                   meta-log-peer-sync-list
                   meta-log-federation meta-log-peer-sync-demo meta-log-mqtt
                   meta-log-webrtc meta-log-identity meta-log-peer-sync-core

@@ -210,7 +210,7 @@ REASONS: Final[dict[str, Reason]] = {
     "identity-missing": _R(4004, "there is no identity here", "start the peer, or import one"),
     "unknown-peer": _R(4005, "the peer has not announced itself", "wait until it is discovered"),
     "unknown-base": _R(
-        4012, "the patch is for a revision that is not here", "it is asked for again"
+        4013, "the patch is for a revision that is not here", "it is asked for again"
     ),
     "revoked-peer": _R(4006, "the peer is blocked", "`trust accept` takes it back"),
     "untrusted-peer": _R(4007, "the policy takes nothing from this peer", "`trust accept` it"),
@@ -245,6 +245,9 @@ REASONS: Final[dict[str, Reason]] = {
     "unknown-conflict": _R(5013, "there is no such conflict", "`conflicts` lists them"),
     "conflict-moved": _R(
         5014, "the place of the conflict is gone", "edit the document, then `resolve … kept`"
+    ),
+    "bad-params": _R(
+        5016, "the value cannot stand in its place", "give JSON as it stands in the document"
     ),
     "missing-program": _R(5011, "a program that this needs is not installed", "install it"),
 }

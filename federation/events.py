@@ -59,9 +59,11 @@ EVENTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
         {"file": "document", "peer_id": "author", "held": "documents held from it"},
     ),
     "conflict-detected": (
-        "two people changed a document at once; both versions are kept",
-        {"file": "document", "peer_id": "author", "revision": "the other version", "path": "of it",
-         "current": "the version in place"},
+        "two people changed one value at once, or a document that cannot be merged",
+        {"file": "document", "peer_id": "author of the revision that met others",
+         "revision": "its id", "path": "of the document, or of a version that cannot be merged",
+         "current": "what the document shows",
+         "conflicts": "[numbers of the new conflicts]; none for versions that cannot be merged"},
     ),
     "message-received": (
         "a message passed its checks, or came on a subscribed topic",

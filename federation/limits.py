@@ -239,6 +239,19 @@ MIRROR_BATCH: Final = 256
 # --- merging --------------------------------------------------------------------
 #: Deepest JSON that a merge takes apart; deeper values are changed as a whole.
 MERGE_DEPTH: Final = 64
+#: What one merge may spend, so that no content makes it slow (counts, not times: all peers
+#: agree).  Steps of comparing unit by unit: half a second.
+MERGE_STEPS: Final = 1_000_000
+#: Insertions and deletions that are told apart in one changed range; more are one.
+MERGE_EDITS: Final = 512
+#: Pairs of entries whose resemblance is measured in one merge: a third of a second.
+MERGE_LIKENESS: Final = 100_000
+#: Values that objects and arrays are taken apart into; the others are taken or left.
+MERGE_PARTS: Final = 400_000
+#: Lines of the three versions that are merged as entries or lines: 4 MB of 20 bytes each.
+MERGE_LINES: Final = 600_000
+#: Entries that one side moved and that stay where it moved them; more are a new order.
+MERGE_MOVES: Final = 5_000
 #: Largest product of two lengths that is compared unit by unit: about a second at the most.
 MERGE_DIFF_CELLS: Final = 4_000_000
 #: Largest number of pairs of entries whose resemblance is measured in one gap.
@@ -253,8 +266,10 @@ HISTORY_PORTION: Final = 256
 JOIN: Final = 2.0
 #: Joining revisions whose conflicts are looked for once a document's history is complete.
 JOINS: Final = 256
-#: How often a peer is asked in one session for an old revision, which it may not have.
+#: How often a peer is asked at once for an old revision, which it may not have ...
 HISTORY_TRIES: Final = 8
+#: ... and after how many seconds once more: it may have got it, or the answer was lost.
+HISTORY_AGAIN: Final = 300.0
 #: Largest entry, as text, that is kept beside a conflict.
 CONFLICT_TEXT: Final = 64 * KIB
 #: Conflicts that one document may have open; more are merged all the same and not listed.

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
-from federation.errors import REASONS, Fault, Refusal
+from federation.errors import REASONS, Fault, Refusal, io_refusal
 
 
 @pytest.mark.parametrize("reason", REASONS)
@@ -31,6 +34,11 @@ def test_codes_are_of_their_family() -> None:
             assert family[0] <= entry.code <= family[1], reason
 
 
+def test_every_reason_has_a_code_of_its_own() -> None:
+    codes = [entry.code for reason, entry in REASONS.items() if not reason.startswith("rpc-")]
+    assert len(set(codes)) == len(codes)
+
+
 def test_without_detail_and_with_another_cure() -> None:
     refusal = Refusal("timeout", hint="wait")
     assert refusal.message == REASONS["timeout"].message
@@ -40,6 +48,19 @@ def test_without_detail_and_with_another_cure() -> None:
 def test_an_unknown_reason_is_a_defect() -> None:
     with pytest.raises(KeyError):
         Refusal("no-such-reason")
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(errno.ENOSPC, "disk-full"), (errno.EDQUOT, "disk-full"), (errno.ELOOP, "path-symlink-escape"),
+     (errno.EIO, "path-io-error"), (errno.EACCES, "path-io-error"),
+     (errno.ENOENT, "file-not-found"), (errno.ENAMETOOLONG, "path-too-long")],
+)  # fmt: skip
+def test_what_a_failed_call_means(number: int, reason: str) -> None:
+    refusal = io_refusal(OSError(number, os.strerror(number)), "x.md")
+    assert refusal.reason == reason
+    assert refusal.detail.startswith("x.md")
+    assert (os.strerror(number) in refusal.detail) == (reason == "path-io-error")
 
 
 def test_a_fault_is_no_refusal() -> None:

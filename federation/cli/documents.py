@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Verbs about documents: sync, sync-status, history, restore, conflicts."""
+"""Verbs about documents: sync, sync-status, history, restore."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def sync(context: Context) -> Result:
     done = f"{clean(data['file'])} {revision} {clean(data['state'])}"
     lines = [f"{done}, copy in {clean(data['path'])}"]
     if data.get("conflict"):
-        lines.append("There is a concurrent version: `conflicts` shows it.")
+        lines.append("The document has conflicts: `conflicts` lists them.")
     if not wait:
         return Result(data, lines)
     missing = cast("list[str]", data.get("missing") or [])
@@ -67,7 +67,7 @@ def sync_status(context: Context) -> Result:
     return Result(data, table(headers, rows) if rows else ["No documents yet."])
 
 
-def _name(context: Context) -> str:
+def document_name(context: Context) -> str:
     """The document that the argument names; a path below ``synced/`` names it, too."""
     given = str(context.argument("file"))
     if not os.path.isabs(given):
@@ -79,14 +79,17 @@ def _name(context: Context) -> str:
 
 def history(context: Context) -> Result:
     """The revisions of a document, oldest first."""
-    data = context.call("documents.history", {"file": _name(context)})
+    data = context.call("documents.history", {"file": document_name(context)})
     rows = [
         (str(entry["revision"])[:12],
          entry["time"] + ("" if entry["clock"] == "ok" else " (unverified)"),
          entry.get("name") or short_id(entry["peer_id"]), entry["size"], entry["state"])
         for entry in cast("list[Row]", data["revisions"])
     ]  # fmt: skip
-    return Result(data, table(("revision", "time", "who", "bytes", "state"), rows))
+    lines = table(("revision", "time", "who", "bytes", "state"), rows)
+    if any(row[-1] == "merged" for row in rows):
+        lines.append("The document shows all that are marked `merged` together.")
+    return Result(data, lines)
 
 
 def restore(context: Context) -> Result:
@@ -95,25 +98,7 @@ def restore(context: Context) -> Result:
     if re.fullmatch(r"[0-9a-f]{8,64}", wanted) is None:
         detail = f"{clean(wanted)} is not the 8 to 64 first digits of an id"
         raise CommandError.of(Refusal("unknown-revision", detail))
-    params = {"file": _name(context), "revision": wanted}
+    params = {"file": document_name(context), "revision": wanted}
     data = context.call("documents.restore", params)
     revision = str(data["revision"])[:12]
     return Result(data, [f"{clean(data['file'])} is now {revision}, in {clean(data['path'])}"])
-
-
-def conflicts(context: Context) -> Result:
-    """Documents with concurrent versions; each version is readable at its path."""
-    data = context.call("conflicts.list")
-    rows = [
-        (conflict["file"],
-         str(version["revision"])[:12]
-         + (" (in place)" if version["revision"] == conflict["current"] else ""),
-         version["time"], short_id(version["peer_id"]), version["size"], version["path"])
-        for conflict in cast("list[Row]", data["conflicts"])
-        for version in conflict["versions"]
-    ]  # fmt: skip
-    if not rows:
-        return Result(data, ["No conflicts."])
-    headers = ("document", "revision", "time", "who", "bytes", "path")
-    return Result(data, [*table(headers, rows),
-                         "`restore FILE REVISION` makes one of them the newest."])  # fmt: skip

@@ -118,6 +118,16 @@ def _restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("revision", metavar="REVISION", help="8 or more digits of its id")
 
 
+def _resolve(parser: argparse.ArgumentParser) -> None:
+    _document(parser)
+    parser.add_argument("number", metavar="NUMBER", help="8 or more digits, as `conflicts` shows")
+    parser.add_argument("choice", nargs="?", choices=("a", "b", "kept"),
+                        help="a, b: that side's value; kept: what stands now")  # fmt: skip
+    parser.add_argument("--value", metavar="TEXT",
+                        help="another value, written as the document has it: JSON in a "
+                        "canvas")  # fmt: skip
+
+
 def _config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", nargs="?", metavar="KEY", help="one key")
     parser.add_argument("value", nargs="?", metavar="VALUE",
@@ -163,7 +173,10 @@ VERBS: Final = (
     Verb("history", "The revisions of a document.", "documents:history", "FILE", _document),
     Verb("restore", "Make an earlier revision the newest.", "documents:restore",
          "FILE REVISION", _restore),
-    Verb("conflicts", "Documents with concurrent versions.", "documents:conflicts"),
+    Verb("conflicts", "Values that two changed at once, and versions that cannot be merged.",
+         "conflicts:conflicts"),
+    Verb("resolve", "Settle one conflict, for everybody.", "conflicts:resolve",
+         "FILE NUMBER a|b|kept|--value TEXT", _resolve),
     Verb("config", "Show, set or reset the configuration.", "settings:config",
          "[KEY [VALUE]] [--reset]", _config),
     Verb("logs", "The newest lines of the log.", "logs:logs", "[-n N] [--follow]", _logs),

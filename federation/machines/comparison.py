@@ -8,7 +8,7 @@ messages, a root hash each way, and then lists only where the roots differ.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -79,8 +79,8 @@ class Comparison:
     missing: OrderedDict[str, str] = field(default_factory=OrderedDict)
     #: those of them that were asked for
     asked: set[str] = field(default_factory=set)
-    #: how often it was asked for a revision that others name and that it may not have
-    tried: Counter[str] = field(default_factory=Counter)
+    #: how often, and when last, it was asked for a revision that it may not have
+    tried: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def receive(self, event: Event, mono: float) -> None:
         """Move by the table and set the next moment to act."""
@@ -93,6 +93,8 @@ class Comparison:
             self.tried.clear()
         elif self.state is State.DUE:
             self.due = mono
+            if before is State.IN_STEP:
+                self.tried.clear()
         elif self.state is State.IN_STEP:
             self.backoff = limits.RESEND_FIRST
             self.due = mono + limits.ANTI_ENTROPY
@@ -123,11 +125,13 @@ class Comparison:
         if len(self.missing) < limits.MISSING:
             self.missing[revision] = file
 
-    def may_try(self, revision: str) -> bool:
-        """Whether to ask this peer for an old revision: some times in a session, not for ever."""
-        if revision in self.missing or self.tried[revision] >= limits.HISTORY_TRIES:
+    def may_try(self, revision: str, mono: float) -> bool:
+        """Whether to ask this peer for an old revision now: some times, then now and then."""
+        tries, last = self.tried.get(revision, (0, mono))
+        spent = tries >= limits.HISTORY_TRIES and mono - last < limits.HISTORY_AGAIN
+        if revision in self.missing or spent:
             return False
-        self.tried[revision] += 1
+        self.tried[revision] = (tries + 1, mono)
         return True
 
     def next_wants(self) -> list[str]:

@@ -283,11 +283,12 @@ class Delivery:
             comparison = self.comparison(peer_id)
             if comparison.state is State.IDLE:
                 continue
-            new = [one for one in gaps if comparison.may_try(one)]
+            now = self._context.now.mono
+            new = [one for one in gaps if comparison.may_try(one, now)]
             for revision_id in new:
                 comparison.lacks(revision_id, file)
             if new:
-                comparison.receive(Event.MISSING_FOUND, self._context.now.mono)
+                comparison.receive(Event.MISSING_FOUND, now)
                 self._ask(peer_id)
             return
 
@@ -318,6 +319,8 @@ class Delivery:
     def forgive(self) -> None:
         """Trust changed: what was refused before may be asked for again."""
         self._refused.clear()
+        for comparison in self._comparisons.values():
+            comparison.tried.clear()
         for peer in self._book.online():
             if "ack1" in peer.caps:
                 self._say_hello(peer.peer_id)

@@ -179,7 +179,7 @@ class Handing:
         if not wanted:
             del self._wanted[peer_id]
         revision = None if revision_id is None else self._context.store.revision(revision_id)
-        if revision is None:
+        if revision is None or not revision.author:  # a merge is nobody's message
             return 0
         try:
             fields, cost = self._payload(peer_id, revision)

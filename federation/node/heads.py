@@ -15,6 +15,7 @@ from federation import limits
 from federation.errors import Fault, Refusal
 from federation.events import DropConflicts, Effect, WriteConflict, WriteFile
 from federation.node.context import Context
+from federation.replica.choice import holds, own_value
 from federation.replica.kinds import merge_kind
 from federation.replica.merge.settle import put
 from federation.replica.names import kind_of
@@ -47,7 +48,7 @@ class Heads:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._root = 0
-        self._viewer = Viewer(context.store.revision, self._content)
+        self._viewer = Viewer(self._signed, self._content)
         self.reload()
 
     # --- the root of all heads ---------------------------------------------
@@ -113,8 +114,7 @@ class Heads:
 
     def _stand(self, revision: Revision) -> None:
         """The conflicts of the versions that a revision joined stand until they are settled."""
-        store = self._context.store
-        found = [store.revision(name) for name in revision.parents]
+        found = [self._signed(name) for name in revision.parents]
         parents = [one for one in found if one is not None]
         joined = [
             one
@@ -205,13 +205,39 @@ class Heads:
         me = self._context.peer_id
         content = self._context.store.content(shown.content_hash)
         for one in self._context.store.open_conflicts(shown.file):
-            own = one.a if me in one.author_a.split(",") else one.b
-            if me in (*one.author_a.split(","), one.author_b) and own != one.kept:
-                changed = put(kind_of(one.file), content, one.path, one.entry, own)
+            own = own_value(one, me)
+            if own is not None:
+                changed = put(kind_of(one.file), content, one.path, one.entry, *own)
                 content = content if changed is None else changed
         if hashlib.sha256(content).hexdigest() == shown.content_hash:
             return shown
         return self._virtual(heads, content)
+
+    def overwritten(self, file: str, content: bytes, base: Sequence[Revision]) -> list[str]:
+        """Strategy ``manual``: the conflicts whose own value, shown until now, the user replaced.
+
+        That is a choice; the next view would else undo what was just saved.
+        """
+        if self._context.settings.strategy != "manual":
+            return []
+        found = [self._content(one) for one in base]
+        before, kind = [one for one in found if one is not None], kind_of(file)
+        chosen: list[str] = []
+        for one in self._context.store.open_conflicts(file):
+            own = own_value(one, self._context.peer_id)
+            was = own is not None and any(holds(kind, old, one, *own) for old in before)
+            if own is not None and was and not holds(kind, content, one, *own):
+                chosen.append(one.number)
+        return chosen
+
+    def _signed(self, name: str) -> Revision | None:
+        """A revision that somebody signed.
+
+        A view is only what one peer saw: one that is named as a parent, by a
+        peer that lies, would else give another merge where it was never seen.
+        """
+        revision = self._context.store.revision(name)
+        return revision if revision is not None and revision.author else None
 
     def _content(self, revision: Revision) -> bytes | None:
         """What a revision says; None where it was dropped from the history."""
@@ -264,6 +290,7 @@ class Heads:
             revision=other.revision,
             path=context.files.conflict_path(other.file, other.revision),
             current=current,
+            conflicts=[],
         )
 
     def get(self, revision: str) -> Revision:

@@ -19,6 +19,7 @@ from federation.events import WriteFile
 from federation.node.context import Context
 from federation.node.heads import Heads, Recorded
 from federation.replica import patch
+from federation.replica.choice import fits
 from federation.replica.merge.settle import put
 from federation.replica.names import check_name
 from federation.replica.records import Document, Revision
@@ -52,13 +53,18 @@ class Library:
 
     # --- local changes -------------------------------------------------------
     def import_content(
-        self, file: str, content: bytes, path: str | None, opened: str | None = None
+        self,
+        file: str,
+        content: bytes,
+        path: str | None,
+        opened: str | Sequence[str] | None = None,
     ) -> Recorded:
         """Record what the user has in ``path`` (absolute), or None for no path.
 
         Its base is the revision last synced from that path, else the current
-        head; ``opened``, the hash of the content that an editor began with,
-        says better.  Content that the base or the head has already is no change.
+        head; ``opened``, the hash of the content that an editor began with (or
+        several, oldest first), says better.  Content that the base or the head
+        has already is no change.
         """
         context = self._context
         store = context.store
@@ -81,12 +87,14 @@ class Library:
                 return Recorded(same, "unchanged")
             if path and last is None and base == [current] and current.author != context.peer_id:
                 replaces = current.author
-        recorded = self._write(file, content, base)
+        recorded = self._write(file, content, base, self.heads.overwritten(file, content, base))
         if path:
             store.set_synced_from(path, file, recorded.revision.revision)
         return replace(recorded, replaces=replaces)
 
-    def _base(self, current: Revision, last: Revision | None, opened: str | None) -> list[Revision]:
+    def _base(
+        self, current: Revision, last: Revision | None, opened: str | Sequence[str] | None
+    ) -> list[Revision]:
         """What a content was made from: ``last`` was synced from its path, if any was.
 
         Text that an editor began with, and that no revision has, was written
@@ -94,14 +102,17 @@ class Library:
         """
         if opened is None:
             return [last or current]
+        names = [opened] if isinstance(opened, str) else [*reversed(opened)]
         for one in filter(None, (current, last)):
-            if one.content_hash == opened:
+            if one.content_hash == names[0]:
                 return [one]
-        found = [
-            one for one in self._context.store.revisions(current.file)
-            if one.content_hash == opened
-        ]  # fmt: skip
-        return found[-1:] or ([last] if last is not None else [])
+        recorded = {one.content_hash: one for one in self._context.store.revisions(current.file)}
+        found = [recorded[name] for name in names if name in recorded]
+        if found or last is None:
+            return found[:1]
+        # where the path showed a merge, the editor's text is at least what we wrote of it
+        own = [one for one in self._signed(last) if one.author == self._context.peer_id]
+        return own or [last]
 
     def _unchanged(self, same: Revision, path: str | None, current: Revision) -> None:
         """The path holds a revision that there is; the synced file gets the newest one."""
@@ -122,7 +133,7 @@ class Library:
 
         The number may be the first digits of it.  Refused: ``unknown-conflict``,
         ``conflict-moved`` where the place is gone, ``bad-params`` for a value
-        that is no JSON where the document is.
+        that would make the document invalid.
         """
         document = self.require(file)
         found = [
@@ -132,13 +143,16 @@ class Library:
             raise Refusal("unknown-conflict", f"{number} ({'ambiguous' if found else 'none'})")
         (one,) = found
         chosen = {"a": one.a, "b": one.b, "kept": one.kept}.get(choice, value)
+        if choice == "value" and not fits(document.kind, one, value):
+            raise Refusal("bad-params", "value: a whole entry is needed here")
         shown = self.heads.get(document.current)
         content = self._context.store.content(shown.content_hash)
-        if chosen != one.kept or self._context.settings.strategy == "manual":
+        # somebody may have written over what stood when the conflict was found
+        if choice != "kept" or self._context.settings.strategy == "manual":
             changed = put(document.kind, content, one.path, one.entry, chosen)
-            if changed is None:
+            if changed is None and chosen is not None and choice != "kept":
                 raise Refusal("conflict-moved", f"{'/'.join(one.path)} in {file}")
-            content = changed
+            content = content if changed is None else changed
         return self._write(file, content, [shown], resolves=[one.number])
 
     def join(self, file: str) -> Recorded | None:
@@ -207,10 +221,12 @@ class Library:
         return replace(recorded, message=canonical.encode(signed))
 
     def _signed(self, revision: Revision) -> list[Revision]:
-        """A revision, or those that a merged one was made of."""
-        if revision.author:
-            return [revision]
-        return [self.heads.get(name) for name in revision.parents]
+        """A revision with the heads that say the same, or those that a merged one was made of."""
+        if not revision.author:
+            return [self.heads.get(name) for name in revision.parents]
+        heads = self._context.store.heads(revision.file)
+        same = [one for one in heads if one.content_hash == revision.content_hash]
+        return same if revision.revision in [one.revision for one in same] else [revision]
 
     def _extensions(self) -> tuple[frozenset[str], ...]:
         extensions = self._context.settings.extensions

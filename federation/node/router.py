@@ -9,7 +9,7 @@ transaction is durable.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from federation.errors import Refusal
@@ -100,11 +100,16 @@ class Node:
         return verb()
 
     def sync_content(
-        self, file: str, content: bytes, path: str | None, opened: str | None = None
+        self,
+        file: str,
+        content: bytes,
+        path: str | None,
+        opened: str | Sequence[str] | None = None,
     ) -> Recorded:
         """Import what the user has, and publish the newest version.
 
-        ``opened``: the hash of the content that it was made from, if known.
+        ``opened``: the hash of the content that it was made from, if known, or
+        several, oldest first, of which the newest counts that is recorded.
         """
         recorded = self.library.import_content(file, content, path, opened)
         if recorded.revision.author == self.context.peer_id:

@@ -23,6 +23,8 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=limits.WAIT_MAX)]
 # `$` alone would let a line break through at the end.
 RevisionId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8,64}$(?!\n)")]
 ContentHash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+#: more saves than an editor makes while one is recorded
+ContentHashes = Annotated[list[ContentHash], msgspec.Meta(min_length=1, max_length=64)]
 Handle = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
 #: Left out on purpose: passphrases are checked by the identity room.
 Secret = Annotated[str, msgspec.Meta(max_length=limits.PASSPHRASE_MAX, pattern=r"^[^\x00]*$")]
@@ -52,11 +54,12 @@ class Connect(Params):
 class SyncFile(Params):
     """A local file to import; ``wait``: until every online peer acknowledged.
 
-    ``base``: the SHA-256 of the content that an editor opened before it changed it.
+    ``base``: the SHA-256 of the content that an editor opened before it changed it; where it
+    saved several since, all they began with, oldest first: the newest that is recorded counts.
     """
 
     path: Path
-    base: ContentHash | None = None
+    base: ContentHash | ContentHashes | None = None
     wait: bool = False
     timeout: Seconds = limits.WAIT_DEFAULT
 

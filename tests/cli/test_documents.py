@@ -89,8 +89,20 @@ def test_history_by_name_and_by_path(run: Run, state: Path) -> None:
         run("history", "/elsewhere/a.org")
     assert "(unverified)" in out
     assert "peer-bbbbbbbb" in out
+    assert "together" not in out
     asked = [params["file"] for method, params in peer.asked if method == "documents.history"]
     assert asked == ["d/a.org", "d/a.org", "a.org"]
+
+
+def test_history_says_what_is_shown_together(run: Run, state: Path) -> None:
+    entry: dict[str, Any] = {"revision": REVISION, "peer_id": BOB, "name": "Bob", "size": 3,
+                             "time": "2025-01-07T12:00:00Z", "clock": "ok",
+                             "content_hash": "", "parents": [], "state": "merged"}  # fmt: skip
+    answer = {"file": "a.org", "revisions": [entry | {"state": "past"}, entry, entry]}
+    with standing_in(state, {"documents.history": answer}):
+        lines = run("history", "a.org").out.splitlines()
+    assert [line.split()[-1] for line in lines[1:4]] == ["past", "merged", "merged"]
+    assert "together" in lines[4]
 
 
 def test_restore(run: Run, state: Path) -> None:
@@ -110,18 +122,3 @@ def test_what_is_no_beginning_of_an_id_is_told_so(run: Run, state: Path, word: s
     assert "8 to 64" in outcome.error["message"]
     assert "history" in outcome.error["hint"]
     assert peer.asked == []
-
-
-def test_conflicts(run: Run, state: Path) -> None:
-    version = {"revision": REVISION, "peer_id": BOB, "time": "t", "size": 1, "path": "/p"}
-    conflict = {
-        "file": "a",
-        "current": REVISION,
-        "versions": [version, version | {"revision": "f"}],
-    }
-    with standing_in(state, {"conflicts.list": {"conflicts": [conflict]}}):
-        out = run("conflicts").out
-        assert out.count("(in place)") == 1
-        assert "restore" in out
-    with standing_in(state, {"conflicts.list": {"conflicts": []}}):
-        assert run("conflicts").out == "No conflicts.\n"

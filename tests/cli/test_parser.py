@@ -13,9 +13,9 @@ from federation.config import KEYS
 
 CONTRACT = {"serve", "bot", "broker", "demo", "emacs-setup", "emacs-path", "identity", "status",
             "health", "peers", "discovered", "connect", "sync", "sync-status", "history", "restore",
-            "conflicts", "config", "logs", "trust"}  # fmt: skip
+            "conflicts", "resolve", "config", "logs", "trust"}  # fmt: skip
 NEEDS = {"serve": ["--stdio"], "connect": ["x"], "trust": ["accept", "x"], "history": ["f"],
-         "restore": ["f", "12345678"]}  # fmt: skip
+         "restore": ["f", "12345678"], "resolve": ["f", "12345678", "a"]}  # fmt: skip
 
 
 def test_the_verbs_of_the_contract_are_there() -> None:

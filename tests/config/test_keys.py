@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from federation.config import KEYS, PREFIX, find
@@ -10,13 +12,24 @@ from federation.config.keys import DEFAULT_EXTENSIONS, FORBIDDEN, FORBIDDEN_ENDI
 from federation.config.values import check
 from federation.errors import REASONS, Refusal
 from federation.events import EVENTS
+from federation.node.context import NodeSettings, Strategy
 
 
 def test_the_fixed_keys_are_there() -> None:
-    fixed = {"broker.url", "trust.policy", "identity.protection", "identity.passphrase_file",
-             "log.level", "log.format"}  # fmt: skip
+    fixed = {"broker.url", "trust.policy", "merge.strategy", "identity.protection",
+             "identity.passphrase_file", "log.level", "log.format"}  # fmt: skip
     assert fixed <= KEYS.keys()
     assert any(name.startswith("limits.") for name in KEYS)
+
+
+def test_every_strategy_of_the_node_can_be_chosen_and_no_other() -> None:
+    key = find("merge.strategy")
+    assert key.choices == get_args(Strategy)
+    assert key.default == NodeSettings().strategy == "auto_merge"
+    for name in get_args(Strategy):
+        assert check(key, name) == name
+    with pytest.raises(Refusal, match="config-bad-value"):
+        check(key, "prefer_newest")
 
 
 def test_a_key_has_three_spellings() -> None:

@@ -137,6 +137,33 @@ async def _nul(world: Provoked) -> Params:
     return {"peer_id": remote.peer_id, "kind": "note", "content": "a\0b"}
 
 
+# --- conflicts ---------------------------------------------------------------------------------
+fixed("conflicts.resolve", "unknown-document", file="no.canvasl", number="0" * 8, choice="a")
+
+
+@provokes(("conflicts.resolve", "unknown-conflict"))
+async def _settled_already(world: Provoked) -> Params:
+    number = await world.here.clash()
+    params = {"file": "c.canvasl", "number": number, "choice": "a"}
+    await world.front.call("conflicts.resolve", **params)
+    return params
+
+
+@provokes(("conflicts.resolve", "conflict-moved"))
+async def _entry_is_gone(world: Provoked) -> Params:
+    number = await world.here.clash()
+    path = world.here.peer.disk.synced / "c.canvasl"
+    path.write_text('{"other":"entry"}\n')
+    await world.front.call("sync.file", path=str(path))
+    return {"file": "c.canvasl", "number": number, "choice": "a"}
+
+
+@provokes(("conflicts.resolve", "bad-params"))
+async def _no_json(world: Provoked) -> Params:
+    number = await world.here.clash()
+    return {"file": "c.canvasl", "number": number, "choice": "value", "value": "no JSON"}
+
+
 # --- topics and second connections -------------------------------------------------------------
 for _name in ("topic.publish", "topic.subscribe", "topic.unsubscribe"):
     _more = {"message": ""} if _name == "topic.publish" else {}

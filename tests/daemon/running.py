@@ -196,6 +196,15 @@ class Running:
         revision: str = answer["revision"]
         return revision
 
+    async def clash(self, number: int = 2) -> str:
+        """A value of c.canvasl that this peer and another changed at once; its number."""
+        base = await self.sync("c.canvasl", '{"id":"n","x":0}\n')
+        await self.sync("c.canvasl", '{"id":"n","x":1}\n')
+        friend = await self.known(number)
+        await friend.sync("c.canvasl", '{"id":"n","x":2}\n', seq=1000, parents=[base])
+        (conflict,) = self.peer.store.open_conflicts("c.canvasl")
+        return conflict.number
+
     def synced(self, file: str) -> bytes:
         """What the synced file of a document holds."""
         return (self.peer.disk.synced / file).read_bytes()

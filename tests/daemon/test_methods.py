@@ -52,15 +52,21 @@ def names(text: str) -> dict[str, str] | None:
 
 def check(value: Any, documented: dict[str, str]) -> None:
     """The fields of an answer are exactly the documented ones, down to the last row."""
-    assert set(value) == set(documented)
+    check_rows([value], documented)
+
+
+def check_rows(values: list[Any], documented: dict[str, str]) -> None:
+    """The same for some rows: of what they list, one row has to have some."""
+    for value in values:
+        assert set(value) == set(documented)
     for name, text in documented.items():
         inner = names(text)
         if inner is None:
             continue
-        rows = value[name] if text.startswith("[") else [value[name]]
+        lists = [value[name] if text.startswith("[") else [value[name]] for value in values]
+        rows = [row for one in lists for row in one]
         assert rows, f"{name} has no row that could be looked at"
-        for row in rows:
-            check(row, inner)
+        check_rows(rows, inner)
 
 
 def test_the_words_of_the_table_can_be_read() -> None:
@@ -78,8 +84,9 @@ async def _world(here: Running) -> dict[str, dict[str, object]]:
     await here.known(3)
     await front.call("trust.accept", peer_id=friend.peer_id)
     first = await here.sync("a.md", "one")
-    await here.sync("a.md", "two")
+    await here.sync("a.md", b"two\xff")  # cannot be merged with theirs
     await friend.sync("a.md", "theirs")
+    number = await here.clash()
     await front.call("message.send", peer_id=friend.peer_id, kind="note", content="hello")
     handle = (await front.call("broker.open", url=str(here.peer.link.url)))["connection"]
     here.peer.options.log_path.write_text("a line\n")
@@ -99,6 +106,7 @@ async def _world(here: Running) -> dict[str, dict[str, object]]:
         "documents.history": {"file": "a.md"},
         "documents.export": {"file": "a.md"},
         "documents.restore": {"file": "a.md", "revision": first},
+        "conflicts.resolve": {"file": "c.canvasl", "number": number[:8], "choice": "b"},
         "message.send": {**peer, "kind": "note", "content": "again"},
         "topic.publish": {"topic": "t", "message": "m"},
         "topic.subscribe": {"topic": "t"},
@@ -132,7 +140,7 @@ async def test_every_method_answers_exactly_the_documented_fields(tmp_path: Path
             check(await caller.call(name, **params.get(name, {})), documented)
             called.append(name)
         assert sorted(called) == sorted(METHODS)
-        assert len(called) == 33
+        assert len(called) == 34
 
 
 async def test_sync_file_that_waits_says_who_has_it(tmp_path: Path) -> None:
@@ -197,6 +205,9 @@ POOL: dict[str, list[object]] = {
     "lines": [None, 0, 1, limits.LOG_LINES + 1],
     "level": ["info", "loud"],
     "qos": [None, 0, 1, 3],
+    "number": [None, "", "0" * 8, "f" * 64, "a\n", 7],
+    "choice": [None, "a", "b", "kept", "value", "both"],
+    "value": [None, "", "7", "no JSON", "{}\n{}", "\0", "[" * 5000 + "]" * 5000, 7],
 }  # fmt: skip
 
 
@@ -215,10 +226,14 @@ async def test_no_other_reason_comes_out(name: str, tmp_path: Path) -> None:
         await here.known()
         await here.sync("a.md", "text")
         fields = [one for one in METHODS[name].params.__struct_fields__ if one in POOL]
+        pool = dict(POOL)
+        if "number" in fields:
+            pool |= {"number": [*POOL["number"], *[await here.clash()] * 9],
+                     "file": [*POOL["file"], *["c.canvasl"] * 30]}  # fmt: skip
         if "timeout" in fields:  # nobody waits for real
             fields.remove("timeout")
         for _ in range(60 if fields else 1):
-            given = {one: _placed(dice.choice(POOL[one]), tmp_path) for one in fields}
+            given = {one: _placed(dice.choice(pool[one]), tmp_path) for one in fields}
             params = {key: value for key, value in given.items() if value is not None}
             if "timeout" in METHODS[name].params.__struct_fields__:
                 params["timeout"] = 0
@@ -229,6 +244,25 @@ async def test_no_other_reason_comes_out(name: str, tmp_path: Path) -> None:
                 params = {"timeout": value, "peer_id": "x", "path": "/x.md"}
                 params.pop("path" if name == "peers.connect" else "peer_id")
                 assert await front.reason(name, **params) == "rpc-invalid-params"
+
+
+async def test_a_conflict_is_settled_and_the_rest_is_counted(tmp_path: Path) -> None:
+    async with running(tmp_path) as here:
+        front = here.front()
+        number = await here.clash()
+        (row,) = (await front.call("conflicts.list"))["conflicts"]
+        assert [place["number"] for place in row["places"]] == [number]
+        assert (await front.call("sync.file", path=str(here.folder / "c.canvasl")))["conflict"]
+        answer = await front.call(
+            "conflicts.resolve", file="c.canvasl", number=number[:8], choice="value", value="5"
+        )
+        assert answer["open"] == 0
+        assert answer["path"] == here.peer.disk.synced_path("c.canvasl")
+        assert here.synced("c.canvasl") == b'{"id":"n","x":5}\n'
+        assert (await front.call("conflicts.list"))["conflicts"] == []
+        history = (await front.call("documents.history", file="c.canvasl"))["revisions"]
+        assert [one["state"] for one in history] == ["past", "past", "past", "current"]
+        assert history[-1]["revision"] == answer["revision"]
 
 
 async def test_one_bad_file_does_not_keep_the_others_back(tmp_path: Path) -> None:

@@ -187,11 +187,11 @@ async def test_a_conflict_copy_that_cannot_be_written_stops_nothing(
 
     monkeypatch.setattr(here.peer.disk, "write_conflict", full)
     friend = await here.known()
-    await here.sync("a.md", "mine")
+    await here.sync("a.md", b"mine\xff")
     await friend.sync("a.md", "theirs")
     assert len(here.peer.store.heads("a.md")) == 2
     assert of(told, "conflict-detected")
-    assert here.synced("a.md") == b"mine"
+    assert here.synced("a.md") == b"mine\xff"
 
 
 async def test_a_content_that_is_gone_is_a_fault_of_ours_and_stops_nothing(
@@ -215,21 +215,25 @@ async def test_a_content_that_is_gone_is_a_fault_of_ours_and_stops_nothing(
 # --- edited outside, and crashes ---------------------------------------------------------------
 
 
-async def test_what_somebody_wrote_meanwhile_is_a_version_of_its_own(
-    here: Running, told: list[Row]
+@pytest.mark.parametrize("mark", [b"", b"\xff"])
+async def test_what_somebody_wrote_meanwhile_is_merged_or_a_version_of_its_own(
+    here: Running, told: list[Row], mark: bytes
 ) -> None:
     friend = await here.known()
-    await friend.sync("a.md", "base")
+    await friend.sync("a.md", "one\ntwo\nthree\n")
     await until(lambda: written(here, "a.md"))
-    (here.peer.disk.synced / "a.md").write_text("edited by another program")
-    await friend.sync("a.md", "newer", vector={friend.peer_id: 1})
-    await until(lambda: of(told, "conflict-detected") and written(here, "a.md"))
-    assert here.synced("a.md") == b"edited by another program"
+    edited, newer = b"edited\ntwo\nthree\n" + mark, b"one\ntwo\nnewer\n"
+    (here.peer.disk.synced / "a.md").write_bytes(edited)
+    await friend.sync("a.md", newer.decode(), vector={friend.peer_id: 1})
+    await until(lambda: len(here.peer.store.heads("a.md")) == 2 and written(here, "a.md"))
     heads = {here.peer.store.content(one.content_hash) for one in here.peer.store.heads("a.md")}
-    assert heads == {b"edited by another program", b"newer"}
-    (conflict,) = (await here.front().call("conflicts.list"))["conflicts"]
-    shown = {read(one["path"]) for one in conflict["versions"]}
-    assert shown == heads
+    assert heads == {edited, newer}
+    assert here.synced("a.md") == (edited if mark else b"edited\ntwo\nnewer\n")
+    assert len(of(told, "conflict-detected")) == len(mark)
+    found = (await here.front().call("conflicts.list"))["conflicts"]
+    assert {read(one["path"]) for row in found for one in row["versions"]} == (
+        heads if mark else set()
+    )
 
 
 async def test_an_edit_that_cannot_be_recorded_is_not_overwritten(
@@ -237,7 +241,7 @@ async def test_an_edit_that_cannot_be_recorded_is_not_overwritten(
 ) -> None:
     monkeypatch.setattr(limits, "WRITE_AGAIN", 0.01)
     friend = await here.known()
-    await friend.sync("a.md", "base")
+    await friend.sync("a.md", "one\ntwo\nthree\n")
     await until(lambda: written(here, "a.md"))
     record = here.peer.node.sync_content
 
@@ -245,13 +249,13 @@ async def test_an_edit_that_cannot_be_recorded_is_not_overwritten(
         raise Refusal("file-too-large", "a.md")
 
     monkeypatch.setattr(here.peer.node, "sync_content", refuse)
-    (here.peer.disk.synced / "a.md").write_text("edited")
-    await friend.sync("a.md", "newer", vector={friend.peer_id: 1})
+    (here.peer.disk.synced / "a.md").write_text("edited\ntwo\nthree\n")
+    await friend.sync("a.md", "one\ntwo\nnewer\n", vector={friend.peer_id: 1})
     await until(lambda: of(told, "sync-failed"))
-    assert here.synced("a.md") == b"edited"
+    assert here.synced("a.md") == b"edited\ntwo\nthree\n"
     monkeypatch.setattr(here.peer.node, "sync_content", record)
-    await until(lambda: len(here.peer.store.heads("a.md")) == 2)
-    assert here.synced("a.md") == b"edited"
+    await until(lambda: len(here.peer.store.heads("a.md")) == 2 and written(here, "a.md"))
+    assert here.synced("a.md") == b"edited\ntwo\nnewer\n"
 
 
 async def test_a_crash_between_writing_and_noting_makes_no_conflict(
@@ -301,7 +305,7 @@ async def test_a_large_document_is_told_by_its_path(
     friend = await here.known()
     path = here.peer.disk.synced / "d" / "a.md"
     if place == "concurrent":
-        await here.sync("state/synced/d/a.md", "mine")
+        await here.sync("state/synced/d/a.md", b"mine\xff")
     await friend.sync("d/a.md", content)
     (body,) = [one for one in of(told, "message-received") if "canvasl-sync" in one["message"]]
     fields = message_of(body)

@@ -61,6 +61,7 @@ def test_every_key_that_a_peer_needs_reaches_it(tmp_path: Path) -> None:
         "broker.username": "me",
         "broker.ca_file": "/ca.pem",
         "trust.policy": "paired",
+        "merge.strategy": "prefer_remote",
         "identity.name": "Me",
         "files.extensions": ".rst",
         "limits.heartbeat": "7.5",
@@ -75,6 +76,7 @@ def test_every_key_that_a_peer_needs_reaches_it(tmp_path: Path) -> None:
     assert (made.username, made.password, made.ca_file) == ("me", "hunter2", Path("/ca.pem"))
     node = made.node
     assert (node.policy, node.name, node.address) == ("paired", "Me", str(made.url))
+    assert node.strategy == "prefer_remote"
     assert node.extensions == frozenset({*DEFAULT_EXTENSIONS, ".rst"})
     assert (node.heartbeat, node.max_document) == (7.5, 1_000_000)
     assert (node.max_unknown, node.max_held) == (10, 2_000_000)

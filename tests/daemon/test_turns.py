@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
@@ -258,9 +259,10 @@ async def test_after_a_failure_the_node_is_what_the_store_is(desk: Desk) -> None
     """The hash over all heads is kept in memory: it goes back, too."""
     root = desk.node.library.heads.root
     desk.limit()
+    content = os.urandom(500_000)  # what cannot be packed
 
     def record(now: Instant) -> object:
-        return desk.node.at(now, lambda: desk.node.sync_content("a.md", b"x" * 500_000, None))
+        return desk.node.at(now, lambda: desk.node.sync_content("a.md", content, None))
 
     assert await reason(desk.turns.ask(record)) == "disk-full"
     assert desk.node.library.heads.root == root

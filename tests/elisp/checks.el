@@ -76,7 +76,8 @@
     (add-to-list 'load-path checks-folder)
     (require 'meta-log-peer-sync)
     (require 'meta-log-peer-sync-peers)
-    (require 'meta-log-peer-sync-documents)
+    (require 'meta-log-peer-sync-history)
+    (require 'meta-log-peer-sync-conflicts)
     (dolist (file (checks-files))
       (with-temp-buffer
         (insert-file-contents file)
@@ -95,7 +96,8 @@
   "Major modes bind no key that is the user's."
   (add-to-list 'load-path checks-folder)
   (require 'meta-log-peer-sync-peers)
-  (require 'meta-log-peer-sync-documents)
+  (require 'meta-log-peer-sync-history)
+  (require 'meta-log-peer-sync-conflicts)
   (let ((maps 0))
     (mapatoms
      (lambda (symbol)
@@ -104,7 +106,7 @@
          (cl-incf maps)
          (dolist (key '("C-c a" "C-c Z" "<f5>" "<f9>"))
            (should-not (commandp (lookup-key (symbol-value symbol) (kbd key))))))))
-    (should (> maps 4))))
+    (should (> maps 8))))
 
 (ert-deftest checks-autoloads ()
   "The autoloads file offers the commands and loads nothing."
@@ -155,7 +157,8 @@ global-mode-string (advice-member-p 'meta-log-peer-sync-guard--visit \
          (cdr (checks-run
                (list "-L" checks-folder "--eval"
                      "(progn (require 'meta-log-peer-sync) \
-(require 'meta-log-peer-sync-peers) (require 'meta-log-peer-sync-documents) \
+(require 'meta-log-peer-sync-peers) (require 'meta-log-peer-sync-history) \
+(require 'meta-log-peer-sync-conflicts) \
 (meta-log-peer-sync-guard-mode 1) (meta-log-peer-sync-modeline-mode 1) \
 (unload-feature 'meta-log-peer-sync t) \
 (let (left) (mapatoms (lambda (symbol) (when (and (fboundp symbol) \

@@ -12,11 +12,16 @@
 
 (require 'test-helper)
 
+(defconst edit-test-base "one\ntwo\nthree\n")
+(defconst edit-test-mine "mine\none\ntwo\nthree\n")
+(defconst edit-test-theirs "one\ntwo\nthree\ntheirs\n")
+(defconst edit-test-both "mine\none\ntwo\nthree\ntheirs\n")
+
 (defvar edit-test-questions nil "Questions that were asked, newest first.")
 
 (defmacro edit-test-with-sidecar (&rest body)
-  "Run BODY with the real sidecar; `synced' is the file a.txt there, \"one\\n\".
-`other' is another path of that document, and no question is asked but those
+  "Run BODY with the real sidecar; `synced' is the file a.txt there.
+It has `edit-test-base'.  `other' is another path of that document, and no question is asked but those
 that `edit-test-questions' counts and answers with yes."
   (declare (indent 0))
   `(let ((python (getenv "MLPS_PYTHON")))
@@ -40,7 +45,7 @@ that `edit-test-questions' counts and answers with yes."
                     ((symbol-function 'ask-user-about-lock) #'edit-test-ask))
             (unwind-protect
                 (progn
-                  (edit-test-put other "one\n")
+                  (edit-test-put other edit-test-base)
                   (meta-log-peer-sync-start)
                   (edit-test-sync other)
                   ,@body)
@@ -74,38 +79,57 @@ that `edit-test-questions' counts and answers with yes."
     (should (test-helper-until answer))
     answer))
 
-(defun edit-test-versions ()
-  "Return the texts of the versions of a.txt that stand side by side, sorted."
-  (let* ((answer (meta-log-peer-sync-rpc-wait "conflicts.list" nil))
-         (conflict (cl-find "a.txt" (append (plist-get answer :conflicts) nil) :test #'equal
-                            :key (lambda (one) (plist-get one :file)))))
-    (sort (mapcar (lambda (version) (edit-test-text (plist-get version :path)))
-                  (plist-get conflict :versions))
-          #'string<)))
+(defun edit-test-shows-p (file text)
+  "Return non-nil once FILE, and the buffer that visits it, have TEXT, unmodified."
+  (test-helper-until
+   (and (equal (edit-test-text file) text)
+        (with-current-buffer (find-buffer-visiting file)
+          (and (equal (buffer-string) text) (not (buffer-modified-p)))))))
 
-(ert-deftest edit-test-unsaved-changes-are-locked-and-nothing-is-lost ()
+(ert-deftest edit-test-unsaved-changes-are-locked-and-merged ()
   (edit-test-with-sidecar
     (let ((create-lockfiles nil) (lock-file-name-transforms `((".*" ,folder t))))
       (with-current-buffer (find-file-noselect synced)
-        (goto-char (point-max))
         (insert "mine\n")
         (should (file-symlink-p (expand-file-name ".#a.txt" (file-name-directory synced))))
-        (edit-test-put other "theirs\n")
+        (edit-test-put other edit-test-theirs)
         (edit-test-sync other)
         ;; The sidecar has recorded it, and waits for the editor.
-        (should (equal (edit-test-text synced) "one\n"))
+        (should (equal (edit-test-text synced) edit-test-base))
+        (search-forward "tw")
         (save-buffer)
-        (should (test-helper-until (edit-test-versions)))
-        (should (equal (edit-test-versions) '("one\nmine\n" "theirs\n")))
-        (should (equal (edit-test-text synced) "one\nmine\n"))
+        (should (edit-test-shows-p synced edit-test-both))
+        (should (looking-at "o\nthree\ntheirs"))
         (should-not edit-test-questions)
         (should-not (file-symlink-p (expand-file-name ".#a.txt"
                                                       (file-name-directory synced))))
-        ;; What is saved next follows what was saved last.
-        (insert "more\n")
+        ;; What is saved next follows what is shown.
+        (insert "!")
         (save-buffer)
-        (should (test-helper-until (equal (edit-test-versions)
-                                          '("one\nmine\nmore\n" "theirs\n"))))))))
+        (should (test-helper-until
+                 (equal (edit-test-text synced) (string-replace "two" "tw!o" edit-test-both))))
+        (should-not edit-test-questions)))))
+
+(ert-deftest edit-test-typing-on-while-the-save-is-merged ()
+  "The answer comes when there are changes again: they stay, and are merged next."
+  (edit-test-with-sidecar
+    (with-current-buffer (find-file-noselect synced)
+      (insert "mi")
+      (edit-test-put other edit-test-theirs)
+      (edit-test-sync other)
+      (save-buffer)
+      (insert "ne\n")
+      (should (test-helper-until
+               (= 3 (length (plist-get (meta-log-peer-sync-rpc-wait
+                                        "documents.history" '(:file "a.txt"))
+                                       :revisions)))))
+      (should (equal (buffer-string) edit-test-mine))
+      (should (buffer-modified-p))
+      (should-not (test-helper-said "changed by others"))
+      (save-buffer)
+      (should (edit-test-shows-p synced edit-test-both))
+      (should (= (point) (1+ (length "mine\n"))))
+      (should-not edit-test-questions))))
 
 (ert-deftest edit-test-killed-from-elsewhere-leaves-no-lock ()
   (edit-test-with-sidecar
@@ -118,31 +142,30 @@ that `edit-test-questions' counts and answers with yes."
       (should-not (directory-files (file-name-directory synced) nil "\\`\\.#")))))
 
 (ert-deftest edit-test-written-just-before-the-first-change ()
-  "Emacs has not seen yet what was written: still both are kept, with one question."
+  "Emacs has not seen yet what was written: still both are there, with one question."
   (edit-test-with-sidecar
     (with-current-buffer (find-file-noselect synced)
-      (edit-test-put other "theirs\n")
+      (edit-test-put other edit-test-theirs)
       (edit-test-sync other)
-      (should (equal (edit-test-text synced) "theirs\n"))
+      (should (equal (edit-test-text synced) edit-test-theirs))
       (set-file-times synced (time-add nil 3))
-      (insert "mine ")
+      (insert "mine\n")
       (should-not edit-test-questions)
-      (should (test-helper-said "saving keeps both versions"))
+      (should (test-helper-said "saving merges both versions"))
       (save-buffer)
       (should (equal (length edit-test-questions) 1))
-      (should (test-helper-until (edit-test-versions)))
-      (should (equal (edit-test-versions) '("mine one\n" "theirs\n"))))))
+      (should (edit-test-shows-p synced edit-test-both)))))
 
 (ert-deftest edit-test-what-is-known-to-be-recorded-asks-nothing ()
   (edit-test-with-sidecar
     (with-current-buffer (find-file-noselect synced)
-      (insert "mine ")
-      (edit-test-put synced "theirs\n")
+      (insert "mine\n")
+      (edit-test-put synced edit-test-theirs)
       (meta-log-peer-sync-view-follow (list :path synced :revision "r") "somebody")
       (should (test-helper-said "changed by somebody; your unsaved changes are still here"))
       (save-buffer)
       (should-not edit-test-questions)
-      (should (equal (edit-test-text synced) "mine one\n"))
+      (should (equal (edit-test-text synced) edit-test-mine))
       ;; A file that was only touched is no change, either.
       (insert "more ")
       (set-file-times synced (time-add nil 60))
@@ -160,20 +183,21 @@ that `edit-test-questions' counts and answers with yes."
         (should-error (save-buffer) :type 'user-error)
         (should (equal (edit-test-text synced) "by hand again\n"))))))
 
-(ert-deftest edit-test-a-new-file-stands-beside-what-came-meanwhile ()
+(ert-deftest edit-test-a-new-file-is-merged-with-what-came-meanwhile ()
   (edit-test-with-sidecar
-    (let ((new (expand-file-name "new.txt" (file-name-directory synced)))
-          (theirs (expand-file-name "new.txt" folder)))
+    (let ((new (expand-file-name "new.canvasl" (file-name-directory synced)))
+          (theirs (expand-file-name "new.canvasl" folder)))
       (with-current-buffer (find-file-noselect new)
-        (insert "mine\n")
-        (edit-test-put theirs "theirs\n")
+        (insert "{\"id\":\"mine\"}\n")
+        (edit-test-put theirs "{\"id\":\"theirs\"}\n")
         (edit-test-sync theirs)
         (should-not (file-exists-p new))
         (save-buffer)
-        (should (test-helper-until
-                 (< 0 (length (plist-get (meta-log-peer-sync-rpc-wait "conflicts.list" nil)
-                                         :conflicts)))))
-        (should (equal (edit-test-text new) "mine\n"))))))
+        (should (test-helper-until (= 2 (count-lines (point-min) (point-max)))))
+        (should (equal (sort (split-string (buffer-string) "\n" t) #'string<)
+                       '("{\"id\":\"mine\"}" "{\"id\":\"theirs\"}")))
+        (should (edit-test-shows-p new (buffer-string)))
+        (should-not edit-test-questions)))))
 
 (ert-deftest edit-test-reverting-takes-what-came-meanwhile ()
   (edit-test-with-sidecar
@@ -182,18 +206,17 @@ that `edit-test-questions' counts and answers with yes."
       (edit-test-put other "theirs\n")
       (let ((answer (edit-test-sync other)))
         (meta-log-peer-sync-view-follow answer "somebody"))
-      (should (equal (buffer-string) "mine one\n"))
+      (should (equal (buffer-string) (concat "mine " edit-test-base)))
       (revert-buffer t t)
       (should (test-helper-until (equal (buffer-string) "theirs\n")))
       (should-not (buffer-modified-p))
-      (should-not (edit-test-versions))
       (insert "now mine ")
       (save-buffer)
       (should (test-helper-until
                (= 3 (length (plist-get (meta-log-peer-sync-rpc-wait
                                         "documents.history" '(:file "a.txt"))
                                        :revisions)))))
-      (should-not (edit-test-versions))
+      (should (equal (edit-test-text synced) "now mine theirs\n"))
       (should-not edit-test-questions))))
 
 (ert-deftest edit-test-recovered-text-has-the-base-that-it-had ()
@@ -201,7 +224,7 @@ that `edit-test-questions' counts and answers with yes."
     (let (auto-save)
       (with-current-buffer (find-file-noselect synced)
         (auto-save-mode 1)
-        (insert "mine ")
+        (insert "mine\n")
         (do-auto-save t)
         (setq auto-save buffer-auto-save-file-name)
         (should (= #o600 (file-modes (concat auto-save ".base"))))
@@ -211,20 +234,19 @@ that `edit-test-questions' counts and answers with yes."
         (kill-buffer))
       (make-symbolic-link (format "me@%s.999999999" (system-name))
                           (expand-file-name ".#a.txt" (file-name-directory synced)) t)
-      (edit-test-put other "theirs\n")
+      (edit-test-put other edit-test-theirs)
       (edit-test-sync other)
-      (should (equal (edit-test-text synced) "theirs\n"))
-      (with-temp-file auto-save (insert "mine one\n"))
+      (should (equal (edit-test-text synced) edit-test-theirs))
+      (with-temp-file auto-save (insert edit-test-mine))
       (unless (file-exists-p (concat auto-save ".base"))
         (ert-fail "the base was deleted with the buffer"))
       (set-file-times auto-save (time-add nil 60))
       (save-window-excursion
         (recover-file synced)
-        (should (equal (buffer-string) "mine one\n"))
+        (should (equal (buffer-string) edit-test-mine))
         (setq edit-test-questions nil)
         (save-buffer)
-        (should (test-helper-until (edit-test-versions)))
-        (should (equal (edit-test-versions) '("mine one\n" "theirs\n")))
+        (should (edit-test-shows-p synced edit-test-both))
         (should-not (file-exists-p (concat auto-save ".base")))))))
 
 (ert-deftest edit-test-the-base-is-that-of-the-bytes ()
@@ -271,6 +293,61 @@ that `edit-test-questions' counts and answers with yes."
                (= 2 (length (plist-get (meta-log-peer-sync-rpc-wait
                                         "documents.history" '(:file "a.txt"))
                                        :revisions))))))))
+
+;; Saves come faster than the sidecar reads the file: it sees some of them only.
+(ert-deftest edit-test-quick-saves-follow-one-another ()
+  (edit-test-with-sidecar
+    (with-current-buffer (find-file-noselect synced)
+      (dotimes (n 60)
+        (goto-char (point-min))
+        (forward-line (% n 3))
+        (insert "x")
+        (save-buffer)
+        (accept-process-output nil (* 0.001 (% n 7))))
+      (should (test-helper-until (not meta-log-peer-sync-core--saving)))
+      (let ((revisions (append (plist-get (meta-log-peer-sync-rpc-wait
+                                           "documents.history" '(:file "a.txt"))
+                                          :revisions)
+                               nil)))
+        (should (< 2 (length revisions) 62))
+        (should (= 1 (cl-count "current" revisions :test #'equal
+                               :key (lambda (one) (plist-get one :state)))))
+        (should-not (cl-find "merged" revisions :test #'equal
+                             :key (lambda (one) (plist-get one :state))))
+        ;; Each was made from the one before it.
+        (cl-loop for (one next) on revisions while next
+                 do (should (equal (append (plist-get next :parents) nil)
+                                   (list (plist-get one :revision))))))
+      (should (= 60 (how-many "x" (point-min))))
+      (should (equal (edit-test-text synced) (buffer-string)))
+      (should-not edit-test-questions))))
+
+(ert-deftest edit-test-saves-under-way-when-the-peer-stops ()
+  (edit-test-with-sidecar
+    (with-current-buffer (find-file-noselect synced)
+      (dotimes (_ 3) (insert "x") (save-buffer))
+      (should (equal (caar meta-log-peer-sync-core--saving) synced))
+      (should (= 2 (length (cdar meta-log-peer-sync-core--saving))))
+      (meta-log-peer-sync-stop)
+      (should (test-helper-until (not meta-log-peer-sync-core--saving)))
+      ;; The first of them may have been recorded just before.
+      (should (equal (caar meta-log-peer-sync-core--saved) synced))
+      (let ((bases (mapcar (lambda (text) (secure-hash 'sha256 (concat text edit-test-base)))
+                           '("" "x" "xx"))))
+        (should (member (append (cdar meta-log-peer-sync-core--saved) nil)
+                        (list bases (cdr bases)))))
+      (should-not (cdr meta-log-peer-sync-core--saved))
+      (meta-log-peer-sync-start)
+      (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'ready)))
+      (should (test-helper-until
+               (equal (plist-get (elt (plist-get (meta-log-peer-sync-rpc-wait
+                                                  "documents.list" nil)
+                                                 :documents)
+                                      0)
+                                 :size)
+                      (buffer-size))))
+      (should (equal (buffer-string) (concat "xxx" edit-test-base)))
+      (should-not edit-test-questions))))
 
 (provide 'edit-test)
 ;;; edit-test.el ends here

@@ -378,5 +378,48 @@
         (should (equal (aref glyphless-char-display #x202e) 'hex-code))
         (kill-buffer)))))
 
+;; Few changes and many: Emacs gives the many up after some milliseconds.
+(ert-deftest guard-test-point-stays-in-its-line ()
+  (let* ((lines (cl-loop for n below 20000
+                         collect (format "{\"id\":\"n%d\",\"text\":\"entry %d\"}" n (* 7 n))))
+         (old (string-join lines "\n")) (source (generate-new-buffer " source")))
+    (unwind-protect
+        (dolist (every '(9000 20 3))
+          (with-current-buffer source
+            (erase-buffer)
+            (cl-loop for line in lines for n from 0 do
+                     (when (= 0 (% n every)) (insert (format "{\"new\":%d}\n" n)))
+                     (insert line "\n")))
+          (with-temp-buffer
+            (insert old)
+            (goto-char (point-min))
+            (search-forward "\"n10007\"")
+            (meta-log-peer-sync-guard--replace-text source)
+            (should (equal (buffer-string)
+                           (with-current-buffer source (buffer-string))))
+            (should (looking-back "{\"id\":\"n10007\"" (line-beginning-position)))))
+      (kill-buffer source))))
+
+(ert-deftest guard-test-a-line-is-found-again ()
+  (cl-flet ((moved (old at new)
+              (with-temp-buffer
+                (insert old)
+                (let ((place (meta-log-peer-sync-guard--place at)))
+                  (erase-buffer)
+                  (insert new)
+                  (goto-char (meta-log-peer-sync-guard--find place))
+                  (list (line-number-at-pos) (- (point) (line-beginning-position)))))))
+    (should (equal (moved "aa\nbb\ncc\n" 5 "0\n0\naa\nbb\ncc\n") '(4 1)))
+    (should (equal (moved "aa\nbb\ncc\n" 2 "aa\n0\n") '(1 1)))
+    (should (equal (moved "aa\nbb\ncc\n" 2 "0\naa\n") '(2 1)))
+    ;; The line is gone, or has nothing in it: below the one above it.
+    (should (equal (moved "aa\nbb\ncc\n" 5 "0\naa\nxx\ncc\n") '(3 1)))
+    (should (equal (moved "aa\n\ncc\n" 4 "0\n\naa\n\ncc\n") '(4 0)))
+    ;; Of several, the closest one; of none, where it was.
+    (should (equal (moved "aa\nbb\naa\n" 7 "aa\n0\n0\n0\naa\n") '(5 0)))
+    (should (equal (moved "aa\nbb\naa\n" 1 "aa\n0\n0\n0\naa\n") '(1 0)))
+    (should (equal (moved "aa\n" 3 "x") '(1 1)))
+    (should (equal (moved "" 1 "x\ny\n") '(1 0)))))
+
 (provide 'guard-test)
 ;;; guard-test.el ends here

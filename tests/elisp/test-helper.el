@@ -74,6 +74,7 @@ FORMAT and ARGUMENTS are its arguments."
         meta-log-mqtt--subscriptions nil
         meta-log-mqtt--subscribed nil
         meta-log-peer-sync-core--saved nil
+        meta-log-peer-sync-core--saving nil
         meta-log-peer-sync-core--stopped nil
         meta-log-peer-sync-core--idle-told nil
         meta-log-peer-sync-core--more-endings nil
@@ -118,6 +119,63 @@ FORMAT and ARGUMENTS are its arguments."
              (list (or (executable-find "python3") "python3")
                    (expand-file-name "fake_sidecar.py" test-helper-folder))))
         ,@body))))
+
+;;;; With the real sidecar
+
+(defmacro test-helper-with-real (&rest body)
+  "Run BODY with the real sidecar, and a broker that does not answer.
+`folder' is a folder of its own, `synced' the folder of the documents."
+  (declare (indent 0))
+  `(let ((python (getenv "MLPS_PYTHON")))
+     (skip-unless (and python (file-executable-p python)))
+     (test-helper-call
+      (lambda (folder)
+        (setenv "PYTHONPATH" (expand-file-name "../.." test-helper-folder))
+        (setenv "META_LOG_MQTT_BROKER" "mqtt://127.0.0.1:1")
+        (setenv "XDG_RUNTIME_DIR" folder)
+        (let ((meta-log-peer-sync-rpc-program (list python "-m" "federation"))
+              (synced (expand-file-name "synced/" meta-log-peer-sync-state-directory)))
+          (ignore synced)
+          ,@body)))))
+
+(defun test-helper-text (file)
+  "Return the bytes of FILE, or nil when there is none."
+  (when (file-exists-p file)
+    (with-temp-buffer
+      (set-buffer-multibyte nil)
+      (insert-file-contents-literally file)
+      (buffer-string))))
+
+(defun test-helper-sync (file text &optional base)
+  "Write TEXT to FILE, sync it, and return the answer.
+BASE is the text that it was made from, if that is to be told."
+  (let (answer (coding-system-for-write 'utf-8-unix))
+    (with-temp-file file (insert text))
+    (meta-log-peer-sync-core-sync-file
+     file (lambda (value) (setq answer value))
+     (and base (secure-hash 'sha256 (encode-coding-string base 'utf-8-unix))))
+    (should (test-helper-until answer))
+    answer))
+
+(defmacro test-helper-answering (answer &rest body)
+  "Run BODY with `y-or-n-p' that returns ANSWER; return the questions."
+  (declare (indent 1))
+  `(let (questions)
+     (cl-letf (((symbol-function 'y-or-n-p)
+                (lambda (prompt) (push prompt questions) ,answer)))
+       ,@body)
+     (nreverse questions)))
+
+(defun test-helper-press (key)
+  "Do what KEY does in the current buffer."
+  (call-interactively (lookup-key (current-local-map) (kbd key))))
+
+(defun test-helper-to (regexp)
+  "Move point to the line with REGEXP, which comes within some seconds."
+  (should (test-helper-until (string-match-p regexp (buffer-string))))
+  (goto-char (point-min))
+  (re-search-forward regexp)
+  (beginning-of-line))
 
 (provide 'test-helper)
 ;;; test-helper.el ends here

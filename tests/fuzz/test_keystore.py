@@ -92,7 +92,6 @@ def test_the_order_of_a_write(
     monkeypatch.setattr(os, "link", noted_link)
     start(tmp_path / "s", random)
     assert steps == [
-        "sync folder",
         "sync file", "link identity.key", "sync folder",
         "sync file", "link identity.json", "sync folder",
     ]  # fmt: skip

@@ -153,12 +153,12 @@ def test_hostile_messages(seed: int, policy: Any) -> None:
     assert own is not None
     revision = world.store.revision(own.current)
     assert revision is not None
-    assert world.node.library.root == _root_again(world)
+    assert world.node.library.heads.root == _root_again(world)
 
 
 def _root_again(world: NodeWorld) -> str:
-    world.node.library.reload()
-    return world.node.library.root
+    world.node.library.heads.reload()
+    return world.node.library.heads.root
 
 
 @pytest.mark.parametrize("index", range(len(examples())))

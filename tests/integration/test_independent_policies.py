@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,16 +19,25 @@ __all__ = ["both", "broker", "ours", "theirs"]  # fixtures
 pytestmark = pytest.mark.mosquitto
 
 
-def _with_policy(broker: Mosquitto, tmp_path: Path, policy: str) -> Peer:
-    return Peer(tmp_path / "ours", broker.url, flags=("--trust-policy", policy))
+WithPolicy = Callable[[str], AbstractContextManager[Peer]]
 
 
-def test_ask_holds_until_accepted(
-    broker: Mosquitto, theirs: IndependentPeer, tmp_path: Path
-) -> None:
-    with _with_policy(broker, tmp_path, "ask") as ours:
-        theirs.announce()
-        ours.wait(lambda: ours.peer(theirs.peer_id))
+@pytest.fixture
+def with_policy(broker: Mosquitto, theirs: IndependentPeer, tmp_path: Path) -> WithPolicy:
+    """Our peer with a policy, to which the other one is known."""
+
+    @contextmanager
+    def start(policy: str) -> Iterator[Peer]:
+        with Peer(tmp_path / "ours", broker.url, flags=("--trust-policy", policy)) as ours:
+            theirs.announce()
+            ours.wait(lambda: ours.peer(theirs.peer_id))
+            yield ours
+
+    return start
+
+
+def test_ask_holds_until_accepted(with_policy: WithPolicy, theirs: IndependentPeer) -> None:
+    with with_policy("ask") as ours:
         theirs.sync("a.md", "one")
         theirs.sync("a.md", "two")
         theirs.sync("b.md", "b")
@@ -53,12 +64,8 @@ def test_ask_holds_until_accepted(
         assert (ours.synced / "c.md").exists()
 
 
-def test_blocking_drops_what_was_held(
-    broker: Mosquitto, theirs: IndependentPeer, tmp_path: Path
-) -> None:
-    with _with_policy(broker, tmp_path, "ask") as ours:
-        theirs.announce()
-        ours.wait(lambda: ours.peer(theirs.peer_id))
+def test_blocking_drops_what_was_held(with_policy: WithPolicy, theirs: IndependentPeer) -> None:
+    with with_policy("ask") as ours:
         theirs.sync("a.md", "one")
         ours.wait(lambda: ours.call("status")["held"] == 1)
         assert ours.call("trust.block", {"peer_id": theirs.peer_id})["dropped"] == 1
@@ -67,12 +74,10 @@ def test_blocking_drops_what_was_held(
 
 
 def test_held_is_kept_while_it_cannot_be_taken(
-    broker: Mosquitto, theirs: IndependentPeer, tmp_path: Path
+    with_policy: WithPolicy, theirs: IndependentPeer
 ) -> None:
     """It was acknowledged as held: a folder that cannot be written loses nothing."""
-    with _with_policy(broker, tmp_path, "ask") as ours:
-        theirs.announce()
-        ours.wait(lambda: ours.peer(theirs.peer_id))
+    with with_policy("ask") as ours:
         theirs.sync("a.md", "one")
         ours.wait(lambda: ours.call("status")["held"] == 1)
         ours.synced.chmod(0o500)
@@ -84,14 +89,12 @@ def test_held_is_kept_while_it_cannot_be_taken(
 
 
 def test_held_and_then_sent_again_under_another_policy(
-    broker: Mosquitto, theirs: IndependentPeer, tmp_path: Path
+    with_policy: WithPolicy, theirs: IndependentPeer
 ) -> None:
-    with _with_policy(broker, tmp_path, "ask") as ours:
-        theirs.announce()
-        ours.wait(lambda: ours.peer(theirs.peer_id))
+    with with_policy("ask") as ours:
         message = theirs.sync("a.md", "one")
         ours.wait(lambda: ours.call("status")["held"] == 1)
-    with _with_policy(broker, tmp_path, "announced") as ours:
+    with with_policy("announced") as ours:
         theirs.publish(SYNC, json.dumps(message).encode())
         ours.wait((ours.synced / "a.md").exists)
         ours.call("trust.accept", {"peer_id": theirs.peer_id})
@@ -99,13 +102,9 @@ def test_held_and_then_sent_again_under_another_policy(
         assert len(ours.history("a.md")) == 1
 
 
-def test_two_held_messages_of_one_counter(
-    broker: Mosquitto, theirs: IndependentPeer, tmp_path: Path
-) -> None:
+def test_two_held_messages_of_one_counter(with_policy: WithPolicy, theirs: IndependentPeer) -> None:
     """A fork among what is held is found when it is released: one counter, one message."""
-    with _with_policy(broker, tmp_path, "ask") as ours:
-        theirs.announce()
-        ours.wait(lambda: ours.peer(theirs.peer_id))
+    with with_policy("ask") as ours:
         for content in ("one", "two"):
             message = theirs.document("a.md", content, seq=7)
             theirs.publish(SYNC, json.dumps(message).encode())
@@ -118,12 +117,8 @@ def test_two_held_messages_of_one_counter(
         assert len(ours.history("b.md")) == 1
 
 
-def test_paired_takes_nothing_of_others(
-    broker: Mosquitto, theirs: IndependentPeer, tmp_path: Path
-) -> None:
-    with _with_policy(broker, tmp_path, "paired") as ours:
-        theirs.announce()
-        ours.wait(lambda: ours.peer(theirs.peer_id))
+def test_paired_takes_nothing_of_others(with_policy: WithPolicy, theirs: IndependentPeer) -> None:
+    with with_policy("paired") as ours:
         message = theirs.sync("a.md", "one")
         ours.wait(lambda: ours.call("status")["refused"] == 1)
         assert "untrusted-peer" in ours.log.read_text()

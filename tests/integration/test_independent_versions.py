@@ -52,28 +52,70 @@ def test_a_second_version_of_the_same_second(both: Both) -> None:
     assert (ours.synced / "a.md").read_bytes() == b"three"
 
 
-def test_concurrent_with_our_edit(both: Both, tmp_path: Path) -> None:
+def test_merged_with_our_edit(both: Both) -> None:
+    ours, theirs = both
+    theirs.sync("a.md", "one\ntwo\nthree\n")
+    ours.wait((ours.synced / "a.md").exists)
+    (ours.synced / "a.md").write_bytes(b"ONE\ntwo\nthree\n")
+    assert ours.call("sync.all")["imported"] == 1
+    wait_until(lambda: theirs.content("a.md") == b"ONE\ntwo\nthree\n", 10)
+    # It has not merged ours: it goes on from its own last version, again and again.
+    for last in ("THREE", "THREE!", "THREE!!"):
+        theirs.sync("a.md", f"one\ntwo\n{last}\n")
+        merged = f"ONE\ntwo\n{last}\n".encode()
+        ours.wait(lambda merged=merged: (ours.synced / "a.md").read_bytes() == merged)
+        # and gets what is made of both
+        wait_until(lambda merged=merged: theirs.content("a.md") == merged, 10)
+    assert ours.call("conflicts.list")["conflicts"] == []
+    # Everything is readable in the history.
+    hashes = [row["content_hash"] for row in ours.history("a.md")]
+    assert digest(b"one\ntwo\nTHREE\n") in hashes
+    assert digest(b"ONE\ntwo\nthree\n") in hashes
+
+
+def test_one_value_changed_by_both(both: Both) -> None:
+    ours, theirs = both
+    theirs.sync("a.canvasl", '{"id":"n","x":0}\n')
+    ours.wait((ours.synced / "a.canvasl").exists)
+    (ours.synced / "a.canvasl").write_bytes(b'{"id":"n","x":1}\n')
+    assert ours.call("sync.all")["imported"] == 1
+    theirs.sync("a.canvasl", '{"id":"n","x":2}\n')
+    ours.wait(lambda: ours.call("conflicts.list")["conflicts"], what="the conflict")
+    (conflict,) = ours.call("conflicts.list")["conflicts"]
+    (place,) = conflict["places"]
+    own = ours.call("status")["peer_id"]
+    sides = {tuple(place[side]["peers"]): place[side]["value"] for side in "ab"}
+    assert sides == {(own,): "1", (theirs.peer_id,): "2"}
+    ours.wait(lambda: [one["event"] for one in ours.events].count("conflict-detected") == 1)
+    # Settling it is a version like any other, and they hear of it.
+    ours.call("conflicts.resolve", {"file": "a.canvasl", "number": place["number"],
+                                    "choice": "value", "value": "3"})  # fmt: skip
+    wait_until(lambda: theirs.content("a.canvasl") == b'{"id":"n","x":3}\n', 10)
+    assert (ours.synced / "a.canvasl").read_bytes() == b'{"id":"n","x":3}\n'
+    assert ours.call("conflicts.list")["conflicts"] == []
+
+
+def test_concurrent_with_bytes_of_ours(both: Both, tmp_path: Path) -> None:
     ours, theirs = both
     theirs.sync("a.md", "base")
     ours.wait((ours.synced / "a.md").exists)
-    (ours.synced / "a.md").write_bytes(b"base, ours")
+    (ours.synced / "a.md").write_bytes(b"base, ours\xff")
     assert ours.call("sync.all")["imported"] == 1
-    wait_until(lambda: theirs.content("a.md") == b"base, ours", 10)
     # It has not merged ours: it goes on from its own last version.
     theirs.sync("a.md", "base, theirs")
     ours.wait(lambda: len(ours.history("a.md")) == 3)
     (conflict,) = ours.call("conflicts.list")["conflicts"]
     found = {row["peer_id"]: Path(row["path"]).read_bytes() for row in conflict["versions"]}
     own = ours.call("status")["peer_id"]
-    assert found == {own: b"base, ours", theirs.peer_id: b"base, theirs"}
-    assert (ours.synced / "a.md").read_bytes() == b"base, ours"
+    assert found == {own: b"base, ours\xff", theirs.peer_id: b"base, theirs"}
+    assert (ours.synced / "a.md").read_bytes() == b"base, ours\xff"
     ours.wait(lambda: [one["event"] for one in ours.events].count("conflict-detected") == 1)
     # A further one of theirs takes the place of theirs, not of ours.
     theirs.sync("a.md", "base, theirs, more")
     ours.wait(lambda: len(ours.history("a.md")) == 4)
     (conflict,) = ours.call("conflicts.list")["conflicts"]
     found = {row["peer_id"]: Path(row["path"]).read_bytes() for row in conflict["versions"]}
-    assert found == {own: b"base, ours", theirs.peer_id: b"base, theirs, more"}
+    assert found == {own: b"base, ours\xff", theirs.peer_id: b"base, theirs, more"}
     # Everything is readable in the history, also what had to yield.
     hashes = [row["content_hash"] for row in ours.history("a.md")]
     assert digest(b"base, theirs") in hashes
@@ -87,27 +129,39 @@ def test_concurrent_with_our_edit(both: Both, tmp_path: Path) -> None:
 
 def test_the_same_new_name_on_both_sides(both: Both, tmp_path: Path) -> None:
     ours, theirs = both
-    ours.call("sync.file", {"path": write(tmp_path / "a.md", b"ours")})
-    theirs.sync("a.md", "theirs")
-    ours.wait(lambda: len(ours.history("a.md")) == 2)
-    assert (ours.synced / "a.md").read_bytes() == b"ours"
+    ours.call("sync.file", {"path": write(tmp_path / "a.canvasl", b'{"id":"ours"}\n')})
+    ours.call("sync.file", {"path": write(tmp_path / "b.md", b"ours\xff")})
+    theirs.sync("a.canvasl", '{"id":"theirs"}\n')
+    theirs.sync("b.md", "theirs")
+    ours.wait(lambda: b"theirs" in (ours.synced / "a.canvasl").read_bytes(), what="merged")
+    lines = (ours.synced / "a.canvasl").read_bytes().splitlines()
+    assert sorted(lines) == [b'{"id":"ours"}', b'{"id":"theirs"}']
+    ours.wait(lambda: len(ours.history("b.md")) == 2)
+    assert (ours.synced / "b.md").read_bytes() == b"ours\xff"
     (conflict,) = ours.call("conflicts.list")["conflicts"]
-    assert len(conflict["versions"]) == 2
+    assert (conflict["file"], len(conflict["versions"])) == ("b.md", 2)
 
 
-def test_an_edit_that_nobody_synced_yet_is_not_overwritten(
-    both: Both,
-) -> None:
+def test_an_edit_that_nobody_synced_yet_is_not_overwritten(both: Both) -> None:
     ours, theirs = both
-    theirs.sync("a.md", "base")
-    ours.wait((ours.synced / "a.md").exists)
-    (ours.synced / "a.md").write_bytes(b"edited outside")
-    theirs.sync("a.md", "theirs")
-    ours.wait(lambda: len(ours.history("a.md")) == 3, what="both are recorded")
-    assert (ours.synced / "a.md").read_bytes() == b"edited outside"
+    for name, mark in (("a.md", b""), ("b.md", b"\xff")):
+        theirs.sync(name, "one\ntwo\nthree\n")
+        ours.wait((ours.synced / name).exists)
+        ours.wait(lambda name=name: _written(ours, name), what="it is noted as written")
+        (ours.synced / name).write_bytes(b"edited\ntwo\nthree\n" + mark)
+        theirs.sync(name, "one\ntwo\ntheirs\n")
+    ours.wait(lambda: (ours.synced / "a.md").read_bytes() == b"edited\ntwo\ntheirs\n",
+              what="both are in it")  # fmt: skip
+    ours.wait(lambda: ours.call("conflicts.list")["conflicts"], what="both are recorded")
+    assert (ours.synced / "b.md").read_bytes() == b"edited\ntwo\nthree\n\xff"
     (conflict,) = ours.call("conflicts.list")["conflicts"]
     found = {Path(row["path"]).read_bytes() for row in conflict["versions"]}
-    assert found == {b"edited outside", b"theirs"}
+    assert found == {b"edited\ntwo\nthree\n\xff", b"one\ntwo\ntheirs\n"}
+
+
+def _written(ours: Peer, name: str) -> bool:
+    rows = ours.call("documents.list")["documents"]
+    return any(row["file"] == name and row["written"] for row in rows)
 
 
 # --- away, and back ---------------------------------------------------------------------------

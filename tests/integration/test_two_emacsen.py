@@ -19,7 +19,6 @@ import psutil
 import pytest
 
 from tests.integration.brokers import ROOT, Mosquitto, answers, wait_until
-from tests.integration.peers import Peer
 
 EMACSES = [one for one in ("emacs", "/usr/bin/emacs30") if shutil.which(one)]
 
@@ -190,9 +189,11 @@ def test_canvases_both_ways(tmp_path: Path, broker_env: dict[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def editor(program: str, tmp_path: Path, env: dict[str, str]) -> Iterator[Emacs]:
+def editor(
+    program: str, tmp_path: Path, env: dict[str, str], name: str = "editor"
+) -> Iterator[Emacs]:
     """An Emacs that does what the test says; it and its sidecar are gone afterwards."""
-    emacs = Emacs(program, tmp_path / "home-editor", "editor", env).start("emacs_editor.el")
+    emacs = Emacs(program, tmp_path / f"home-{name}", name, env).start("emacs_editor.el")
     assert emacs.process is not None
     try:
         yield emacs
@@ -202,41 +203,6 @@ def editor(program: str, tmp_path: Path, env: dict[str, str]) -> Iterator[Emacs]
         emacs.process.wait()
         psutil.wait_procs(children, timeout=5)
         print(emacs.output.read_text()[-2000:])
-
-
-@pytest.mark.parametrize("program", EMACSES)
-def test_a_version_that_comes_while_one_edits_is_a_conflict(tmp_path: Path, program: str) -> None:
-    """Unsaved changes and a peer's version: both stay, and nobody is asked anything."""
-    with Mosquitto(tmp_path) as broker:
-        env = {"META_LOG_MQTT_BROKER": broker.url}
-        policy = {"META_LOG_PEER_SYNC_TRUST_POLICY": "announced"}
-        with (
-            Peer(tmp_path / "bob", broker.url, env=policy) as bob,
-            editor(program, tmp_path, env) as emacs,
-        ):
-            emacs.do("(meta-log-peer-sync-demo-init)")
-            mine = tmp_path / "x.canvasl"
-            mine.write_text("one\n")
-            bob.call("sync.file", {"path": str(mine)})
-            wait_until(lambda: emacs.has({"x.canvasl": b"one\n"}), 30.0, "arrival")
-            copy = emacs.synced / "x.canvasl"
-            emacs.do(f'(progn (find-file "{copy}") (goto-char (point-max)) (insert "mine\n"))')
-            mine.write_text("theirs\n")
-            bob.call("sync.file", {"path": str(mine), "wait": True})
-            wait_until(
-                lambda: any("unsaved changes are still here" in one
-                            for one in emacs.do("t")["messages"]),
-                20.0, "the message",
-            )  # fmt: skip
-            assert copy.read_text() == "one\n"
-            assert emacs.do('(with-current-buffer "x.canvasl" (save-buffer))')["questions"] == []
-            wait_until(lambda: bob.call("conflicts.list")["conflicts"], 20.0, "the conflict")
-            (conflict,) = bob.call("conflicts.list")["conflicts"]
-            texts = {Path(one["path"]).read_text() for one in conflict["versions"]}
-            assert texts == {"one\nmine\n", "theirs\n"}
-            assert copy.read_text() == "one\nmine\n"
-            said = emacs.do("t")["messages"]
-            assert any("both versions are kept" in one for one in said)
 
 
 def test_a_wrong_password_is_shown(tmp_path: Path) -> None:

@@ -110,6 +110,22 @@ def test_offline_forgets_what_was_asked() -> None:
     assert comparison.next_wants() == []
 
 
+def test_old_revisions_are_asked_for_some_times_and_then_now_and_then() -> None:
+    comparison = Comparison(State.IN_STEP)
+    tries = [comparison.may_try("r", float(second)) for second in range(limits.HISTORY_TRIES + 5)]
+    assert tries == [True] * limits.HISTORY_TRIES + [False] * 5
+    assert comparison.may_try("other", 5.0)
+    again = limits.HISTORY_TRIES - 1 + limits.HISTORY_AGAIN
+    assert not comparison.may_try("r", again - 1)
+    assert comparison.may_try("r", again)
+    assert not comparison.may_try("r", again + 1)
+    # what is asked for already is not asked for again, and a new session begins anew
+    comparison.lacks("more", "x.md")
+    assert not comparison.may_try("more", 0.0)
+    comparison.receive(Event.OFFLINE, again)
+    assert comparison.may_try("r", again + 2)
+
+
 def test_a_nonce_counts_once_and_few_are_kept() -> None:
     comparison = Comparison()
     for number in range(limits.NONCES + 2):

@@ -134,10 +134,11 @@ def test_a_lost_publish_is_fetched_soon() -> None:
     assert state(a, b) is state(b, a) is State.IN_STEP
 
 
-def test_a_peer_that_was_away_for_long_gets_the_newest_only() -> None:
+def test_a_peer_that_was_away_for_long_gets_the_newest_first_then_the_history() -> None:
     world, a, b = pair()
     b.go_offline()
     world.broker.faults.sessions = False
+    texts = {f"{number % 5}.md": f"{number}".encode() for number in range(200)}
     for number in range(200):
         a.sync(f"{number % 5}.md", f"{number}".encode())
     world.run(3600)
@@ -146,7 +147,14 @@ def test_a_peer_that_was_away_for_long_gets_the_newest_only() -> None:
     b.go_online()
     world.run(20)
     world.check_converged()
-    assert len(sent(world, "sync-deliver", b)) == 5
+    delivered = sent(world, "sync-deliver", b)
+    newest = [json.loads(str(one["payload"])) for one in delivered[:5]]
+    assert {one["file"]: one["content"].encode() for one in newest} == texts
+    # what each was made from follows, every revision once
+    assert len(delivered) == 200
+    for file in texts:
+        ours = {one.revision for one in a.store.revisions(file)}
+        assert {one.revision for one in b.store.revisions(file)} == ours
 
 
 @pytest.mark.parametrize("documents", [2500])

@@ -20,12 +20,13 @@ def pair(**settings: NodeSettings) -> tuple[World, SimPeer, SimPeer]:
     return world, a, b
 
 
-def conflicted() -> tuple[World, SimPeer, SimPeer]:
+def conflicted(mark: bytes = b"\xff") -> tuple[World, SimPeer, SimPeer]:
+    """Two versions of x.md that cannot be merged, or can be: without the mark."""
     world, a, b = pair()
     a.go_offline()
     b.go_offline()
-    a.sync("x.md", b"mine")
-    b.sync("x.md", b"theirs")
+    a.sync("x.md", b"mine" + mark)
+    b.sync("x.md", b"theirs" + mark)
     world.settle(30)
     return world, a, b
 
@@ -132,7 +133,7 @@ def test_a_wrong_clock_is_shown() -> None:
 
 def test_the_history_of_a_document() -> None:
     _world, a, b = conflicted()
-    a.sync("x.md", b"mine again")
+    a.sync("x.md", b"mine again\xff")
     rows = queries.history(a.node, "x.md")
     assert [row["state"] for row in rows].count("current") == 1
     states = {row["content_hash"]: row["state"] for row in rows}
@@ -143,12 +144,34 @@ def test_the_history_of_a_document() -> None:
         queries.history(b.node, "y.md")
 
 
+def test_merged_heads_are_marked_and_what_they_show_is_nobodys_revision() -> None:
+    world, a, b = conflicted(b"")
+    for peer in (a, b):
+        rows = queries.history(peer.node, "x.md")
+        assert {row["peer_id"]: row["state"] for row in rows} == {
+            a.peer_id: "merged", b.peer_id: "merged",
+        }  # fmt: skip
+        assert len(rows) == 2
+        # the document is listed with the newest of its parts, under an id of its own
+        (document,) = queries.documents(peer.node)
+        assert document["revision"] not in {row["revision"] for row in rows}
+        assert document["peer_id"] in (a.peer_id, b.peer_id)
+        assert document["conflict"] is False
+        assert queries.conflicts(peer.node) == []
+    a.sync("x.md", a.files.synced["x.md"] + b"!", a.files.synced_path("x.md"))
+    world.run(10)
+    states = [row["state"] for row in queries.history(b.node, "x.md")]
+    assert sorted(map(str, states)) == ["current", "past", "past"]
+
+
 def test_conflicts_and_where_they_are_readable() -> None:
     _world, a, b = conflicted()
-    for peer, own in ((a, b"mine"), (b, b"theirs")):
+    for peer, own in ((a, b"mine\xff"), (b, b"theirs\xff")):
         (row,) = queries.conflicts(peer.node)
+        assert row["places"] == []
         versions = row["versions"]
         assert isinstance(versions, list)
+        assert len(versions) == 2
         for version in versions:
             content = peer.content(version["revision"])
             if version["revision"] == row["current"]:
@@ -156,5 +179,30 @@ def test_conflicts_and_where_they_are_readable() -> None:
                 assert content == own
             else:
                 assert peer.files.conflicts[version["path"]] == content
+        assert queries.status(peer.node)["conflicts"] == 1
+        assert queries.documents(peer.node)[0]["conflict"] is True
+
+
+def test_the_places_of_a_canvas_that_two_changed_at_once() -> None:
+    world, a, b = pair()
+    a.sync("c.canvasl", b'{"id":"n","x":1}\n')
+    world.run(5)
+    a.go_offline()
+    b.go_offline()
+    a.sync("c.canvasl", b'{"id":"n","x":2}\n')
+    b.sync("c.canvasl", b'{"id":"n"}\n')
+    world.settle(30)
+    rows = [queries.conflicts(peer.node) for peer in (a, b)]
+    assert rows[0] == rows[1]
+    ((row,), _) = rows
+    assert row["versions"] == []
+    (place,) = row["places"]  # type: ignore[misc]
+    assert (place["path"], place["base"]) == (["n", "x"], "1")
+    sides = {tuple(place[side]["peers"]): place[side]["value"] for side in "ab"}
+    assert sides == {(a.peer_id,): "2", (b.peer_id,): None}
+    # an edit wins over a deletion, whoever made it
+    assert place[place["kept"]]["value"] == "2"
+    assert place["entry"] == '{"id":"n","x":2}'
+    for peer in (a, b):
         assert queries.status(peer.node)["conflicts"] == 1
         assert queries.documents(peer.node)[0]["conflict"] is True

@@ -196,29 +196,34 @@ def opened(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def test_what_an_editor_began_with_is_the_base_of_what_it_saves() -> None:
+@pytest.mark.parametrize(("mark", "place"), [(b"", "merged"), (b"\xff", "current")])
+def test_what_an_editor_began_with_is_the_base_of_what_it_saves(mark: bytes, place: str) -> None:
     world = World()
     a, b = world.add(), world.add()
     world.run(5)
-    a.sync("x.md", b"one")
+    begun, theirs = b"one\n-\n-\n" + mark, b"one\n-\n-\ntheirs\n" + mark
+    a.sync("x.md", begun)
     world.run(5)
-    b.sync("x.md", b"theirs")
+    b.sync("x.md", theirs)
     world.run(5)
     path = a.files.synced_path("x.md")
-    assert a.files.synced["x.md"] == b"theirs"  # written while the editor had "one" open
-    saved = a.do(lambda: a.node.sync_content("x.md", b"mine", path, opened(b"one")))
+    assert a.files.synced["x.md"] == theirs  # written while the editor had the first text open
+    mine = [b"mine %d\n-\n-\n" % number + mark for number in range(5)]
+    saved = a.do(lambda: a.node.sync_content("x.md", mine[1], path, opened(begun)))
     assert isinstance(saved, Recorded)
-    assert (saved.place, saved.replaces) == ("current", None)
+    assert (saved.place, saved.replaces) == (place, None)
     world.run(5)
-    assert a.heads("x.md") == b.heads("x.md") == {b"theirs", b"mine"}
+    assert a.heads("x.md") == b.heads("x.md") == {theirs, mine[1]}
     # one editor saves again before the first save was looked at
-    a.do(lambda: a.node.sync_content("x.md", b"mine 3", path, opened(b"mine 2")))
-    assert a.heads("x.md") == {b"theirs", b"mine 3"}
+    a.do(lambda: a.node.sync_content("x.md", mine[3], path, opened(mine[2])))
+    assert a.heads("x.md") == {theirs, mine[3]}
     # and one that had the newest text settles nothing else
-    a.do(lambda: a.node.sync_content("x.md", b"mine 4", path, opened(b"mine 3")))
-    assert a.heads("x.md") == {b"theirs", b"mine 4"}
+    a.do(lambda: a.node.sync_content("x.md", mine[4], path, opened(mine[3])))
+    assert a.heads("x.md") == {theirs, mine[4]}
     world.run(5)
     world.check_converged()
+    if not mark:
+        assert b.files.synced["x.md"] == b"mine 4\n-\n-\ntheirs\n"
 
 
 def test_text_that_no_revision_has_stands_beside_what_came_meanwhile() -> None:

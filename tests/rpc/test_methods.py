@@ -33,7 +33,7 @@ def test_what_the_contract_and_emacs_call() -> None:
         "identity.load", "identity.sign", "identity.verify", "peers.list", "peers.announce",
         "peers.connect", "trust.accept", "trust.block", "sync.file", "sync.all", "sync.status",
         "documents.list", "documents.history", "documents.export", "documents.restore",
-        "conflicts.list", "message.send", "topic.publish", "topic.subscribe",
+        "conflicts.list", "conflicts.resolve", "message.send", "topic.publish", "topic.subscribe",
         "topic.unsubscribe", "broker.open", "broker.close", "config.show", "logs.tail",
         "events.subscribe", "shutdown",
     } <= set(METHODS)  # fmt: skip

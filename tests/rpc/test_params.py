@@ -24,6 +24,7 @@ LEAST: dict[type[params.Params], dict[str, Any]] = {
     params.Close: {"connection": 1},
     params.Send: {"peer_id": PEER, "kind": "note", "content": ""}, params.Lines: {},
     params.LogLevel: {"level": "info"},
+    params.Resolve: {"file": "x.md", "number": "0" * 8, "choice": "a"},
 }  # fmt: skip
 
 
@@ -77,7 +78,9 @@ def test_optional_fields_have_a_type(kind: type[params.Params]) -> None:
         (params.Lines, {"lines": limits.LOG_LINES + 1}), (params.LogLevel, {"level": "trace"}),
         (params.Open, {"password": "a\0"}), (params.Open, {"client_id": ""}),
         (params.IdentityFile, {"passphrase": "x" * (limits.PASSPHRASE_MAX + 1)}),
-        (params.Peer, {"peer_id": "x" * 257}),
+        (params.Peer, {"peer_id": "x" * 257}), (params.Resolve, {"number": "0" * 7}),
+        (params.Resolve, {"number": "A" * 8}), (params.Resolve, {"choice": "both"}),
+        (params.Resolve, {"value": 5}),
     ],
 )  # fmt: skip
 def test_values_outside_their_bounds(kind: type[params.Params], change: dict[str, Any]) -> None:
@@ -91,6 +94,8 @@ def test_values_outside_their_bounds(kind: type[params.Params], change: dict[str
         (params.SyncFile, {"timeout": 5}), (params.Revision, {"revision": "0123456789abcdef" * 4}),
         (params.Publish, {"qos": 2, "retain": True, "connection": 2**31}),
         (params.Send, {"kind": "a.B:c-9_"}), (params.Verify, {"public_key": None}),
+        (params.Resolve, {"choice": "kept", "value": None}),
+        (params.Resolve, {"choice": "value", "value": "5", "number": "f" * 64}),
     ],
 )  # fmt: skip
 def test_values_within_their_bounds(kind: type[params.Params], change: dict[str, Any]) -> None:

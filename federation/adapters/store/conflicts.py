@@ -65,10 +65,15 @@ class ConflictTables:
         return [str(revision) for (revision,) in rows]
 
     def newest(self, file: str, most: int) -> list[str]:
-        """The ids of the revisions of a document that were recorded last."""
+        """The revisions of a document that tell another peer best what is here already.
+
+        Those that no other one names come first: below each of them nothing is
+        missing that is not a gap of its own.  Then the ones recorded last.
+        """
         rows = self._db.execute(
-            "SELECT revision FROM revisions WHERE file=? AND author<>'' "
-            "ORDER BY number DESC LIMIT ?",
+            "SELECT revision FROM revisions WHERE file=?1 AND author<>'' ORDER BY revision IN "
+            "(SELECT parent.value FROM revisions child, json_each(child.parents) parent "
+            "WHERE child.file=?1 AND child.author<>''), number DESC LIMIT ?2",
             (file, most),
         )
         return [str(revision) for (revision,) in rows]

@@ -30,7 +30,7 @@ from federation.replica.blackboard.outline import (
     parse,
 )
 from federation.replica.blackboard.pairing import pair, pair_additions
-from federation.replica.merge import strings
+from federation.replica.merge.text import merge_text
 
 #: base, a, b
 _Sides = tuple[int | None, int | None, int | None]
@@ -48,7 +48,7 @@ def merge_blackboard(base: str | None, a: str, b: str) -> tuple[str, list[Confli
     if a == base:
         return b, []
     if any(count_headings(text) > limits.BLACKBOARD_ENTRIES for text in (base or "", a, b)):
-        return strings.merge_text(base or "", a, b), []
+        return merge_text(base or "", a, b), []
     merge = _Merge(base, parse(a), parse(b))
     return merge.text(), merge.conflicts
 

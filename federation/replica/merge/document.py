@@ -9,26 +9,34 @@ joins.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from federation import limits
 from federation.replica.merge import strings, tree
-from federation.replica.merge.entries import EntryMerge, ListMerge, Row
+from federation.replica.merge.changes import common
+from federation.replica.merge.entries import ListMerge, Row
+from federation.replica.merge.links import Links, needed_with
 from federation.replica.merge.pairing import Entry
+from federation.replica.merge.text import merge_text
 from federation.replica.merge.tree import Value
 from federation.replica.merge.value import Clash, Frame, Path, Report, ValueMerge
+from federation.replica.merge.work import Work
 
 _T = TypeVar("_T")
 _BOM: Final = "\ufeff"
+#: where a JSON Canvas has its entries
+_LISTS: Final = ("nodes", "edges")
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """One place where a change had to yield.
 
-    ``entry`` is the merged entry around it (JSON text or line), ``path`` leads
-    from the entry to the value; the texts are JSON where the entry is.
+    ``entry`` is the merged entry around it (JSON text or line; in a text the
+    lines that stand there), ``path`` leads from the entry to the value; the
+    texts are JSON where the entry is.
     """
 
     path: Path
@@ -59,13 +67,14 @@ def merge(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged | None:
     ours, theirs, old = (_text(one) for one in (a, b, base))
     if ours is None or theirs is None or (base is not None and old is None):
         return None
-    if kind == "canvasl" and _is_canvasl(ours) and _is_canvasl(theirs):
-        return _Merge(old).lines(old or "", ours, theirs)
-    if kind == "json-canvas":
-        merged = _Merge(old).canvas(old, ours, theirs)
-        if merged is not None:
-            return merged
-    return Merged(strings.merge_text(old or "", ours, theirs).encode())
+    one = _Merge()
+    if kind == "canvasl" and is_canvasl(ours) and is_canvasl(theirs):
+        text = one.lines(old or "", ours, theirs)
+    elif kind == "json-canvas" and (merged := one.canvas(old, ours, theirs)) is not None:
+        text = merged
+    else:
+        text = merge_text(old or "", ours, theirs, one.report, one.work)
+    return Merged(text.encode(), tuple(one.conflicts))
 
 
 def _text(content: bytes | None) -> str | None:
@@ -77,10 +86,11 @@ def _text(content: bytes | None) -> str | None:
         return None
 
 
-def _is_canvasl(text: str) -> bool:
+def is_canvasl(text: str) -> bool:
     """Whether the lines are entries: elsewhere ``.canvasl`` means YAML or Org (canvas.md)."""
-    lines = [line for line in split_lines(text)[1] if line.strip() and line[:1] != "@"]
-    return not lines or sum(line.lstrip()[:1] == "{" for line in lines) * 2 >= len(lines)
+    lines = [line.strip() for line in split_lines(text)[1] if line[:1] != "@"]
+    lines = [line for line in lines if line]
+    return sum(line[0] == "{" and line[-1] == "}" for line in lines) * 4 >= len(lines)
 
 
 def split_lines(text: str) -> tuple[str, list[str], bool]:
@@ -92,164 +102,203 @@ def split_lines(text: str) -> tuple[str, list[str], bool]:
 
 
 class _Merge:
-    """One merge: what the three versions are made of, and what was reported."""
+    """One merge: what it may spend, what was compared, and what was reported."""
 
-    def __init__(self, base: str | None) -> None:
-        self._has_base = base is not None
-        self._values = ValueMerge(self._array)
-        self._kept: frozenset[object] = frozenset()
+    def __init__(self) -> None:
+        self.work = Work()
+        self.conflicts: list[Conflict] = []
+        self._values = ValueMerge(self._array, self.work)
+        self._pool: dict[str, Entry] = {}
+        #: of a JSON Canvas: its lists by the array of side a, and their rows by path
+        self._lists: dict[int, ListMerge] = {}
+        self._rows: dict[Path, list[Row]] = {}
+        self._kept: frozenset[str] = frozenset()
+
+    def report(self, clash: Clash) -> None:
+        """Note a clash outside of any entry, or of an entry or lines as a whole."""
+        self.conflicts.append(_conflict(clash, clash.kept or "" if len(clash.path) <= 2 else ""))
+
+    def _entries(self, texts: Sequence[str]) -> list[Entry]:
+        """Entries, one for each different text."""
+        pool, work = self._pool, self.work
+        found: list[Entry] = []
+        for text in texts:
+            entry = pool.get(text)
+            if entry is None:
+                entry = pool[text] = Entry(text, work)
+            found.append(entry)
+        return found
 
     # --- CanvasL ---------------------------------------------------------------
-    def lines(self, base: str, a: str, b: str) -> Merged:
-        marks, entries, ends = [], [], []
-        for text in (base, a, b):
-            mark, lines, ended = split_lines(text)
-            marks.append(mark)
-            entries.append([Entry(line) for line in lines])
-            ends.append(ended)
-        if not entries[0]:
-            ends[0] = ends[1]
-        conflicts: list[Conflict] = []
-        rows = self._rows(entries[0], entries[1], entries[2], conflicts)
-        missing = self._dangling(entries, rows)
-        if missing:
-            self._kept = missing
-            conflicts.clear()
-            rows = self._rows(entries[0], entries[1], entries[2], conflicts)
-        ended = _changed(ends[0], ends[1], ends[2])
-        text = _changed(marks[0], marks[1], marks[2]) + "\n".join(row.text for row in rows)
-        if rows and ended:
-            text += "\n"
-        return Merged(text.encode(), tuple(conflicts))
+    def lines(self, base: str, a: str, b: str) -> str:
+        """The merged lines."""
+        versions = [split_lines(text) for text in (base, a, b)]
+        marks = [mark for mark, _lines, _ended in versions]
+        lines = [found for _mark, found, _ended in versions]
+        ends = [ended for _mark, _lines, ended in versions]
+        ended = _changed(ends[0] if lines[0] else ends[1], ends[1], ends[2])
+        merged = self._all_lines(lines) if sum(map(len, lines)) <= limits.MERGE_LINES else None
+        if merged is None:
+            merged = self._windows(*lines)
+        text = _changed(marks[0], marks[1], marks[2]) + "\n".join(merged)
+        return text + "\n" if merged and ended else text
 
-    def _rows(
-        self, base: Sequence[Entry], a: Sequence[Entry], b: Sequence[Entry],
-        conflicts: list[Conflict],
-    ) -> list[Row]:  # fmt: skip
-        def whole(clash: Clash) -> None:
-            conflicts.append(_conflict(clash, clash.kept or ""))
+    def _all_lines(self, lines: Sequence[Sequence[str]]) -> list[str]:
+        base, a, b = (self._entries(one) for one in lines)
+        compared = ListMerge(base, a, b, self.work)
+        rows = compared.rows(self._entry, (), self.report, steady=True)
+        links = Links((base, a, b), rows)
+        missing = links.missing()
+        if not missing:
+            return [row.text for row in rows]
+        kept = self._to_keep(missing, links.renamed(), base, rows)
+        if kept:
+            self.conflicts.clear()
+            rows = compared.rows(self._entry, (), self.report, kept=kept, steady=True)
+            links = Links((base, a, b), rows)
+        return [links.redirected(row.text) for row in rows]
 
-        return ListMerge(_entries(self._values, conflicts), self._kept).merge(base, a, b, (), whole)
-
-    def _dangling(
-        self, entries: Sequence[Sequence[Entry]], rows: Sequence[Row]
-    ) -> frozenset[object]:
-        """Names of deleted entries that an edge of the result needs."""
-        if not entries[0]:
+    @staticmethod
+    def _to_keep(
+        missing: frozenset[str], renamed: Mapping[str, str], base: Sequence[Entry],
+        rows: Sequence[Row],
+    ) -> frozenset[str]:  # fmt: skip
+        """Names of deleted entries that edges need, and what these entries need."""
+        deleted = missing - renamed.keys()
+        if not deleted:
             return frozenset()
-        return _needed([entry.text for entry in entries[0]], [row.text for row in rows])
+        there = {Entry(row.text).id for row in rows}
+        lost = {entry.id for entry in base} - there
+        return frozenset(needed_with(deleted, base, {name for name in lost if name is not None}))
+
+    def _windows(self, base: list[str], a: list[str], b: list[str]) -> list[str]:
+        """Too many lines to look at each: from the first to the last change of each side."""
+        (start, end), (other, other_end) = common(base, a), common(base, b)
+        if len(base) - end <= other:
+            return [*a[: len(a) - end], *base[len(base) - end : other], *b[other:]]
+        if len(base) - other_end <= start:
+            return [*b[: len(b) - other_end], *base[len(base) - other_end : start], *a[start:]]
+        first, last = min(start, other), min(end, other_end)
+        cut = ["\n".join(one[first : len(one) - last]) for one in (base, a, b)]
+        self.report(Clash((str(first + 1),), cut[0], cut[1], cut[2], cut[2]))
+        return b
 
     # --- JSON Canvas -------------------------------------------------------------
-    def canvas(self, base: str | None, a: str, b: str) -> Merged | None:
-        """None where a side is no JSON object."""
-        old, ours, theirs = (None if text is None else _canvas(text) for text in (base, a, b))
+    def canvas(self, base: str | None, a: str, b: str) -> str | None:
+        """None where a side is no JSON."""
+        old, ours, theirs = (
+            None if text is None else _canvas(text, self.work) for text in (base, a, b)
+        )
         if ours is None or theirs is None:
             return None
-        conflicts: list[Conflict] = []
-
-        def report(clash: Clash) -> None:
-            conflicts.append(_conflict(clash, ""))
-
         root = None if old is None else old[1]
-        text = self._values.merge(root, ours[1], theirs[1], (), report)
-        missing = _canvas_dangling(root, text)
+        text = self._values.merge(root, ours[1], theirs[1], (), self.report)
+        entries, rows, links = self._links(root, ours[1], theirs[1])
+        missing = links.missing()
         if missing:
-            self._kept, self._values.thorough = missing, True
-            conflicts.clear()
-            text = self._values.merge(root, ours[1], theirs[1], (), report)
+            self._kept = self._to_keep(missing, links.renamed(), entries, rows)
+            if self._kept:
+                self.conflicts.clear()
+                self._values.always = frozenset((key,) for key in _LISTS)
+                text = self._values.merge(root, ours[1], theirs[1], (), self.report)
+                links = self._links(root, ours[1], theirs[1])[2]
+            text = _redirected(text, links)
         before = _changed(old[0] if old else ours[0], ours[0], theirs[0])
         after = _changed(old[2] if old else ours[2], ours[2], theirs[2])
-        return Merged((before + text + after).encode(), tuple(conflicts))
+        return before + text + after
+
+    def _links(self, *versions: Value | None) -> tuple[list[Entry], list[Row], Links]:
+        """Entries of the base, rows of the result, and its links."""
+        entries = [
+            self._entries([text for key in _LISTS for text in _texts(version, key)])
+            for version in versions
+        ]
+        rows: list[Row] = []
+        for key in _LISTS:
+            merged = self._rows.get((key,))
+            if merged is None:
+                # one side has it, or only one changed it
+                merged = [
+                    Row(text, None, None, None, None) for text in self._untouched(key, versions)
+                ]
+            rows += merged
+        return entries[0], rows, Links(entries, rows)
+
+    @staticmethod
+    def _untouched(key: str, versions: Sequence[Value | None]) -> Sequence[str]:
+        base, a, b = (_texts(version, key) for version in versions)
+        return _changed(base, a, b)
 
     def _array(self, base: Value | None, a: Value, b: Value, path: Path, report: Report) -> str:
-        top = len(path) == 1
-        kept = self._kept if top else frozenset()
-        rows = ListMerge(_items(self._values), kept).merge(
-            _items_of(base), _items_of(a), _items_of(b), path, report
-        )
-        frame = Frame(a, b)
-        for row in rows:
-            frame.add(None, row.text, row.place)
-        return frame.text()
+        compared = self._lists.get(id(a))
+        if compared is None:
+            old = self._entries(base.texts if base is not None else ())
+            compared = ListMerge(old, self._entries(a.texts), self._entries(b.texts), self.work)
+            self._lists[id(a)] = compared
+        if len(path) > 1:
+            rows = compared.rows(self._item, path, report)
+            return _framed(a, b, [(row.text, row.place) for row in rows])
+        rows = compared.rows(self._entry, path, report, kept=self._kept, steady=True)
+        self._rows[path] = rows
+        return _framed(a, b, [(row.text, row.place) for row in rows])
 
-
-def _items_of(array: Value | None) -> list[Entry]:
-    return [Entry(part.text) for part in array.parts] if array is not None else []
-
-
-def _canvas(text: str) -> tuple[str, Value, str] | None:
-    """A canvas with what stands around it; an empty file is an empty canvas."""
-    if not text.strip(" \t\r\n" + _BOM):
-        return text, tree.parse("{}")[1], ""
-    mark = _BOM if text.startswith(_BOM) else ""
-    try:
-        before, value, after = tree.parse(text[len(mark) :])
-    except tree.NotJson:
-        return None
-    return (mark + before, value, after) if value.kind == "object" else None
-
-
-def _canvas_dangling(base: Value | None, text: str) -> frozenset[object]:
-    """Names of nodes of the base that edges of the result need and the result has not."""
-    if base is None:
-        return frozenset()
-    merged = tree.parse(text)[1]
-    texts = [*_texts(merged, "nodes"), *_texts(merged, "edges")]
-    return _needed([*_texts(base, "nodes"), *_texts(base, "edges")], texts)
-
-
-def _needed(before: Sequence[str], after: Sequence[str]) -> frozenset[object]:
-    """Names that were there before and are not any more, and that an edge names."""
-    old, new = set(before), set(after)
-    gone = _names(old - new) - _names(new - old)
-    if not gone:
-        return frozenset()
-    gone -= _names(old & new)
-    return frozenset(gone & {end for text in after for end in Entry(text).ends()})
-
-
-def _names(texts: Iterable[str]) -> set[Hashable]:
-    return {name for text in texts if (name := Entry(text).name) is not None}
-
-
-def _texts(canvas: Value, key: str) -> list[str]:
-    found = canvas.get(key)
-    return [part.text for part in found.parts] if found and found.kind == "array" else []
-
-
-def _entries(values: ValueMerge, conflicts: list[Conflict]) -> EntryMerge:
-    """How one line is merged; what yields is reported with the merged line."""
-
-    def merge_one(base: Entry | None, a: Entry, b: Entry, path: Path, _report: Report) -> str:
+    # --- one entry ----------------------------------------------------------------------
+    def _entry(self, base: Entry | None, a: Entry, b: Entry, path: Path, _report: Report) -> str:
+        """What yields is reported with the merged entry."""
         clashes: list[Clash] = []
-        text = _one(values, base, a, b, path, clashes.append)
-        conflicts.extend(_conflict(clash, text) for clash in clashes)
+        text = self._item(base, a, b, path, clashes.append)
+        self.conflicts.extend(_conflict(clash, text) for clash in clashes)
         return text
 
-    return merge_one
+    def _item(self, base: Entry | None, a: Entry, b: Entry, path: Path, report: Report) -> str:
+        ours, theirs, old = a.parsed, b.parsed, base.parsed if base else None
+        if ours is not None and theirs is not None:
+            text = self._values.merge(old[1] if old else None, ours[1], theirs[1], path, report)
+            before = _changed(old[0] if old else ours[0], ours[0], theirs[0])
+            return before + text + _changed(old[2] if old else ours[2], ours[2], theirs[2])
+        if base is not None and ours is None and theirs is None and old is None:
+            merged = strings.merge_value(base.text, a.text, b.text, self.work)
+            if merged is not None and merged[:1] == a.text[:1]:
+                return merged
+        report(Clash(path, base.text if base else None, a.text, b.text, b.text))
+        return b.text
 
 
-def _items(values: ValueMerge) -> EntryMerge:
-    def merge_one(base: Entry | None, a: Entry, b: Entry, path: Path, report: Report) -> str:
-        return _one(values, base, a, b, path, report)
+def _framed(a: Value, b: Value, rows: Sequence[tuple[str, int | None]]) -> str:
+    frame = Frame(a, b)
+    for text, place in rows:
+        frame.add(text, place)
+    return frame.text()
 
-    return merge_one
+
+def _canvas(text: str, work: Work) -> tuple[str, Value, str] | None:
+    """A canvas with what stands around it; an empty file is an empty canvas."""
+    if not text.strip(" \t\r\n" + _BOM):
+        return text, Value("object", "{}", work), ""
+    mark = _BOM if text.startswith(_BOM) else ""
+    try:
+        before, value, after = tree.parse(text[len(mark) :], work)
+    except tree.NotJson:
+        return None
+    return mark + before, value, after
 
 
-def _one(
-    values: ValueMerge, base: Entry | None, a: Entry, b: Entry, path: Path, report: Report
-) -> str:
-    ours, theirs, old = a.parsed, b.parsed, base.parsed if base else None
-    if ours is not None and theirs is not None:
-        text = values.merge(old[1] if old else None, ours[1], theirs[1], path, report)
-        before = _changed(old[0] if old else ours[0], ours[0], theirs[0])
-        return before + text + _changed(old[2] if old else ours[2], ours[2], theirs[2])
-    if base is not None and ours is None and theirs is None and old is None:
-        merged = strings.merge_value(base.text, a.text, b.text)
-        if merged is not None and merged[:1] == a.text[:1]:
-            return merged
-    report(Clash(path, base.text if base else None, a.text, b.text, b.text))
-    return b.text
+def _redirected(text: str, links: Links) -> str:
+    """A canvas whose edges follow what was renamed."""
+    if not links.dangling:
+        return text
+    canvas = tree.parse(text)[1]
+    news: dict[int, str] = {}
+    for place, (key, part) in enumerate(zip(canvas.keys, canvas.parts, strict=True)):
+        if key[0] == "edges" and part.kind == "array":
+            edges = {at: links.redirected(edge) for at, edge in enumerate(part.texts)}
+            news[place] = part.changed(edges)
+    return canvas.changed(news)
+
+
+def _texts(canvas: Value | None, key: str) -> tuple[str, ...]:
+    found = canvas.get(key) if canvas is not None else None
+    return found.texts if found is not None and found.kind == "array" else ()
 
 
 def _changed(base: _T, a: _T, b: _T) -> _T:

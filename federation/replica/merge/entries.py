@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from federation.replica.merge.pairing import Entry, pair
+from federation.replica.merge.meaning import printable
+from federation.replica.merge.pairing import Entry, Pairs, pair
 from federation.replica.merge.sequence import BASE, Side, merge_orders
 from federation.replica.merge.value import Clash, Path, Report
+from federation.replica.merge.work import Work
 
 #: (base or None, a, b, path, report) -> the merged text of one entry
 EntryMerge = Callable[[Entry | None, Entry, Entry, Path, Report], str]
@@ -17,117 +19,141 @@ EntryMerge = Callable[[Entry | None, Entry, Entry, Path, Report], str]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry of the result; ``place`` is its index in side a, where it has one."""
+    """One entry of the result; ``place`` is its index in side a, where it has one.
+
+    ``base``, ``a`` and ``b`` are what it was made of.
+    """
 
     text: str
     place: int | None
-    #: entries of the sides that it was made of
-    sources: tuple[Entry, ...]
+    base: Entry | None
+    a: Entry | None
+    b: Entry | None
 
 
-@dataclass(frozen=True, slots=True)
 class ListMerge:
-    """Merges lists of entries; ``kept`` are names that may not be deleted."""
+    """Two lists and what they were made from, compared once."""
 
-    merge_one: EntryMerge
-    kept: frozenset[object] = frozenset()
+    def __init__(
+        self, base: Sequence[Entry], a: Sequence[Entry], b: Sequence[Entry],
+        work: Work | None = None,
+    ) -> None:  # fmt: skip
+        self.base, self.a, self.b = base, a, b
+        work = work or Work()
+        ours, theirs = pair(base, a, work), pair(base, b, work)
+        _untangle(base, a, b, ours, theirs)
+        self._ours, self._theirs = Side("a", len(a), ours), Side("b", len(b), theirs)
+        self._same = _same_additions(a, b, self._ours, self._theirs)
 
-    def merge(
-        self,
-        base: Sequence[Entry],
-        a: Sequence[Entry],
-        b: Sequence[Entry],
-        path: Path,
-        report: Report,
-    ) -> list[Row]:
-        """The merged entries in order."""
-        ours = Side("a", len(a), pair(base, a))
-        theirs = Side("b", len(b), pair(base, b))
-        same = _same_additions(a, b, ours, theirs)
-        alive = {
-            number
-            for number, entry in enumerate(base)
-            if self._lives(number, entry, a, b, ours, theirs, path, report)
-        }
-        back = {mine: other for other, mine in same.items()}
+    def rows(
+        self, merge_one: EntryMerge, path: Path, report: Report, *,
+        kept: Collection[object] = (), steady: bool = False,
+    ) -> list[Row]:  # fmt: skip
+        """The merged entries in order.
+
+        ``kept`` are names that may not be deleted.  An entry without an id is
+        called by its number: in the result, or, if ``steady``, in the version
+        that it comes from.
+        """
+        survivors = self._survivors(kept)
+        pairs_a, pairs_b = self._ours.pairs, self._theirs.pairs
+        alive = (pairs_a.keys() & pairs_b.keys()) | survivors.keys()
+        back = {mine: other for other, mine in self._same.items()}
         rows: list[Row] = []
-        for kind, number in merge_orders(len(base), ours, theirs, alive, same):
-            if kind == BASE:
-                one = _at(a, ours.pairs.get(number))
-                other = _at(b, theirs.pairs.get(number))
-                rows.append(self._row(base[number], one, other, path, report))
-            elif kind == "a":
-                rows.append(self._row(None, (number, a[number]), _at(b, back.get(number)),
-                                      path, report))  # fmt: skip
-            else:
-                rows.append(Row(b[number].text, None, (b[number],)))
+        order = merge_orders(len(self.base), self._ours, self._theirs, alive, self._same)
+        for kind, number in order:
+            old = self.base[number] if kind == BASE else None
+            here = {BASE: pairs_a.get(number), "a": number}.get(kind)
+            there = {BASE: pairs_b.get(number), "a": back.get(number), "b": number}.get(kind)
+            one = None if here is None else self.a[here]
+            other = None if there is None else self.b[there]
+            text = _one_sided(old, one, other)
+            if text is None or number in survivors:
+                where = (*path, label(old or one or other, number if steady else len(rows)))
+                if text is None and one is not None and other is not None:
+                    text = merge_one(old, one, other, where, report)
+                elif kind == BASE and number in survivors:
+                    report(Clash(where, *survivors[number], text))
+            rows.append(Row(text or "", here, old, one, other))
         return rows
 
-    def _lives(
-        self, number: int, entry: Entry, a: Sequence[Entry], b: Sequence[Entry],
-        ours: Side, theirs: Side, path: Path, report: Report,
-    ) -> bool:  # fmt: skip
-        """Whether an entry of the base is in the result: a deletion yields to an edit or a move."""
-        here, there = ours.pairs.get(number), theirs.pairs.get(number)
-        if here is not None and there is not None:
-            return True
-        if here is None and there is None and not self.kept:
-            return False
-        where = (*path, label(entry, number))
-        if here is None and there is None:
-            if entry.name is not None and entry.name in self.kept:
-                report(Clash(where, entry.text, None, None, entry.text))
-                return True
-            return False
-        side, other, index = (ours, a, here) if here is not None else (theirs, b, there)
-        left = other[index or 0]
-        touched = left.meaning != entry.meaning or number in side.moved
-        if not touched and (entry.name is None or entry.name not in self.kept):
-            return False
-        one, other_text = (left.text, None) if here is not None else (None, left.text)
-        report(Clash(where, entry.text, one, other_text, left.text))
-        return True
+    def _survivors(self, kept: Collection[object]) -> dict[int, tuple[str, str | None, str | None]]:
+        """Entries that stay although a side deleted them, with their three texts.
 
-    def _row(
-        self,
-        base: Entry | None,
-        a: tuple[int, Entry] | None,
-        b: tuple[int, Entry] | None,
-        path: Path,
-        report: Report,
-    ) -> Row:
-        if a is not None and b is not None:
-            text = _one_sided(base, a[1], b[1])
-            if text is None:
-                where = (*path, label(a[1], a[0]))
-                text = self.merge_one(base, a[1], b[1], where, report)
-            return Row(text, a[0], (a[1], b[1]))
-        if a is not None:
-            return Row(a[1].text, a[0], (a[1],))
-        if b is not None:
-            return Row(b[1].text, None, (b[1],))
-        return Row(base.text if base else "", None, (base,) if base else ())
+        A deletion yields to an edit, to a move, and to what still needs the entry.
+        """
+        found: dict[int, tuple[str, str | None, str | None]] = {}
+        pairs_a, pairs_b = self._ours.pairs, self._theirs.pairs
+        needs = set(kept)
+        gone = set(range(len(self.base))) - (pairs_a.keys() & pairs_b.keys())
+        for number in sorted(gone):
+            entry = self.base[number]
+            here, there = pairs_a.get(number), pairs_b.get(number)
+            needed = bool(needs) and entry.name in needs
+            if here is not None:
+                left, moved = self.a[here], number in self._ours.moved
+                texts: tuple[str, str | None, str | None] = (entry.text, left.text, None)
+            elif there is not None:
+                left, moved = self.b[there], number in self._theirs.moved
+                texts = (entry.text, None, left.text)
+            else:
+                left, moved, texts = entry, False, (entry.text, None, None)
+            if needed or moved or (left.text != entry.text and left.meaning != entry.meaning):
+                found[number] = texts
+                # one entry of a name is enough
+                needs.discard(entry.name)
+        return found
 
 
-def label(entry: Entry, number: int) -> str:
+def label(entry: Entry | None, number: int) -> str:
     """What people call an entry: its id, else its number."""
-    name = entry.name
-    if isinstance(name, str):
-        return name
-    return f"{number + 1}"
+    name = None if entry is None else entry.id
+    return f"{number + 1}" if name is None else printable(name)
 
 
-def _at(entries: Sequence[Entry], index: int | None) -> tuple[int, Entry] | None:
-    return None if index is None else (index, entries[index])
-
-
-def _one_sided(base: Entry | None, a: Entry, b: Entry) -> str | None:
-    """The text where at most one side changed it."""
+def _one_sided(base: Entry | None, a: Entry | None, b: Entry | None) -> str | None:
+    """The text where at most one side changed it; None where both did."""
+    if a is None or b is None:
+        left = a or b or base
+        return left.text if left else ""
     if a.text == b.text or (base is not None and base.text == b.text):
         return a.text
     if base is not None and base.text == a.text:
         return b.text
     return None
+
+
+def _untangle(
+    base: Sequence[Entry], a: Sequence[Entry], b: Sequence[Entry], ours: Pairs, theirs: Pairs
+) -> None:
+    """Take pairs apart, so that an id that is unique on both sides stays unique.
+
+    An entry that one side seems to have renamed to what another entry of the
+    other side is called is that entry, not a renamed one.
+    """
+    renamed = [_renamed(base, side, pairs) for side, pairs in ((a, ours), (b, theirs))]
+    if not renamed[0] and not renamed[1]:
+        return
+    called = []
+    for side, pairs, names in ((a, ours, renamed[0]), (b, theirs, renamed[1])):
+        added = set(range(len(side))).difference(pairs.values())
+        called.append({side[number].id for number in added} | names.keys())
+    for mine, pairs, theirs_called, others in (
+        (renamed[0], ours, called[1], renamed[1]), (renamed[1], theirs, called[0], renamed[0])
+    ):  # fmt: skip
+        for name, number in mine.items():
+            if name in theirs_called and others.get(name) != number:
+                del pairs[number]
+
+
+def _renamed(base: Sequence[Entry], side: Sequence[Entry], pairs: Pairs) -> dict[str, int]:
+    """New id -> the entry of the base that a side gave it."""
+    found: dict[str, int] = {}
+    for number, index in pairs.items():
+        old, new = base[number], side[index]
+        if old is not new and old.text != new.text and new.id is not None and new.id != old.id:
+            found[new.id] = number
+    return found
 
 
 def _same_additions(
@@ -145,27 +171,27 @@ def _same_additions(
     found: dict[int, int] = {}
     gaps_a, gaps_b = _gaps(ours), _gaps(theirs)
     waiting: dict[object, list[int]] = defaultdict(list)
-    for number in mine:
+    for number in reversed(mine):
         waiting[_key(a[number], gaps_a[number])].append(number)
     for number in others:
         there = waiting.get(_key(b[number], gaps_b[number]))
         if there:
-            found[number] = there.pop(0)
-    names_a = Counter(entry.name for entry in a)
-    names_b = Counter(entry.name for entry in b)
+            found[number] = there.pop()
     taken = set(found.values())
-    by_name = {a[number].name: number for number in mine if number not in taken}
-    for number in others:
-        name = b[number].name
-        if number in found or name is None or name not in by_name:
-            continue
-        if names_a[name] == names_b[name] == 1:
-            found[number] = by_name[name]
+    by_id = {a[number].id: number for number in mine if number not in taken}
+    by_id.pop(None, None)
+    shared = [number for number in others if number not in found and b[number].id in by_id]
+    if shared:
+        ids_a, ids_b = Counter(entry.id for entry in a), Counter(entry.id for entry in b)
+        for number in shared:
+            name = b[number].id
+            if ids_a[name] == ids_b[name] == 1:
+                found[number] = by_id[name]
     return found
 
 
 def _key(entry: Entry, gap: int) -> object:
-    return entry.meaning if entry.name is not None or entry.is_object else (entry.text, gap)
+    return entry.meaning if entry.id is not None or entry.is_object else (entry.text, gap)
 
 
 def _gaps(side: Side) -> dict[int, int]:

@@ -10,122 +10,102 @@ that occur several times are paired in order.
 
 from __future__ import annotations
 
-import json
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import SequenceMatcher
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 
 from federation import limits
-from federation.replica.merge import tree
+from federation.replica.merge import meaning, tree
+from federation.replica.merge.meaning import NOTHING, Members, Number
 from federation.replica.merge.tree import Value
+from federation.replica.merge.work import Work
 
-#: the share of members that an entry keeps when its id changes
-_RENAMED: Final = 0.75
 #: what two entries must share to be taken for one that was edited
-_ALIKE: Final = 0.5
+ALIKE: Final = 0.5
 #: resemblance of long texts is measured on this much of them
-_LOOK: Final = 400
+_LOOK: Final = 200
+#: comparing entries of this length costs as much as a pair does
+_COSTLY: Final = 1024
+#: texts below this length are compared by pairs of characters, longer ones by threes
+_SHORT: Final = 24
+#: members of an edge that name what it joins, and where
+_ENDS: Final = ("from", "to", "fromNode", "toNode", "fromSide", "toSide")
+#: those of them that name entries
+ENDS: Final = _ENDS[:4]
 
 
-@dataclass(frozen=True)
 class Entry:
     """One entry of a canvas, or one item of an array: its text, with white space around it."""
 
-    text: str
+    def __init__(self, text: str, work: Work | None = None) -> None:
+        self.text = text
+        self._work = work
 
     @cached_property
     def parsed(self) -> tuple[str, Value, str] | None:
         """White space, value, white space; None for what is no JSON."""
         try:
-            return tree.parse(self.text)
+            return tree.parse(self.text, self._work)
         except tree.NotJson:
             return None
 
-    @property
-    def value(self) -> Value | None:
-        """The JSON value."""
-        return self.parsed[1] if self.parsed else None
-
     @cached_property
     def loaded(self) -> object:
-        """What it means, quickly: objects as tuples of pairs, numbers as they are written."""
-        try:
-            return _DECODER.decode(self.text.strip(" \t\r\n"))
-        except (ValueError, RecursionError):
-            return _NOTHING
+        """What it means (``meaning.load``)."""
+        return meaning.load(self.text)
 
     @cached_property
     def meaning(self) -> str:
         """Equal for entries that differ only in spelling."""
         loaded = self.loaded
-        return self.text if loaded is _NOTHING else "=" + repr(_sorted(loaded))
+        return "t" + self.text if loaded is NOTHING else "=" + meaning.canonical(loaded)
+
+    @cached_property
+    def members(self) -> dict[str, object]:
+        """The members of an object, of several with one key the last."""
+        return dict(self.loaded) if isinstance(self.loaded, Members) else {}
 
     @cached_property
     def name(self) -> Hashable | None:
         """What its author calls it: an id, or the ends of an edge without one."""
-        loaded = self.loaded
-        if loaded is _NOTHING:
-            return _directive(self.text)
-        if not isinstance(loaded, _Members):
-            return None
-        members = dict(loaded)
-        found = name_of(members.get("id"))
+        if not isinstance(self.loaded, Members):
+            return _directive(self.text) if self.loaded is NOTHING else None
+        found = _name_of(self.members.get("id"))
         if found is not None:
             return found
-        ends = [name_of(members.get(key)) for key in _ENDS]
-        if sum(end is not None for end in ends) >= 2:
-            return tuple(ends)
-        return None
+        ends = [_name_of(self.members.get(key)) for key in _ENDS]
+        return tuple(ends) if sum(end is not None for end in ends) >= 2 else None
+
+    @property
+    def id(self) -> str | None:
+        """The name where that is an id."""
+        return self.name if isinstance(self.name, str) else None
 
     @property
     def is_object(self) -> bool:
         """Whether it is a JSON object with members."""
-        return isinstance(self.loaded, _Members) and bool(self.loaded)
+        return bool(self.members)
 
-    def ends(self) -> set[Hashable]:
+    def ends(self) -> set[str]:
         """The names that an edge joins, as written and without ``#``."""
-        loaded = self.loaded
-        if not isinstance(loaded, _Members):
-            return set()
-        members = dict(loaded)
-        ends = {name_of(members.get(key)) for key in _ENDS[:4]} - {None}
-        return ends | {end.removeprefix("#") for end in ends if end is not None}
+        found = (_name_of(self.members.get(key)) for key in ENDS)
+        ends = {end for end in found if end is not None}
+        return ends | {end.removeprefix("#") for end in ends}
+
+    @cached_property
+    def shape(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Which pairs and which threes of characters its beginning has."""
+        text = self.text[:_LOOK]
+        pairs = frozenset(map("".join, pairwise(text)))
+        return pairs, frozenset(map("".join, zip(text, text[1:], text[2:], strict=False)))
 
 
-class _Members(tuple[tuple[str, object], ...]):
-    """The members of an object, in order, duplicates and all."""
-
-    __slots__ = ()
-
-
-class _Number(str):
-    """A number as it is written."""
-
-    __slots__ = ()
-
-
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_Members, parse_int=_Number, parse_float=_Number, parse_constant=_Number
-)
-_NOTHING: Final = object()
-_ENDS: Final = ("from", "to", "fromNode", "toNode", "fromSide", "toSide")
-
-
-def name_of(value: object) -> str | None:
+def _name_of(value: object) -> str | None:
     """A string or number as a name; None for anything else."""
     return str(value) if isinstance(value, str) else None
-
-
-def _sorted(value: object) -> object:
-    """Members by key; duplicates of a key stay in their order."""
-    if isinstance(value, _Members):
-        return ("o", sorted(((key, _sorted(part)) for key, part in value), key=lambda one: one[0]))
-    if isinstance(value, list):
-        return [_sorted(part) for part in value]
-    return ("n", str(value)) if isinstance(value, _Number) else value
 
 
 def _directive(text: str) -> Hashable | None:
@@ -139,21 +119,105 @@ def _directive(text: str) -> Hashable | None:
 Pairs = dict[int, int]
 
 
-def pair(old: Sequence[Entry], new: Sequence[Entry]) -> Pairs:
+def pair(old: Sequence[Entry], new: Sequence[Entry], work: Work | None = None) -> Pairs:
     """Index in ``old`` -> index in ``new`` of what is taken for the same entry."""
-    pairs: Pairs = {}
-    start, end = _common(old, new)
-    pairs.update((index, index) for index in range(start))
-    shift = len(new) - len(old)
-    pairs.update((index, index + shift) for index in range(len(old) - end, len(old)))
-    left = range(start, len(old) - end)
-    right = range(start, len(new) - end)
-    if left and right:
-        _by_key(old, new, left, right, pairs, lambda entry: entry.text)
-        _by_key(old, new, left, right, pairs, lambda entry: entry.meaning)
-        _by_name(old, new, left, right, pairs)
-        _by_place(old, new, pairs)
-    return pairs
+    return _Pairing(old, new, work or Work()).pairs
+
+
+class _Pairing:
+    """One comparison of two versions."""
+
+    def __init__(self, old: Sequence[Entry], new: Sequence[Entry], work: Work) -> None:
+        self._old, self._new, self._work = old, new, work
+        start, end = _common(old, new)
+        self.pairs: Pairs = {index: index for index in range(start)}
+        shift = len(new) - len(old)
+        self.pairs.update((index, index + shift) for index in range(len(old) - end, len(old)))
+        #: what has no partner yet
+        self._left: list[int] = list(range(start, len(old) - end))
+        self._right: list[int] = list(range(start, len(new) - end))
+        self._by_key(lambda entry: entry.text, self._in_order)
+        self._by_key(lambda entry: entry.meaning, self._in_order)
+        self._by_key(lambda entry: entry.name, self._by_likeness)
+        self._by_place()
+
+    def _forget_paired(self) -> None:
+        taken = set(self.pairs.values())
+        self._left = [index for index in self._left if index not in self.pairs]
+        self._right = [index for index in self._right if index not in taken]
+
+    def _by_key(
+        self,
+        key: Callable[[Entry], Hashable | None],
+        several: Callable[[list[int], list[int]], None],
+    ) -> None:
+        """Pair what has the same key; ``several`` says which of several."""
+        if not self._left or not self._right:
+            return
+        news = _groups(self._new, self._right, key)
+        for name, ones in _groups(self._old, self._left, key).items():
+            others = news.get(name)
+            if others is None:
+                continue
+            if len(ones) == len(others) == 1:
+                self.pairs[ones[0]] = others[0]
+            else:
+                several(ones, others)
+        self._forget_paired()
+
+    def _in_order(self, ones: list[int], others: list[int]) -> None:
+        """Several of one key in their order; of an uneven group those that are closest."""
+        if len(ones) == len(others):
+            self.pairs.update(zip(ones, others, strict=True))
+        elif len(ones) < len(others):
+            ratio = len(self._new) / len(self._old)
+            self.pairs.update(zip(ones, _nearest(ones, others, ratio), strict=True))
+        else:
+            ratio = len(self._old) / len(self._new)
+            self.pairs.update(zip(_nearest(others, ones, ratio), others, strict=True))
+
+    def _by_likeness(self, ones: list[int], others: list[int], least: float = 0.0) -> None:
+        """Pair the two that are most alike, then the next two; in order where equal."""
+        longest = max(*(len(self._old[one].text) for one in ones),
+                      *(len(self._new[other].text) for other in others))  # fmt: skip
+        cost = len(ones) * len(others) * (1 + longest // _COSTLY)
+        if cost > min(limits.MERGE_LIKENESS_PAIRS, self._work.pairs):
+            if not least:
+                self._in_order(ones, others)
+            return
+        self._work.pairs -= cost
+        scores = sorted(
+            (-likeness(self._old[one], self._new[other]), abs(place - position), one, other)
+            for place, one in enumerate(ones)
+            for position, other in enumerate(others)
+        )
+        taken: set[int] = set()
+        for score, _distance, one, other in scores:
+            if -score >= least and one not in self.pairs and other not in taken:
+                self.pairs[one] = other
+                taken.add(other)
+
+    def _by_place(self) -> None:
+        """Pair what is left between two neighbours that are the same in both."""
+        back = set(self.pairs.values())
+        for ones in _runs(self._left):
+            start = self.pairs[ones[0] - 1] + 1 if ones[0] else 0
+            stop = start
+            while stop < len(self._new) and stop not in back:
+                stop += 1
+            others = list(range(start, stop))
+            if len(ones) == len(others) and self._all_replaced(ones, others):
+                self.pairs.update(zip(ones, others, strict=True))
+            elif others:
+                self._by_likeness(ones, others, ALIKE)
+
+    def _all_replaced(self, ones: list[int], others: list[int]) -> bool:
+        """Whether things at the same places are the same things with other values."""
+        self._work.pairs -= len(ones)
+        return self._work.pairs >= 0 and all(
+            _replaces(self._old[one], self._new[other])
+            for one, other in zip(ones, others, strict=True)
+        )
 
 
 def _common(old: Sequence[Entry], new: Sequence[Entry]) -> tuple[int, int]:
@@ -168,120 +232,48 @@ def _common(old: Sequence[Entry], new: Sequence[Entry]) -> tuple[int, int]:
 
 
 def _groups(
-    entries: Sequence[Entry],
-    indices: Iterable[int],
-    taken: set[int],
-    key: Callable[[Entry], Hashable | None],
+    entries: Sequence[Entry], indices: Iterable[int], key: Callable[[Entry], Hashable | None]
 ) -> dict[Hashable, list[int]]:
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for index in indices:
-        name = None if index in taken else key(entries[index])
+        name = key(entries[index])
         if name is not None:
             groups[name].append(index)
     return groups
 
 
-def _by_key(
-    old: Sequence[Entry], new: Sequence[Entry], left: Iterable[int], right: Iterable[int],
-    pairs: Pairs, key: Callable[[Entry], Hashable | None],
-) -> None:  # fmt: skip
-    """Pair what has the same key; several of one key in their order.
-
-    Where their numbers differ, those that are alone in their neighbourhood
-    stay unpaired at the end: the first ones are paired.
-    """
-    olds = _groups(old, left, set(pairs), key)
-    news = _groups(new, right, set(pairs.values()), key)
-    for name, ones in olds.items():
-        others = news.get(name, [])
-        if len(ones) == len(others) or not others:
-            pairs.update(zip(ones, others, strict=False))
+def _runs(numbers: Iterable[int]) -> list[list[int]]:
+    """Rising numbers as runs without a gap."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] + 1 == number:
+            runs[-1].append(number)
         else:
-            pairs.update(_nearest(ones, others, len(old), len(new)))
+            runs.append([number])
+    return runs
 
 
-def _nearest(ones: list[int], others: list[int], old: int, new: int) -> list[tuple[int, int]]:
-    """Pairs in order of an uneven group: the ones whose places are closest."""
-    few, many, swapped = (ones, others, False)
-    if len(ones) > len(others):
-        few, many, swapped = others, ones, True
-    ratio = (old / new if swapped else new / old) if old and new else 1.0
-    chosen: list[tuple[int, int]] = []
+def _nearest(few: list[int], many: list[int], ratio: float) -> list[int]:
+    """Of many places in order as many as there are few: those that are closest."""
+    chosen: list[int] = []
     start = 0
     for position, one in enumerate(few):
         latest = len(many) - (len(few) - position)
         wanted = one * ratio
-        best = min(range(start, latest + 1), key=lambda at: abs(many[at] - wanted))
-        chosen.append((many[best], one) if swapped else (one, many[best]))
+        best = bisect_left(many, wanted, start, latest + 1)
+        if best > latest or (best > start and wanted - many[best - 1] <= many[best] - wanted):
+            best -= 1
+        chosen.append(many[best])
         start = best + 1
     return chosen
 
 
-def _by_name(
-    old: Sequence[Entry], new: Sequence[Entry], left: Iterable[int], right: Iterable[int],
-    pairs: Pairs,
-) -> None:  # fmt: skip
-    """Pair by id; of several with one id those that resemble each other most."""
-    olds = _groups(old, left, set(pairs), lambda entry: entry.name)
-    news = _groups(new, right, set(pairs.values()), lambda entry: entry.name)
-    for name, ones in olds.items():
-        others = news.get(name, [])
-        if len(ones) == 1 and len(others) == 1:
-            pairs[ones[0]] = others[0]
-        elif ones and others:
-            _by_likeness(old, new, ones, others, pairs, least=0.0)
-
-
-def _by_likeness(
-    old: Sequence[Entry], new: Sequence[Entry], ones: list[int], others: list[int],
-    pairs: Pairs, *, least: float,
-) -> None:  # fmt: skip
-    """Pair the two that are most alike, then the next two; in order where equal."""
-    if len(ones) * len(others) > limits.MERGE_LIKENESS_PAIRS:
-        return
-    scores = sorted(
-        (-likeness(old[one], new[other]), abs(place - position), one, other)
-        for place, one in enumerate(ones)
-        for position, other in enumerate(others)
-    )
-    taken: set[int] = set()
-    for score, _distance, one, other in scores:
-        if -score >= least and one not in pairs and other not in taken:
-            pairs[one] = other
-            taken.add(other)
-
-
-def _by_place(old: Sequence[Entry], new: Sequence[Entry], pairs: Pairs) -> None:
-    """Pair what is left between two neighbours that are the same in both."""
-    back = {other: one for one, other in pairs.items()}
-    index = 0
-    while index < len(old):
-        if index in pairs:
-            index += 1
-            continue
-        first = index
-        while index < len(old) and index not in pairs:
-            index += 1
-        start = pairs[first - 1] + 1 if first else 0
-        stop = start
-        while stop < len(new) and stop not in back:
-            stop += 1
-        ones, others = list(range(first, index)), list(range(start, stop))
-        if len(ones) == len(others):
-            same = [(one, other) for one, other in zip(ones, others, strict=True)
-                    if _replaces(old[one], new[other])]  # fmt: skip
-            if len(same) == len(ones):
-                pairs.update(same)
-                continue
-        _by_likeness(old, new, ones, others, pairs, least=_ALIKE)
-
-
 def _replaces(one: Entry, other: Entry) -> bool:
     """Whether something at the same place is the same thing with another value."""
-    atoms = (_Number, bool, type(None))
+    atoms = (Number, bool, type(None))
     if isinstance(one.loaded, atoms) and isinstance(other.loaded, atoms):
         return True
-    return likeness(one, other) >= _ALIKE
+    return likeness(one, other) >= ALIKE
 
 
 def likeness(one: Entry, other: Entry) -> float:
@@ -289,34 +281,22 @@ def likeness(one: Entry, other: Entry) -> float:
     if one.text == other.text:
         return 1.0
     a, b = one.loaded, other.loaded
-    if isinstance(a, _Members) and isinstance(b, _Members):
-        return _members_alike(a, b)
-    if a is not _NOTHING and b is not _NOTHING and type(a) is not type(b):
+    if isinstance(a, Members) and isinstance(b, Members):
+        return _members_alike(one.members, other.members)
+    if a is not NOTHING and b is not NOTHING and type(a) is not type(b):
         return 0.0
     if one.name is not None and one.name == other.name and one.text.startswith("@"):
         return 1.0
-    if not one.text or not other.text:
-        return 0.0
-    return SequenceMatcher(None, one.text[:_LOOK], other.text[:_LOOK], autojunk=False).ratio()
+    kind = 0 if min(len(one.text), len(other.text)) < _SHORT else 1
+    ours, theirs = one.shape[kind], other.shape[kind]
+    both = len(ours) + len(theirs)
+    return 2 * len(ours & theirs) / both if both else 0.0
 
 
-def _members_alike(a: _Members, b: _Members) -> float:
+def _members_alike(ours: dict[str, object], theirs: dict[str, object]) -> float:
     """The share of members that both have; one with another value counts a third."""
-    ours, theirs = dict(a), dict(b)
-    keys = ours.keys() | theirs.keys()
+    keys = len(ours.keys() | theirs.keys())
     if not keys:
         return 1.0
-    names = name_of(ours.get("id")), name_of(theirs.get("id"))
-    if None not in names and names[0] != names[1]:
-        return _renamed(ours, theirs)
-    score = 0.0
-    for key in ours.keys() & theirs.keys():
-        score += 1.0 if ours[key] == theirs[key] else 0.34
-    return score / len(keys)
-
-
-def _renamed(ours: Mapping[str, object], theirs: Mapping[str, object]) -> float:
-    """Two entries of different ids are one only where hardly anything else differs."""
-    keys = (ours.keys() | theirs.keys()) - {"id"}
-    same = sum(key in ours and key in theirs and ours[key] == theirs[key] for key in keys)
-    return 1.0 if keys and same >= max(2, _RENAMED * len(keys)) else 0.0
+    both = ours.keys() & theirs.keys()
+    return sum(1.0 if ours[key] == theirs[key] else 0.34 for key in both) / keys

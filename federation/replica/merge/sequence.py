@@ -14,6 +14,7 @@ from typing import Final, cast
 
 import loro
 
+from federation import limits
 from federation.replica.merge.crdt import new_document
 from federation.replica.merge.pairing import Pairs
 
@@ -77,6 +78,8 @@ def merge_orders(
     for one, other in ((a, b), (b, a)):
         if not other.moved and not other.added() and len(other.pairs) == length:
             return _alone(one, alive, length)
+    if max(len(a.moved), len(b.moved)) > limits.MERGE_MOVES:
+        return _by_one(length, a, b, alive, same)
     start, end = _untouched(length, a, b)
     middle = [(BASE, number) for number in range(start, length - end)]
     orders = [side.order[start : len(side.order) - end] for side in (a, b)]
@@ -121,20 +124,78 @@ def _merge(base: list[Slot], a: list[Slot], b: list[Slot], alive: set[int]) -> l
     return [slot for slot in merged if slot[0] != BASE or slot[1] in alive]
 
 
+def _by_one(length: int, a: Side, b: Side, alive: set[int], same: dict[int, int]) -> list[Slot]:
+    """A new order by the side that moved more; the other's additions behind their neighbours."""
+    lead, other = (a, b) if len(a.moved) > len(b.moved) else (b, a)
+    order = _alone(lead, alive, length)
+    known = set(same)
+    if lead is b:
+        # what both added is a's
+        known = set(same.values())
+        order = [("a", same[n]) if kind == "b" and n in same else (kind, n) for kind, n in order]
+    behind: dict[Slot | None, list[Slot]] = {}
+    there = set(order)
+    last: Slot | None = None
+    for slot in other.order:
+        if slot[0] != BASE and slot[1] not in known:
+            behind.setdefault(last, []).append(slot)
+        elif slot in there:
+            last = slot
+    return _with(order, behind)
+
+
+def _with(order: Sequence[Slot], behind: dict[Slot | None, list[Slot]]) -> list[Slot]:
+    """An order with further slots, each behind the one it is given for (None: the beginning)."""
+    out = list(behind.get(None, ()))
+    for slot in order:
+        out.append(slot)
+        out += behind.get(slot, ())
+    return out
+
+
 def _alone(side: Side, alive: set[int], length: int) -> list[Slot]:
     """Only this side changed the order; what it dropped and is alive stays behind its neighbour."""
     order = [slot for slot in side.order if slot[0] != BASE or slot[1] in alive]
-    there = {number for kind, number in order if kind == BASE}
-    for number in sorted(alive - there):
-        steady = (
-            place
-            for place in range(len(order) - 1, -1, -1)
-            if order[place][0] == BASE
-            and order[place][1] < number
-            and order[place][1] not in side.moved
-        )
-        order.insert(next(steady, -1) + 1, (BASE, number))
-    return order
+    there = [number for kind, number in order if kind == BASE]
+    steady = [number for number in there if number not in side.moved]
+    behind: dict[Slot | None, list[Slot]] = {}
+    for number in sorted(alive.difference(there)):
+        place = bisect_left(steady, number)
+        before = (BASE, steady[place - 1]) if place else None
+        behind.setdefault(before, []).append((BASE, number))
+    return _with(order, behind)
+
+
+class _Places:
+    """Where the entries of the base stand while a list is put in order (a Fenwick tree).
+
+    What was put behind an entry that stays counts there, so that every place
+    is a sum over the entries before it.
+    """
+
+    def __init__(self, length: int) -> None:
+        # slot 0 is the beginning of the list, slot n + 1 entry n of the base
+        self._sums = [0] * (length + 2)
+        for slot in range(1, length + 2):
+            self._sums[slot] += int(slot > 1)
+            above = slot + (slot & -slot)
+            if above < len(self._sums):
+                self._sums[above] += self._sums[slot]
+
+    def add(self, number: int, count: int) -> None:
+        """``count`` more at entry ``number``, -1 for the beginning."""
+        slot = number + 2
+        while slot < len(self._sums):
+            self._sums[slot] += count
+            slot += slot & -slot
+
+    def before(self, number: int) -> int:
+        """How many stand before entry ``number``."""
+        slot, total = number + 1, 0
+        while slot:
+            total += self._sums[slot]
+            slot -= slot & -slot
+        return total
 
 
 def _apply(order: loro.LoroMovableList, length: int, wanted: list[int]) -> None:
@@ -144,20 +205,19 @@ def _apply(order: loro.LoroMovableList, length: int, wanted: list[int]) -> None:
     the other side kept alive stays at its place.
     """
     steady = _longest_rising([number for number in wanted if number < length])
-    now = list(range(length))
-    at = 0
+    places = _Places(length)
+    # the entry that stays and that we are behind, and the place to go on at
+    anchor, at = -1, 0
     for number in wanted:
         if number in steady:
-            at = now.index(number, at) + 1
-        elif number < length:
-            place = now.index(number)
-            target = at - 1 if place < at else at
-            if place != target:
-                order.mov(place, target)
-                del now[place]
-                now.insert(target, number)
-            at = target + 1
+            anchor, at = number, places.before(number) + 1
+            continue
+        if number < length:
+            place = places.before(number)
+            at -= place < at
+            order.mov(place, at)
+            places.add(number, -1)
         else:
             order.insert(at, number)
-            now.insert(at, number)
-            at += 1
+        places.add(anchor, 1)
+        at += 1

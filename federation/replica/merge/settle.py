@@ -3,39 +3,80 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
+from federation.errors import Refusal
 from federation.replica.merge import tree
-from federation.replica.merge.document import split_lines
+from federation.replica.merge.document import is_canvasl, split_lines
 from federation.replica.merge.entries import label
-from federation.replica.merge.pairing import Entry, likeness
+from federation.replica.merge.pairing import ALIKE, Entry, likeness
 from federation.replica.merge.tree import Value
 from federation.replica.merge.value import Frame, Path
 
-#: what an entry must share with the one that a conflict was seen in
-_ALIKE = 0.5
+#: a JSON text has these only between its tokens
+_BREAKS: Final = re.compile(r"[\r\n]+[ \t\r\n]*")
 
 
 def put(kind: str, content: bytes, path: Path, entry: str, value: str | None) -> bytes | None:
     """The document with ``value`` (JSON text or line; None: removed) at a conflict's place.
 
     None where the place is not to be found any more.  ``entry`` is the entry
-    as it was when the conflict was seen.
+    as it was when the conflict was seen.  Refused: ``bad-params`` for a value
+    that is no JSON, or no line, where the document has such.
     """
-    text = content.decode("utf-8")
-    if kind == "canvasl":
-        return _in_lines(text, path, entry, value)
     try:
-        before, root, after = tree.parse(text)
-    except tree.NotJson:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
         return None
-    changed = _set(root, path, value)
-    return None if changed is None else (before + changed + after).encode()
+    if kind == "canvasl" and is_canvasl(text):
+        changed = _in_lines(text, path, entry, value)
+    elif kind == "json-canvas" and (canvas := _canvas(text)) is not None:
+        inside = _in_canvas(canvas[1], path, entry, _checked(value))
+        changed = None if inside is None else canvas[0] + inside + canvas[2]
+    else:
+        changed = _in_text(text, entry, value)
+    return None if changed is None else changed.encode()
 
 
-def _in_lines(text: str, path: Path, entry: str, value: str | None) -> bytes | None:
+def _checked(value: str | None) -> str | None:
+    """A value that is JSON, without white space around it."""
+    if value is None:
+        return None
+    try:
+        value.encode()
+        found = tree.parse(value)[1]
+    except ValueError as error:
+        raise Refusal("bad-params", "value: JSON is needed here") from error
+    if found.kind == "whole":
+        raise Refusal("bad-params", "value: nested too deeply")
+    return found.text
+
+
+def _in_text(text: str, entry: str, value: str | None) -> str | None:
+    """A text with other lines in the place of those of a conflict."""
+    if not entry or entry not in text:
+        return None
+    before, _entry, after = text.partition(entry)
+    new = value or ""
+    if new and after and entry[-1] in "\r\n" and new[-1] not in "\r\n":
+        new += "\r\n" if entry.endswith("\r\n") else entry[-1]
+    return before + new + after
+
+
+def _in_lines(text: str, path: Path, entry: str, value: str | None) -> str | None:
     mark, lines, ended = split_lines(text)
     place = _find([Entry(line) for line in lines], entry)
+    if place is not None and value is None and len(path) == 1:
+        # what only resembles the entry is another one: that is not to be deleted
+        there, gone = Entry(lines[place]), Entry(entry)
+        if there.text != gone.text and (gone.name is None or there.name != gone.name):
+            return None
+    if len(path) > 1:
+        value = _one_line(value)
+    elif value is not None:
+        value = _as_line(value, entry)
     if place is None:
         if len(path) != 1 or value is None:
             return None
@@ -48,7 +89,50 @@ def _in_lines(text: str, path: Path, entry: str, value: str | None) -> bytes | N
         if parsed is None or changed is None:
             return None
         lines[place] = parsed[0] + changed + parsed[2]
-    return (mark + "\n".join(lines) + ("\n" if ended and lines else "")).encode()
+    return mark + "\n".join(lines) + ("\n" if ended and lines else "")
+
+
+def _one_line(value: str | None) -> str | None:
+    """A JSON value on one line."""
+    checked = _checked(value)
+    return None if checked is None else _BREAKS.sub(" ", checked)
+
+
+def _as_line(value: str, entry: str) -> str:
+    """A whole line in the place of another one: JSON where that was JSON."""
+    bare = value.rstrip("\r\n")
+    end = "\r" if entry.endswith("\r") else ""
+    if Entry(entry).parsed is not None:
+        return (_one_line(bare) or "") + end
+    if "\n" in bare:
+        raise Refusal("bad-params", "value: one line is needed here")
+    return bare + end
+
+
+def _canvas(text: str) -> tuple[str, Value, str] | None:
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    try:
+        before, value, after = tree.parse(text[len(mark) :])
+    except tree.NotJson:
+        return None
+    return mark + before, value, after
+
+
+def _in_canvas(root: Value, path: Path, entry: str, value: str | None) -> str | None:
+    """The place is in an entry of one of the lists, or anywhere."""
+    key = next((key for key in root.keys if path and tree.key_name(key) == path[0]), None)
+    entries = root.members[key] if key is not None else None
+    if not entry or entries is None or entries.kind != "array" or len(path) < 2:
+        return _set(root, path, value)
+    found = _find([Entry(text) for text in entries.texts], entry)
+    if found is None:
+        changed = _set_item(entries, path[1:], value) if len(path) == 2 else None
+    elif len(path) == 2:
+        changed = _with_part(entries, found, value)
+    else:
+        inside = _set(entries.parts[found], path[2:], value)
+        changed = None if inside is None else _with_part(entries, found, inside)
+    return None if changed is None else root.changed({root.keys.index(key): changed})
 
 
 def _find(entries: Sequence[Entry], wanted: str) -> int | None:
@@ -62,11 +146,12 @@ def _find(entries: Sequence[Entry], wanted: str) -> int | None:
         for place, one in enumerate(entries)
         if like.name is not None and one.name == like.name
     ]
-    if len(named) == 1:
-        return named[0]
+    if len(named) == 1 or (not named and like.id is not None):
+        # what resembles it and is called otherwise is another entry
+        return named[0] if named else None
     among = named or range(len(entries))
     best = max(among, key=lambda place: likeness(entries[place], like), default=None)
-    if best is None or (not named and likeness(entries[best], like) < _ALIKE):
+    if best is None or (not named and likeness(entries[best], like) < ALIKE):
         return None
     return best
 
@@ -75,6 +160,8 @@ def _set(value: Value, path: Path, new: str | None) -> str | None:
     """The text of a value with one place below it changed; None where there is no such place."""
     if not path:
         return new
+    if value.is_whole:
+        return None
     if value.kind == "object":
         return _set_member(value, path, new)
     if value.kind == "array":
@@ -83,44 +170,38 @@ def _set(value: Value, path: Path, new: str | None) -> str | None:
 
 
 def _set_member(value: Value, path: Path, new: str | None) -> str | None:
-    frame = Frame(value, value)
-    found = False
-    for place, key in enumerate(value.keys):
-        part = value.parts[place]
-        if key[0] != path[0] or found:
-            frame.add(key, value.labels[place] + part.text, place)
-            continue
-        found = True
-        changed = _set(part, path[1:], new)
-        if changed is None and len(path) > 1:
-            return None
-        if changed is not None:
-            frame.add(key, value.labels[place] + changed, place)
-    if not found:
-        if len(path) > 1 or new is None:
-            return None
-        frame.add(path[0], tree.dump_key(path[0]) + new, None)
-    return frame.text()
-
-
-def _set_item(value: Value, path: Path, new: str | None) -> str | None:
-    names = [label(Entry(part.text), place) for place, part in enumerate(value.parts)]
-    frame = Frame(value, value)
+    names = [tree.key_name(key) for key in value.keys]
     if path[0] not in names:
         if len(path) > 1 or new is None:
             return None
-        for place, part in enumerate(value.parts):
-            frame.add(place, part.text, place)
-        frame.add(len(names), new, None)
-        return frame.text()
-    chosen = names.index(path[0])
-    for place, part in enumerate(value.parts):
-        if place != chosen:
-            frame.add(place, part.text, place)
-            continue
-        changed = _set(part, path[1:], new)
-        if changed is None and len(path) > 1:
-            return None
-        if changed is not None:
-            frame.add(place, changed, place)
+        return _with_part(value, None, tree.dump_key(path[0]) + new)
+    place = names.index(path[0])
+    changed = _set(value.parts[place], path[1:], new)
+    if changed is None and len(path) > 1:
+        return None
+    return _with_part(value, place, None if changed is None else value.labels[place] + changed)
+
+
+def _set_item(value: Value, path: Path, new: str | None) -> str | None:
+    names = [label(Entry(text), place) for place, text in enumerate(value.texts)]
+    if path[0] not in names:
+        return None if len(path) > 1 or new is None else _with_part(value, None, new)
+    place = names.index(path[0])
+    changed = _set(value.parts[place], path[1:], new)
+    if changed is None and len(path) > 1:
+        return None
+    return _with_part(value, place, changed)
+
+
+def _with_part(value: Value, place: int | None, new: str | None) -> str:
+    """An object or array with another part at a place (None: at the end), or without it."""
+    labels = value.labels or ("",) * len(value.texts)
+    frame = Frame(value, value)
+    for at, (before, text) in enumerate(zip(labels, value.texts, strict=True)):
+        if at != place:
+            frame.add(before + text, at)
+        elif new is not None:
+            frame.add(new, at)
+    if place is None and new is not None:
+        frame.add(new, None)
     return frame.text()

@@ -37,12 +37,12 @@ def _no_constant(name: str) -> NoReturn:
 
 
 #: finds the end of a value at the speed of C; nothing is converted
-_SCAN: Final = json.JSONDecoder(
+_DECODER: Final = json.JSONDecoder(
     object_pairs_hook=lambda _pairs: None,
     parse_int=lambda _text: 0,
     parse_float=lambda _text: 0,
     parse_constant=_no_constant,
-).scan_once
+)
 
 
 class _Layout(NamedTuple):
@@ -54,7 +54,7 @@ class _Layout(NamedTuple):
     gaps: tuple[str, ...]
 
 
-class _Spent(Exception):  # noqa: N818 - it is caught within this module
+class _Spent(Exception):
     """Taking a value apart would cost more than the merge may spend."""
 
 
@@ -181,10 +181,9 @@ def _end(text: str, at: int) -> int:
     first = text[at : at + 1]
     if first in ("{", "["):
         try:
-            end: int = _SCAN(text, at)[1]
-        except (ValueError, StopIteration) as error:
+            return _DECODER.raw_decode(text, at)[1]
+        except ValueError as error:
             raise NotJson(f"no value at {at}") from error
-        return end
     found = (_STRING if first == '"' else _ATOM).match(text, at)
     if found is None:
         raise NotJson(f"no value at {at}")

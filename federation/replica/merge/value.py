@@ -8,14 +8,17 @@ changed is put into it.  Where both changed one scalar, ``b``'s value stands and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-from federation.replica.merge import strings
-from federation.replica.merge.tree import Value
+from federation.replica.merge import meaning, strings
+from federation.replica.merge.tree import Key, Value, key_name
+from federation.replica.merge.work import Work
 
 Path = tuple[str, ...]
+#: members whose strings are names: halves of two names are no name
+NAMES: Final = frozenset({"id", "type", "from", "to", "fromNode", "toNode", "fromSide", "toSide"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +36,50 @@ class Clash:
 
 
 Report = Callable[[Clash], None]
-#: merges two arrays; given by ``items`` because it needs the pairing of entries
+#: merges two arrays; given by ``document`` because it needs the pairing of entries
 ArrayMerge = Callable[[Value | None, Value, Value, Path, Report], str]
 
 
 class ValueMerge:
     """Merges values, with the array merge that it is given."""
 
-    #: whether lists of the top level are merged also where one side left them as they were
-    thorough = False
-
-    def __init__(self, arrays: ArrayMerge) -> None:
+    def __init__(self, arrays: ArrayMerge, work: Work | None = None) -> None:
         self._arrays = arrays
+        self._work = work or Work()
+        #: paths of arrays that are merged also where only one side changed or has them
+        self.always: frozenset[Path] = frozenset()
 
     def merge(self, base: Value | None, a: Value, b: Value, path: Path, report: Report) -> str:
         """The text of the merged value."""
-        lists = self.thorough and len(path) <= 1 and a.kind == b.kind and a.kind != "atom"
-        text = None if lists and a.kind != "string" else self._one_sided(base, a, b)
+        text = None if path in self.always else self._one_sided(base, a, b)
         if text is not None:
             return text
-        if a.kind == b.kind == "object":
-            return self._objects(base, a, b, path, report)
-        if a.kind == b.kind == "array":
-            return self._arrays(base if base and base.kind == "array" else None, a, b, path, report)
-        if a.kind == b.kind == "string" and base is not None and base.kind == "string":
-            merged = strings.merge_value(base.string, a.string, b.string)
-            if merged is not None:
-                return encode_string(merged, a.text)
+        old = base if base is not None and base.kind == a.kind and not base.is_whole else None
+        if a.kind == b.kind and not a.is_whole and not b.is_whole:
+            if a.kind == "object":
+                return self._objects(old, a, b, path, report)
+            if a.kind == "array" and old is not None and _same_shape(old, a, b):
+                return self._by_index(old, a, b, path, report)
+            if a.kind == "array":
+                return self._arrays(old, a, b, path, report)
+            if a.kind == "string" and old is not None and path[-1:] not in _NAME_PATHS:
+                merged = strings.merge_value(old.string, a.string, b.string, self._work)
+                if merged is not None:
+                    return encode_string(merged, a.text)
         report(Clash(path, base.text if base else None, a.text, b.text, b.text))
         return b.text
 
     @staticmethod
     def _one_sided(base: Value | None, a: Value, b: Value) -> str | None:
         """The result where at most one side changed, also where one only respelled it."""
-        if a.text == b.text or (base is not None and b.text == base.text):
+        old = None if base is None else base.text
+        if b.text in (a.text, old):
             return a.text
-        if base is not None and a.text == base.text:
+        if a.text == old:
             return b.text
+        if a.kind == b.kind and a.kind in ("object", "array"):
+            # part by part, so that nothing is compared twice
+            return None
         if a.canonical == b.canonical:
             return a.text
         if base is not None and b.canonical == base.canonical:
@@ -78,33 +88,74 @@ class ValueMerge:
             return b.text
         return None
 
+    def _by_index(self, base: Value, a: Value, b: Value, path: Path, report: Report) -> str:
+        """Coordinates and the like: what stands at one place is one value."""
+        news = {
+            place: self.merge(old, mine, theirs, (*path, str(place + 1)), report)
+            for place, (old, mine, theirs) in enumerate(
+                zip(base.parts, a.parts, b.parts, strict=True)
+            )
+        }
+        return a.changed(news)
+
     def _objects(self, base: Value | None, a: Value, b: Value, path: Path, report: Report) -> str:
-        old = base.members if base is not None and base.kind == "object" else {}
-        theirs = b.members
-        frame = Frame(a, b)
-        for position, key in enumerate(a.keys):
-            label, mine = a.labels[position], a.parts[position]
-            inner = (*path, key[0])
-            if key in theirs:
-                text = self.merge(old.get(key), mine, theirs[key], inner, report)
-                frame.add(key, label + text, position)
-            elif key not in old:
-                frame.add(key, label + mine.text, position)
-            elif old[key].canonical != mine.canonical:
-                report(Clash(inner, old[key].text, mine.text, None, mine.text))
-                frame.add(key, label + mine.text, position)
-        mine_keys = a.members
-        for position, key in enumerate(b.keys):
-            if key in mine_keys:
+        old = base.members if base is not None else {}
+        mine, theirs = a.members, b.members
+        rows: dict[Key, tuple[str, int | None]] = {}
+        for position, (key, label) in enumerate(zip(a.keys, a.labels, strict=True)):
+            inner = (*path, key_name(key))
+            other = theirs.get(key) or self._emptied(inner, mine[key])
+            if other is not None:
+                text = self.merge(old.get(key), mine[key], other, inner, report)
+            else:
+                text = mine[key].text
+                if key in old:
+                    if old[key].canonical == mine[key].canonical:
+                        continue
+                    report(Clash(inner, old[key].text, text, None, text))
+            rows[key] = (label + text, position)
+        behind: dict[Key | None, list[str]] = {}
+        last: Key | None = None
+        for key, label in zip(b.keys, b.labels, strict=True):
+            if key in mine:
+                last = key if key in rows else last
                 continue
-            part = b.parts[position]
-            if key in old:
-                if old[key].canonical == part.canonical:
-                    continue
-                clash = Clash((*path, key[0]), old[key].text, None, part.text, part.text)
-                report(clash)
-            frame.insert(key, b.labels[position] + part.text, b.keys[:position])
+            added = self._only_b(old.get(key), theirs[key], (*path, key_name(key)), report)
+            if added is not None:
+                behind.setdefault(last, []).append(label + added)
+        frame = Frame(a, b)
+        frame.extend(behind.get(None, ()))
+        for key, row in rows.items():
+            frame.add(*row)
+            frame.extend(behind.get(key, ()))
         return frame.text()
+
+    def _only_b(self, base: Value | None, part: Value, path: Path, report: Report) -> str | None:
+        """A member that only b has: new, or deleted by a; None where it goes."""
+        empty = self._emptied(path, part)
+        if empty is not None:
+            return self.merge(base, empty, part, path, report)
+        if base is not None:
+            if base.canonical == part.canonical:
+                return None
+            report(Clash(path, base.text, None, part.text, part.text))
+        return part.text
+
+    def _emptied(self, path: Path, other: Value) -> Value | None:
+        """In the place of a list that a side has not, and that is merged all the same."""
+        if path not in self.always or other.kind != "array":
+            return None
+        return Value("array", "[]", self._work)
+
+
+_NAME_PATHS: Final = frozenset((name,) for name in NAMES)
+
+
+def _same_shape(base: Value, a: Value, b: Value) -> bool:
+    """Whether three arrays are tuples of numbers (or of such tuples), all of one length."""
+    if any(mark in one.text for one in (base, a, b) for mark in '"{'):
+        return False
+    return len(base.texts) == len(a.texts) == len(b.texts)
 
 
 class Frame:
@@ -112,31 +163,30 @@ class Frame:
 
     def __init__(self, a: Value, b: Value) -> None:
         self._a, self._b = a, b
-        #: (name, text, position in a or None)
-        self._rows: list[tuple[object, str, int | None]] = []
+        #: (text, position in a or None)
+        self._rows: list[tuple[str, int | None]] = []
 
-    def add(self, name: object, text: str, position: int | None) -> None:
-        """The next part."""
-        self._rows.append((name, text, position))
+    def add(self, text: str, position: int | None) -> None:
+        """The next part; ``position`` is its place in ``a``, where it has one."""
+        self._rows.append((text, position))
 
-    def insert(self, name: object, text: str, before: tuple[object, ...]) -> None:
-        """A part of b, behind the nearest one that is before it there."""
-        places = {row[0]: place for place, row in enumerate(self._rows)}
-        place = next((places[one] for one in reversed(before) if one in places), -1)
-        self._rows.insert(place + 1, (name, text, None))
+    def extend(self, texts: list[str] | tuple[str, ...]) -> None:
+        """Further parts that ``a`` has not."""
+        self._rows += ((text, None) for text in texts)
 
     def text(self) -> str:
         """All of it, with the separator that each part had before it in ``a``."""
         if not self._rows:
             gaps = self._a.gaps
             return gaps[0] if len(gaps) == 1 else gaps[0][0] + gaps[-1][-1]
-        model = self._a if self._a.parts else self._b
+        model = self._a if self._a.texts else self._b
+        if not model.texts:
+            return model.text[0] + ",".join(text for text, _position in self._rows) + model.text[-1]
         usual = self._usual(model)
         out = [model.gaps[0]]
-        for place, (_name, text, position) in enumerate(self._rows):
+        for place, (text, position) in enumerate(self._rows):
             if place:
-                own = position is not None and position > 0
-                out.append(model.gaps[position] if own and position is not None else usual)
+                out.append(model.gaps[position] if position else usual)
             out.append(text)
         out.append(model.gaps[-1])
         return "".join(out)
@@ -144,11 +194,11 @@ class Frame:
     def _usual(self, model: Value) -> str:
         """The separator for a part that had none."""
         for one in (model, self._b, self._a):
-            if len(one.parts) > 1:
+            if len(one.texts) > 1:
                 return one.gaps[1]
         return "," + model.gaps[0][1:]
 
 
 def encode_string(text: str, like: str) -> str:
     """A string as JSON, raw or escaped as another one is."""
-    return json.dumps(text, ensure_ascii="\\u" in like and like.isascii())
+    return meaning.dump_string(text, escaped="\\u" in like and like.isascii())

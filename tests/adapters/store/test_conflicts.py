@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""Conflicts that pass or stand, what was settled, and what is missing of a history."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from federation import limits
+from federation.adapters.store import SqliteStore
+from federation.errors import Refusal
+from federation.replica.records import Clashing, Document
+from tests.adapters.store.test_documents import revision
+
+ONE = Clashing("1" * 64, "x.canvasl", "v", ("é", "text", "2"), '{"id":"é"}', None, "1", None, "1",
+               "a,b", "c")  # fmt: skip
+TWO = replace(ONE, number="2" * 64, kept=None, base="\u2028")
+
+
+@pytest.fixture
+def store() -> SqliteStore:
+    return SqliteStore(":memory:")
+
+
+def test_a_conflict_comes_back_as_it_was(store: SqliteStore) -> None:
+    other = replace(ONE, file="a.canvasl")
+    store.put_conflicts([TWO, ONE, other], standing=False)
+    assert store.open_conflicts("x.canvasl") == [ONE, TWO]
+    assert store.open_conflicts() == [other, ONE, TWO]
+    assert store.open_conflicts("y.canvasl") == []
+    assert store.conflicted() == ["a.canvasl", "x.canvasl"]
+
+
+def test_those_of_a_view_pass_with_it_and_standing_ones_stay(store: SqliteStore) -> None:
+    store.put_conflicts([ONE], standing=True)
+    store.put_conflicts([TWO], standing=False)
+    store.drop_passing("other.canvasl")
+    assert len(store.open_conflicts()) == 2
+    store.drop_passing("x.canvasl")
+    assert store.open_conflicts() == [ONE]
+
+
+def test_what_stands_does_not_pass_again_and_is_told_anew(store: SqliteStore) -> None:
+    store.put_conflicts([ONE], standing=True)
+    newer = replace(ONE, entry='{"id":"é","x":1}', view="w")
+    store.put_conflicts([newer], standing=False)
+    store.drop_passing("x.canvasl")
+    assert store.open_conflicts() == [newer]
+
+
+def test_what_was_settled_does_not_come_back(store: SqliteStore) -> None:
+    store.put_conflicts([ONE, TWO], standing=True)
+    store.settle("x.canvasl", [ONE.number, ONE.number, "9" * 64])
+    store.settle("x.canvasl", [ONE.number])
+    assert store.open_conflicts() == [TWO]
+    store.put_conflicts([ONE], standing=True)
+    assert store.open_conflicts("x.canvasl") == [TWO]
+    assert store.settled("x.canvasl") == {ONE.number, "9" * 64}
+    # of one document, not of another
+    assert store.settled("y.canvasl") == set()
+    other = replace(ONE, file="y.canvasl")
+    store.put_conflicts([other], standing=False)
+    assert store.open_conflicts("y.canvasl") == [other]
+    store.settle("x.canvasl", [TWO.number])
+    store.settle("y.canvasl", [ONE.number])
+    assert store.conflicted() == []
+
+
+def test_conflicts_are_there_after_a_restart(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "s.db"))
+    with store.transaction():
+        store.put_conflicts([ONE, TWO], standing=True)
+        store.settle("x.canvasl", [TWO.number])
+        store.note_gaps("x.canvasl", "r", ["p"])
+    store.close()
+    again = SqliteStore(str(tmp_path / "s.db"))
+    assert again.open_conflicts() == [ONE]
+    assert again.settled("x.canvasl") == {TWO.number}
+    assert again.gaps("x.canvasl") == ["p"]
+    again.close()
+
+
+def test_a_refused_event_leaves_no_conflict(store: SqliteStore) -> None:
+    def fail() -> None:
+        store.put_conflicts([ONE], standing=True)
+        store.settle("x.canvasl", [TWO.number])
+        raise Refusal("queue-full")
+
+    with store.transaction(), pytest.raises(Refusal):
+        store.attempt(fail)
+    assert store.open_conflicts() == []
+    assert store.settled("x.canvasl") == set()
+
+
+def test_versions_that_cannot_be_merged_make_a_document_conflicted(store: SqliteStore) -> None:
+    """Two that say the same do not, nor two whose merge is shown."""
+    for name, content in (("r1", b"1"), ("r2", b"2"), ("r3", b"2"), ("view", b"12")):
+        store.add_revision(revision(name, seq=int(name[1:]) if name != "view" else 9,
+                                    content=content), content)  # fmt: skip
+    store.put_document(Document("x.md", "text", "r2"))
+    store.set_heads("x.md", ["r2", "r3"])
+    assert store.conflicted() == []
+    store.set_heads("x.md", ["r1", "r2"])
+    assert store.conflicted() == ["x.md"]
+    store.put_document(Document("x.md", "text", "view"))
+    assert store.conflicted() == []
+
+
+# --- gaps -----------------------------------------------------------------------------------
+def test_a_gap_is_there_until_its_revision_is(store: SqliteStore) -> None:
+    for name in ("r1", "r2"):
+        one = replace(revision(name, content=name.encode()), parents=("p1", "p2", "r1"))
+        store.add_revision(one, name.encode())
+        store.note_gaps("x.md", name, one.parents)
+    assert store.gaps("x.md") == ["p1", "p2"]
+    assert store.files_with_gaps() == ["x.md"]
+    store.add_revision(replace(revision("p1", seq=7), parents=()), b"text")
+    store.note_gaps("x.md", "p1", ())
+    assert store.gaps("x.md") == ["p2"]
+    store.note_gaps("x.md", "p2", ("p3",))
+    assert store.gaps("x.md") == ["p3"]
+    store.note_gaps("x.md", "p3", ("r1",))
+    assert store.files_with_gaps() == []
+
+
+def test_what_tells_best_what_is_here_comes_first(store: SqliteStore) -> None:
+    """The ends of what is known: below them nothing is missing that is no gap itself."""
+    chain = [("old1", ()), ("old2", ("old1",)), ("new1", ("gone",)), ("new2", ("new1",)),
+             ("new3", ("new2",))]  # fmt: skip
+    for number, (name, parents) in enumerate(chain):
+        one = replace(revision(name, seq=number, content=name.encode()), parents=parents)
+        store.add_revision(one, name.encode())
+    # a view names versions, too, and is nobody's
+    view = replace(revision("view", author="", content=b"v"), parents=("new3", "old2"))
+    store.add_revision(view, b"v")
+    assert store.newest("x.md", 2) == ["new3", "old2"]
+    assert store.newest("x.md", limits.WANTS) == ["new3", "old2", "new2", "new1", "old1"]
+    assert store.newest("y.md", 5) == []
