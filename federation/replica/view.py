@@ -145,7 +145,8 @@ def _numbered(
         digest = hashlib.sha256(f"canvasl-conflict/v1\0{counts[text]}\0{text}".encode())
         found.append(
             Clashing(
-                digest.hexdigest(), file, view, conflict.path, conflict.entry[: limits.CONFLICT_TEXT],
+                digest.hexdigest(), file, view, conflict.path,
+                conflict.entry[: limits.CONFLICT_TEXT],
                 conflict.base, conflict.a, conflict.b, conflict.kept, author_a, author_b,
             )
         )  # fmt: skip

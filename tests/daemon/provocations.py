@@ -144,7 +144,7 @@ fixed("conflicts.resolve", "unknown-document", file="no.canvasl", number="0" * 8
 @provokes(("conflicts.resolve", "unknown-conflict"))
 async def _settled_already(world: Provoked) -> Params:
     number = await world.here.clash()
-    params = {"file": "c.canvasl", "number": number, "choice": "a"}
+    params: Params = {"file": "c.canvasl", "number": number, "choice": "a"}
     await world.front.call("conflicts.resolve", **params)
     return params
 

@@ -95,18 +95,23 @@ def test_one_edits_without_a_broker(tmp_path: Path) -> None:
             # one that is not saved when the others' changes come
             a.do(inside(name, '(edit 100 "unsaved ")'))
             for start in range(0, SAVES, 100):
-                b.do(inside(name, f"""(dotimes (n 100)
+                b.do(
+                    inside(
+                        name,
+                        f"""(dotimes (n 100)
                     (edit (+ 101 (% (+ n {start}) 90)) "b") (save-buffer)
                     (while meta-log-peer-sync-core--saving
-                      (accept-process-output nil 0.01)))"""))
+                      (accept-process-output nil 0.01)))""",
+                    )
+                )
             wait_until(lambda: len(revisions(b, name)) == SAVES + 1, 60.0, "all saves recorded")
             b.do(inside(name, '(progn (edit 150 "") (forward-char 2))'))
             before_b = b.do(inside(name, "(buffer-substring (line-beginning-position) (point))"))
             before_a = a.do(inside(name, "(buffer-substring (line-beginning-position) (point))"))
             broker.start()
 
-            wait_until(lambda: any("unsaved changes are still here" in one
-                                   for one in a.do("t")["messages"]), 60.0, "the message")  # fmt: skip
+            told = "unsaved changes are still here"
+            wait_until(lambda: any(told in one for one in a.do("t")["messages"]), 60.0, "told")
             wait_until(lambda: texts(shown(b, name)["value"])["n10"] == "of a", 30.0, "b follows")
             assert texts(shown(a, name)["value"])["n100"] == "unsaved "
             a.do(inside(name, "(save-buffer)"))
@@ -172,14 +177,14 @@ def test_both_edit_at_once(tmp_path: Path) -> None:
             conflicts = """(with-current-buffer (meta-log-peer-sync-conflicts)
                 (length tabulated-list-entries))"""
             for emacs in (a, b):
-                wait_until(lambda one=emacs: one.do(conflicts)["value"] == "1", 60.0, "a conflict")
+                wait_until(lambda one=emacs: one.do(conflicts)["value"] == "1", 60.0, "a conflict")  # type: ignore[misc]
             b.do("""(with-current-buffer (meta-log-peer-sync-conflicts)
                 (goto-char (point-min))
                 (meta-log-peer-sync-conflicts-take-second))""")
             for emacs in (a, b):
-                wait_until(lambda one=emacs: one.do(conflicts)["value"] == "0", 30.0, "settled")
-            wait_until(lambda: a.do(inside(name, "(buffer-string)"))["value"]
-                       == b.do(inside(name, "(buffer-string)"))["value"], 30.0, "one text")  # fmt: skip
+                wait_until(lambda one=emacs: one.do(conflicts)["value"] == "0", 30.0, "settled")  # type: ignore[misc]
+            whole = inside(name, "(buffer-string)")
+            wait_until(lambda: a.do(whole)["value"] == b.do(whole)["value"], 30.0, "one text")
             found = texts(a.do(inside(name, "(buffer-string)"))["value"])
             assert found["n39"] in ("from a", "from b")
 

@@ -63,9 +63,9 @@ def test_merged_with_our_edit(both: Both) -> None:
     for last in ("THREE", "THREE!", "THREE!!"):
         theirs.sync("a.md", f"one\ntwo\n{last}\n")
         merged = f"ONE\ntwo\n{last}\n".encode()
-        ours.wait(lambda merged=merged: (ours.synced / "a.md").read_bytes() == merged)
+        ours.wait(lambda merged=merged: (ours.synced / "a.md").read_bytes() == merged)  # type: ignore[misc]
         # and gets what is made of both
-        wait_until(lambda merged=merged: theirs.content("a.md") == merged, 10)
+        wait_until(lambda merged=merged: theirs.content("a.md") == merged, 10)  # type: ignore[misc]
     assert ours.call("conflicts.list")["conflicts"] == []
     # Everything is readable in the history.
     hashes = [row["content_hash"] for row in ours.history("a.md")]
@@ -147,7 +147,7 @@ def test_an_edit_that_nobody_synced_yet_is_not_overwritten(both: Both) -> None:
     for name, mark in (("a.md", b""), ("b.md", b"\xff")):
         theirs.sync(name, "one\ntwo\nthree\n")
         ours.wait((ours.synced / name).exists)
-        ours.wait(lambda name=name: _written(ours, name), what="it is noted as written")
+        ours.wait(lambda name=name: _written(ours, name), what="it is noted as written")  # type: ignore[misc]
         (ours.synced / name).write_bytes(b"edited\ntwo\nthree\n" + mark)
         theirs.sync(name, "one\ntwo\ntheirs\n")
     ours.wait(lambda: (ours.synced / "a.md").read_bytes() == b"edited\ntwo\ntheirs\n",

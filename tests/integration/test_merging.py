@@ -114,7 +114,7 @@ def test_a_canvas_edited_on_both_sides_of_a_broken_broker(
     assert verb(one, "conflicts") == verb(other, "conflicts") == {"conflicts": []}
     broker.start()
     for peer in two:
-        peer.wait(lambda peer=peer: verb(peer, "conflicts")["conflicts"], 60, "the merge")
+        peer.wait(lambda peer=peer: verb(peer, "conflicts")["conflicts"], 60, "the merge")  # type: ignore[misc]
     one.wait(lambda: set(states(one)) == set(states(other)) == set(revisions), 30, "all revisions")
     one.wait(lambda: shown(one) == shown(other), 30, "the same bytes")
     lines = shown(one).decode().split("\n")
@@ -135,7 +135,7 @@ def test_a_canvas_edited_on_both_sides_of_a_broken_broker(
     assert answer["open"] == 0
     revisions[answer["revision"]] = "two"
     for peer in two:
-        peer.wait(lambda peer=peer: not verb(peer, "conflicts")["conflicts"], 30, "settled")
+        peer.wait(lambda peer=peer: not verb(peer, "conflicts")["conflicts"], 30, "settled")  # type: ignore[misc]
     one.wait(lambda: shown(one) == shown(other), 30, "the same bytes")
     assert b'{"id": "b", "type": "text", "text": "second", "x": 15}' in shown(one)
     assert verb(one, "resolve", CANVAS, number, "a", code=1)["reason"] == "unknown-conflict"
@@ -171,15 +171,16 @@ def test_bytes_that_are_no_text_stay_side_by_side(
         verb(peer, "sync")
     broker.start()
     one, other = two
+    kept = ""
     for peer in two:
-        peer.wait(lambda peer=peer: verb(peer, "conflicts")["conflicts"], 60, "the conflict")
+        peer.wait(lambda peer=peer: verb(peer, "conflicts")["conflicts"], 60, "the conflict")  # type: ignore[misc]
         assert shown(peer) == b"\xff" + peer.state_dir.name.encode()
         (row,) = verb(peer, "conflicts")["conflicts"]
         assert row["places"] == []
         assert {Path(one["path"]).read_bytes() for one in row["versions"]} == {
             b"\xffone", b"\xfftwo",
         }  # fmt: skip
-    kept = row["current"]
+        kept = row["current"]
     verb(other, "restore", CANVAS, kept[:12])
     one.wait(lambda: shown(one) == b"\xfftwo", 30, "the version that was chosen")
     assert verb(one, "conflicts") == verb(other, "conflicts") == {"conflicts": []}

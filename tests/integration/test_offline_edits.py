@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One works offline for a thousand edits while the other goes on: they meet, and nothing is lost."""
+"""One works offline for a thousand edits while the other goes on: nothing is lost."""
 
 from __future__ import annotations
 

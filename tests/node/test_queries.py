@@ -196,7 +196,9 @@ def test_the_places_of_a_canvas_that_two_changed_at_once() -> None:
     assert rows[0] == rows[1]
     ((row,), _) = rows
     assert row["versions"] == []
-    (place,) = row["places"]  # type: ignore[misc]
+    places = row["places"]
+    assert isinstance(places, list)
+    (place,) = places
     assert (place["path"], place["base"]) == (["n", "x"], "1")
     sides = {tuple(place[side]["peers"]): place[side]["value"] for side in "ab"}
     assert sides == {(a.peer_id,): "2", (b.peer_id,): None}

@@ -121,9 +121,8 @@ def _way_back(trace: list[list[int]], x: int, y: int) -> list[tuple[int, int, in
     runs: list[tuple[int, int, int]] = []
     for edits in range(len(trace) - 1, -1, -1):
         before, k = trace[edits], x - y
-        if edits == 0:
-            start, start_y = 0, 0
-        else:
+        start = start_y = old_x = old_k = 0
+        if edits:
             # before[edits + j] is diagonal j as the round before left it
             down = k == -edits or (k != edits and before[edits + k - 1] < before[edits + k + 1])
             old_k = k + 1 if down else k - 1

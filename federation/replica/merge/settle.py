@@ -171,12 +171,13 @@ def _set(value: Value, path: Path, new: str | None) -> str | None:
 
 def _set_member(value: Value, path: Path, new: str | None) -> str | None:
     names = [tree.key_name(key) for key in value.keys]
-    if path[0] not in names:
-        if len(path) > 1 or new is None:
+    wanted, rest = path[0], path[1:]
+    if wanted not in names:
+        if rest or new is None:
             return None
-        return _with_part(value, None, tree.dump_key(path[0]) + new)
-    place = names.index(path[0])
-    changed = _set(value.parts[place], path[1:], new)
+        return _with_part(value, None, tree.dump_key(wanted) + new)
+    place = names.index(wanted)
+    changed = _set(value.parts[place], rest, new)
     if changed is None and len(path) > 1:
         return None
     return _with_part(value, place, None if changed is None else value.labels[place] + changed)

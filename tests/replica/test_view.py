@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""Views: several heads in one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from federation.replica.records import Revision
+from federation.replica.view import Viewer, view_id
+
+
+class History:
+    """Revisions by hand: each has an author, a counter and parents."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+        self.revisions: dict[str, Revision] = {}
+        self.viewer = Viewer(self.revisions.get, lambda one: self.contents.get(one.content_hash))
+
+    def add(self, name: str, author: str, seq: int, content: bytes, *parents: str) -> Revision:
+        vector: dict[str, int] = {}
+        for parent in parents:
+            one = self.revisions[parent]
+            for who, count in (*one.vector.items(), (one.author, one.seq)):
+                vector[who] = max(vector.get(who, 0), count)
+        self.contents[name] = content
+        self.revisions[name] = Revision(
+            name, "x.canvasl", author, seq, "2026-01-01T00:00:00Z", 0, 0, name, len(content),
+            binary=False, envelope="{}", vector=vector, parents=parents,
+        )  # fmt: skip
+        return self.revisions[name]
+
+
+BASE = b'{"id":"1","x":1}\n{"id":"2","y":1}\n'
+
+
+def forked() -> tuple[History, Revision, Revision]:
+    history = History()
+    history.add("0", "a", 1, BASE)
+    one = history.add("1", "a", 2, BASE.replace(b'"x":1', b'"x":2'), "0")
+    other = history.add("2", "b", 1, BASE.replace(b'"y":1', b'"y":2'), "0")
+    return history, one, other
+
+
+def test_two_heads_over_what_they_were_made_from() -> None:
+    history, one, other = forked()
+    view = history.viewer.merged("x.canvasl", "canvasl", [one, other])
+    assert view is not None
+    assert view.content == b'{"id":"1","x":2}\n{"id":"2","y":2}\n'
+    assert view == history.viewer.merged("x.canvasl", "canvasl", [other, one])
+    assert [base.revision for base in history.viewer.common([one], other)] == ["0"]
+
+
+def test_heads_that_crossed_have_several_bases() -> None:
+    history, _one, _other = forked()
+    both = b'{"id":"1","x":2}\n{"id":"2","y":2}\n'
+    left = history.add("3", "a", 3, both.replace(b'"x":2', b'"x":3'), "1", "2")
+    right = history.add("4", "b", 2, both.replace(b'"y":2', b'"y":3'), "1", "2")
+    assert [base.revision for base in history.viewer.common([left], right)] == ["1", "2"]
+    view = history.viewer.merged("x.canvasl", "canvasl", [left, right])
+    assert view is not None
+    assert view.content == b'{"id":"1","x":3}\n{"id":"2","y":3}\n'
+    assert view.conflicts == ()
+
+
+def test_a_conflict_has_one_number_however_it_is_seen() -> None:
+    history, one, _other = forked()
+    third = history.add("5", "c", 1, BASE.replace(b'"x":1', b'"x":7'), "0")
+    fourth = history.add("6", "d", 1, BASE.replace(b'"y":1', b'"y":9'), "0")
+    two = history.viewer.merged("x.canvasl", "canvasl", [one, third])
+    three = history.viewer.merged("x.canvasl", "canvasl", [fourth, third, one])
+    assert two is not None
+    assert three is not None
+    assert [c.number for c in two.conflicts] == [c.number for c in three.conflicts]
+    (conflict,) = two.conflicts
+    assert {conflict.a, conflict.b} == {"2", "7"}
+    assert {conflict.author_a, conflict.author_b} == {"a", "c"}
+
+
+def test_bytes_that_are_no_text_have_no_view() -> None:
+    history, one, _other = forked()
+    odd = history.add("7", "c", 1, b"\xff", "0")
+    assert history.viewer.merged("x.canvasl", "canvasl", [one, odd]) is None
+
+
+def test_a_lost_base_is_no_base() -> None:
+    history, one, other = forked()
+    del history.revisions["0"]
+    assert history.viewer.merged("x.canvasl", "canvasl", [one, other]) is not None
+
+
+def test_ids() -> None:
+    assert view_id(["a", "b"], "c") == view_id(["b", "a"], "c") != view_id(["a"], "c")
+    assert dataclasses.is_dataclass(Revision)
