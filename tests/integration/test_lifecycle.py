@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -150,20 +151,40 @@ def test_hook_programs(tmp_path: Path, broker: Mosquitto) -> None:
 
 
 def test_edited_outside_meanwhile(tmp_path: Path, broker: Mosquitto) -> None:
-    """A synced file that another program changed is never overwritten: both are kept."""
+    """A synced file that another program changed is never overwritten: the edit is merged."""
+    with (
+        Peer(tmp_path / "a", broker.url, env=ANNOUNCED) as a,
+        Peer(tmp_path / "b", broker.url, env=ANNOUNCED) as b,
+    ):
+        first, second = '{"id":"1"}\n', '{"id":"2"}\n'
+        a.call("sync.file", {"path": _write(tmp_path / "x.canvasl", first + second)})
+        wait_until(lambda: _reads(b.synced / "x.canvasl", first + second), 15.0, "arrival")
+        by_hand = second.replace("}", ',"by":"hand"}')
+        (b.synced / "x.canvasl").write_text(first + by_hand)
+        changed = first.replace("}", ',"x":1}')
+        a.call("sync.file", {"path": _write(tmp_path / "x.canvasl", changed + second)})
+        for one in (a, b):
+            path = one.synced / "x.canvasl"
+            wait_until(partial(_reads, path, changed + by_hand), 15.0, "both are in it")
+        assert len(a.history("x.canvasl")) == len(b.history("x.canvasl")) == 3
+        assert a.call("conflicts.list") == b.call("conflicts.list") == {"conflicts": []}
+
+
+def test_bytes_edited_outside_meanwhile(tmp_path: Path, broker: Mosquitto) -> None:
+    """What cannot be merged is kept as well: both versions, until somebody chooses."""
     with (
         Peer(tmp_path / "a", broker.url, env=ANNOUNCED) as a,
         Peer(tmp_path / "b", broker.url, env=ANNOUNCED) as b,
     ):
         a.call("sync.file", {"path": _write(tmp_path / "x.canvasl", "one\n")})
         wait_until(lambda: _reads(b.synced / "x.canvasl", "one\n"), 15.0, "arrival")
-        (b.synced / "x.canvasl").write_text("edited by hand\n")
+        (b.synced / "x.canvasl").write_bytes(b"edited by hand\xff")
         a.call("sync.file", {"path": _write(tmp_path / "x.canvasl", "two\n")})
         wait_until(lambda: b.call("conflicts.list")["conflicts"], 15.0, "the conflict")
-        assert (b.synced / "x.canvasl").read_text() == "edited by hand\n"
+        assert (b.synced / "x.canvasl").read_bytes() == b"edited by hand\xff"
         (conflict,) = b.call("conflicts.list")["conflicts"]
-        texts = {Path(one["path"]).read_text() for one in conflict["versions"]}
-        assert texts == {"edited by hand\n", "two\n"}
+        texts = {Path(one["path"]).read_bytes() for one in conflict["versions"]}
+        assert texts == {b"edited by hand\xff", b"two\n"}
         wait_until(lambda: a.call("conflicts.list")["conflicts"], 15.0, "the conflict on a")
         assert (a.synced / "x.canvasl").read_text() == "two\n"
         newest = conflict["current"]
@@ -174,9 +195,8 @@ def test_edited_outside_meanwhile(tmp_path: Path, broker: Mosquitto) -> None:
             15.0,
             "settled",
         )
-        wait_until(
-            lambda: all(_reads(one.synced / "x.canvasl", "edited by hand\n") for one in both)
-        )
+        paths = [one.synced / "x.canvasl" for one in both]
+        wait_until(lambda: {one.read_bytes() for one in paths} == {b"edited by hand\xff"})
 
 
 def test_locked_by_an_editor(tmp_path: Path, broker: Mosquitto) -> None:

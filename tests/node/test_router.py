@@ -226,6 +226,22 @@ def test_what_an_editor_began_with_is_the_base_of_what_it_saves(mark: bytes, pla
         assert b.files.synced["x.md"] == b"mine 4\n-\n-\ntheirs\n"
 
 
+def test_of_several_texts_that_an_editor_saved_the_newest_recorded_one_is_the_base() -> None:
+    world = World()
+    a = world.add()
+    path = a.files.synced_path("x.md")
+    texts = [b"one %d\n" % number for number in range(6)]
+    a.sync("x.md", texts[0])
+    # what another program would have written, had it not been the editor
+    a.do(lambda: a.node.sync_content("x.md", texts[2], path))
+    saved = [opened(text) for text in texts[:5]]
+    a.do(lambda: a.node.sync_content("x.md", texts[5], path, saved))
+    assert a.heads("x.md") == {texts[5]}
+    # none of them is recorded: what was synced from the path last
+    a.do(lambda: a.node.sync_content("x.md", b"six\n", path, [opened(b"x"), opened(b"y")]))
+    assert a.heads("x.md") == {b"six\n"}
+
+
 def test_text_that_no_revision_has_stands_beside_what_came_meanwhile() -> None:
     world = World()
     a, b = world.add(), world.add()
