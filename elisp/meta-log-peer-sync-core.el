@@ -588,7 +588,8 @@ which M-x meta-log-peer-sync-history can bring back"
   "Sync FILE; return its absolute name at once.
 FUNCTION is called with the answer when it is recorded; without it, a
 message tells.  BASE is the SHA-256 of the text that it was made from, if
-known, or a vector of several, oldest first.  FAILED is called with the problem after it was shown."
+known, or a vector of several, oldest first.  FAILED is called with the
+problem after it was shown."
   (let ((file (meta-log-peer-sync-core-local-file file)))
     (meta-log-peer-sync-core-request
      "sync.file" (list :path file :base base)
@@ -607,7 +608,8 @@ BASE and FAILED as for `meta-log-peer-sync-core-sync-file'."
   (let ((under-way (assoc file meta-log-peer-sync-core--saving)))
     (cond
      ((not (meta-log-peer-sync-rpc-running-p))
-      (meta-log-peer-sync-core--note-saved file base))
+      (meta-log-peer-sync-core--note-saved file base)
+      (meta-log-peer-sync-edit-release file))
      ;; One after the other: what the sidecar reads now may be this text already,
      ;; and a second one from BASE would stand beside it.
      (under-way (setcdr under-way (append (cdr under-way) (list (cons base failed)))))
@@ -626,7 +628,7 @@ BASE and FAILED as for `meta-log-peer-sync-core-sync-file'."
   (and (assoc file meta-log-peer-sync-core--saving) t))
 
 (defun meta-log-peer-sync-core--note-saved (file base)
-  "Note that FILE was saved, with changes of BASE, while no peer was running."
+  "Note FILE, edited from BASE, which was saved while no peer was running."
   ;; What the first save began with counts for all of them.
   (unless (assoc file meta-log-peer-sync-core--saved)
     (push (cons file base) meta-log-peer-sync-core--saved))
@@ -644,7 +646,7 @@ after M-x meta-log-peer-sync-start"
     (cdr entry)))
 
 (defun meta-log-peer-sync-core--bases (next &optional base)
-  "Return what the saves NEXT began with, after BASE, for `sync.file'.
+  "Return the texts that NEXT was edited from, after BASE, for `sync.file'.
 The sidecar may have seen any of these texts, or none."
   (let ((bases (apply #'append (mapcar (lambda (one) (if (stringp one) (list one)
                                                        (append one nil)))
@@ -667,9 +669,9 @@ What the sidecar has written back may be merged with what others wrote."
   (meta-log-peer-sync-view-follow answer))
 
 (defun meta-log-peer-sync-core--saved-failed (file base failed)
-  "The save of FILE, with changes of BASE, was not recorded.
-What was saved meanwhile has changes of BASE, too.  FAILED is called when
-that is refused as well."
+  "FILE, edited from BASE, was saved and is not recorded.
+That goes for all that was saved meanwhile.  FAILED is called when that is
+refused as well."
   (let ((next (meta-log-peer-sync-core--saved-forget file)))
     (when (or next (not (meta-log-peer-sync-rpc-running-p)))
       (meta-log-peer-sync-core-sync-saved

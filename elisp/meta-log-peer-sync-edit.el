@@ -31,7 +31,9 @@
   "Folder of the synced documents, absolute, or nil while none is known.")
 
 (defvar meta-log-peer-sync-edit-keep-lock nil
-  "Non-nil while a save leaves the lock of the document in place.")
+  "Non-nil while a save leaves the lock of the document in place.
+It is taken away at the end of the save, or, if this is `answer', when the
+sidecar has recorded what was saved.")
 
 (declare-function meta-log-peer-sync-core-sync-saved "meta-log-peer-sync-core")
 (declare-function meta-log-peer-sync-core-saving-p "meta-log-peer-sync-core")
@@ -121,16 +123,17 @@ It is the text that was there when it was auto-saved."
 ;;;; Saving
 
 (defun meta-log-peer-sync-edit-release (file)
-  "Take away the lock that a save has left on FILE, unless there are changes again.
+  "Take the lock of FILE away that a save has left, unless it is edited again.
 Return non-nil when there was one."
-  (let ((buffer (find-buffer-visiting file)))
+  (let ((buffer (find-buffer-visiting file))
+        (meta-log-peer-sync-edit-keep-lock nil))
     (when (and (eq (file-locked-p file) t)
                (not (and buffer (buffer-modified-p buffer))))
       (unlock-file file)
       t)))
 
 (defun meta-log-peer-sync-edit--current-p (file)
-  "Return non-nil when the text of FILE is what its document shows now.
+  "Return non-nil when FILE has the current text of its document.
 The sidecar is asked, and has a second to answer: this is for the rare case
 in which it has just written FILE, and the news of that is under way."
   (and (fboundp 'meta-log-peer-sync-rpc-wait)
@@ -161,24 +164,33 @@ It has changed on disk since it was visited."
 When a document has changed on disk, what is recorded is merged with this
 text; only before other text is lost the user is asked, once."
   (with-current-buffer (or (buffer-base-buffer) (current-buffer))
-    (when (and buffer-file-name (buffer-modified-p)
-               (meta-log-peer-sync-edit-document-p)
-               (file-exists-p buffer-file-name)
-               (not (verify-visited-file-modtime (current-buffer))))
-      (unless (or (meta-log-peer-sync-edit--known-p)
-                  (yes-or-no-p (format "Another program has changed %s on disk.  Save anyway? "
-                                       (file-name-nondirectory buffer-file-name))))
-        (user-error "Not saved; M-x revert-buffer shows what is on disk"))
-      (set-visited-file-modtime)))
-  ;; While the sidecar records the last save, it must not take what this one
-  ;; writes for the text of another program: it does not while there is a lock.
-  (let ((meta-log-peer-sync-edit-keep-lock
-         (and (fboundp 'meta-log-peer-sync-core-saving-p)
-              (let ((buffer (or (buffer-base-buffer) (current-buffer))))
-                (and (buffer-file-name buffer)
-                     (meta-log-peer-sync-core-saving-p
-                      (file-truename (file-name-unquote (buffer-file-name buffer)))))))))
-    (apply function arguments)))
+    (if (not (and buffer-file-name (buffer-modified-p)
+                  (meta-log-peer-sync-edit-document-p)))
+        (apply function arguments)
+      (let ((changed (and (file-exists-p buffer-file-name)
+                          (not (verify-visited-file-modtime (current-buffer)))))
+            (file buffer-file-name))
+        (when changed
+          (unless (or (meta-log-peer-sync-edit--known-p)
+                      (yes-or-no-p (format "Another program has changed %s on disk.  \
+Save anyway? "
+                                           (file-name-nondirectory file))))
+            (user-error "Not saved; M-x revert-buffer shows what is on disk"))
+          (set-visited-file-modtime))
+        ;; Emacs would unlock the file before all is in its place.  And a text that
+        ;; was not made from what the sidecar has written last must not be taken for
+        ;; that of another program, which was: until it is recorded, there is a lock.
+        (let ((meta-log-peer-sync-edit-keep-lock
+               (if (or changed
+                       (and (fboundp 'meta-log-peer-sync-core-saving-p)
+                            (meta-log-peer-sync-core-saving-p
+                             (file-truename (file-name-unquote file)))))
+                   'answer
+                 'save)))
+          (unwind-protect
+              (apply function arguments)
+            (when (eq meta-log-peer-sync-edit-keep-lock 'save)
+              (meta-log-peer-sync-edit-release file))))))))
 
 (defun meta-log-peer-sync-edit--supersession (function file)
   "Around `ask-user-about-supersession-threat': FUNCTION is for other FILEs only."
@@ -196,6 +208,9 @@ takes the new one alone" (file-name-nondirectory file))
             meta-log-peer-sync-edit-known-time nil)
       (when (file-exists-p file)
         (delete-file file))
+      ;; The sidecar may write it again as soon as it has recorded this.
+      (when (eq meta-log-peer-sync-edit-keep-lock 'save)
+        (meta-log-peer-sync-edit-release buffer-file-name))
       ;; The guard may be on without a peer ever started.
       (require 'meta-log-peer-sync-core)
       (meta-log-peer-sync-core-sync-saved

@@ -137,11 +137,13 @@ it)."
   :package-version '(meta-log-peer-sync . "0.1.0"))
 
 (defcustom meta-log-peer-sync-conflict-detected-functions nil
-  "Functions called when two people changed a document at once.
-Both versions are kept.
+  "Functions called when two people changed one value at once.
+Also for a document that cannot be merged, since it is no text.
 Each is called with one argument, a plist: `:event' and `:time', and
-`:file' (document), `:peer_id' (author), `:revision' (the other version),
-`:path' (of it) and `:current' (the version in place)."
+`:file' (document), `:peer_id' (author of what met others),
+`:revision' (its id), `:path' (of the document, or of a version that
+cannot be merged), `:current' (what the document shows) and
+`:conflicts' (a vector of numbers; empty where nothing could be merged)."
   :type 'hook
   :group 'meta-log-peer-sync-events
   :package-version '(meta-log-peer-sync . "0.1.0"))

@@ -176,7 +176,7 @@ would ask when a cookie in the text names another coding."
     (decode-coding-string (buffer-string) coding t)))
 
 (defun meta-log-peer-sync-guard--place (position)
-  "Return what finds the line of POSITION again: (POSITION COLUMN . LINES).
+  "Return (POSITION COLUMN . LINES), by which to find POSITION again.
 LINES are its text and those of some lines above it."
   (save-excursion
     (goto-char position)

@@ -87,7 +87,7 @@
           (should (test-helper-until (= 2 (count-lines (point-min) (point-max)))))
           (goto-char (point-min))
           (forward-line 1)
-          (meta-log-peer-sync-documents-restore)
+          (should (test-helper-answering t (test-helper-press "r")))
           (should (test-helper-until
                    (with-temp-buffer
                      (insert-file-contents (expand-file-name "a.canvasl"
