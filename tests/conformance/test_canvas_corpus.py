@@ -77,6 +77,7 @@ def test_real_forks(shared: Path, turned: bool) -> None:
         assert merged is not None
         assert is_valid(base, merged.content), case.name
         kept = merged.content.decode() + "".join(str(one) for one in merged.conflicts)
-        ids = {node["id"] for side in sides for node in json.loads(side)["nodes"]}
-        deleted = {node["id"] for node in json.loads(base.read_bytes())["nodes"]} - ids
-        assert all(one in kept for one in ids - deleted), case.name
+        names = [{node["id"] for node in json.loads(side)["nodes"]} for side in sides]
+        before = {node["id"] for node in json.loads(base.read_bytes())["nodes"]}
+        deleted = before - (names[0] & names[1])
+        assert all(one in kept for one in (names[0] | names[1]) - deleted), case.name
