@@ -57,6 +57,6 @@ class Joining:
     def _is_ours(self, file: str) -> bool:
         """Whether it is us who sign it."""
         me = self._context.peer_id
-        there = {peer.peer_id for peer in self._book.online()} | {me}
+        there = {peer.peer_id for peer in self._book.online() if "ack1" in peer.caps} | {me}
         authors = {head.author for head in self._context.store.heads(file)} & there
         return self._plain() and (not authors or min(authors) == me)
