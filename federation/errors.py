@@ -212,6 +212,16 @@ REASONS: Final[dict[str, Reason]] = {
     "unknown-base": _R(
         4013, "the patch is for a revision that is not here", "it is asked for again"
     ),
+    "document-not-open": _R(
+        4014, "the document is not open for live edits", "open it first: documents.open"
+    ),
+    "edit-out-of-step": _R(
+        4015, "somebody else has changed the document here", "open it again, and go on from there"
+    ),
+    "edit-out-of-range": _R(
+        4016, "a change is outside of the text", "count in characters, after the changes before"
+    ),
+    "not-text": _R(4017, "the document is no text", "edit it as a file"),
     "revoked-peer": _R(4006, "the peer is blocked", "`trust accept` takes it back"),
     "untrusted-peer": _R(4007, "the policy takes nothing from this peer", "`trust accept` it"),
     "self-peer": _R(

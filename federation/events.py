@@ -54,6 +54,12 @@ EVENTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
             "size": "bytes",
         },
     ),
+    "document-edited": (
+        "somebody types in a document that this front end has open; only such front ends hear it",
+        {"file": "document", "peer_id": "who types", "base": "the revision that is changed",
+         "from": "changes before these",
+         "changes": "[[characters before it, characters that go, new text]], one after another"},
+    ),
     "document-held": (
         "a document waits until its author is accepted",
         {"file": "document", "peer_id": "author", "held": "documents held from it"},
@@ -116,6 +122,14 @@ class Publish:
     qos: int = 1
     retain: bool = False
     about: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Effect: subscribe to a topic, or do so no longer."""
+
+    topic: str
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,5 +201,13 @@ class Acknowledge:
 
 
 Effect = (
-    Acknowledge | Publish | WriteFile | WriteConflict | DropConflicts | Notify | Heard | Refused
+    Acknowledge
+    | Publish
+    | Follow
+    | WriteFile
+    | WriteConflict
+    | DropConflicts
+    | Notify
+    | Heard
+    | Refused
 )

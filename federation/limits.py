@@ -279,6 +279,23 @@ BLACKBOARD_ENTRIES: Final = 20_000
 #: Properties of one entry whose order is merged; the documented ones are ten.
 BLACKBOARD_PROPERTIES: Final = 1_000
 
+# --- live edits ------------------------------------------------------------------
+#: What was typed becomes a revision after this pause ...
+EDIT_PAUSE: Final = 2.0
+#: ... and after this time at the latest, for whoever types without one.
+EDIT_LONGEST: Final = 10.0
+#: Changes of one message; all of a quick burst, and far below WIRE_MESSAGE where they are small.
+EDITS_PER_MESSAGE: Final = 5_000
+#: Changes on top of one revision: at half of them it becomes one, to keep memory small.
+DRAFT_CHANGES: Final = 100_000
+#: Other people's drafts that are followed at once, and documents that are open here.
+LIVE_DRAFTS: Final = 1_000
+OPEN_DOCUMENTS: Final = 1_000
+#: Changes that were missed are asked for this often; the next revision brings them anyway.
+EDIT_ASK: Final = 1.0
+#: A delta goes out in place of a whole text that is this many times as long.
+DELTA_GAIN: Final = 4
+
 # --- history --------------------------------------------------------------------
 #: Lines or words that are compared one by one; a longer range is one splice.
 PATCH_UNITS: Final = 200_000

@@ -7,7 +7,7 @@ the tests have others.  No method here waits for a network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from federation.replica.records import Clashing, Document, Held, Outgoing, Peer, Revision
@@ -275,6 +275,20 @@ class MessageStore(Protocol):
 
     def drop_message(self, message_id: str, to: str) -> bool:
         """Forget an acknowledged message; whether there was one."""
+        ...
+
+    def put_draft(
+        self, file: str, base: str, start: int, changes: Sequence[Sequence[object]]
+    ) -> None:
+        """Keep what was typed on top of a revision: the changes from number ``start`` on."""
+        ...
+
+    def drafts(self) -> list[tuple[str, str, list[list[object]]]]:
+        """(document, base, changes) of everything that was typed and is no revision yet."""
+        ...
+
+    def drop_drafts(self, file: str) -> None:
+        """What was typed in a document is a revision now."""
         ...
 
     def first_time(self, peer_id: str, message_id: str) -> bool:

@@ -18,7 +18,7 @@ from federation.broker_url import BrokerUrl
 from federation.daemon.outlet import Outlet
 from federation.daemon.turns import Turns
 from federation.errors import Refusal
-from federation.events import Notice, Publish
+from federation.events import Follow, Notice, Publish
 from federation.machines.link import Event, Link, State
 from federation.node.router import Node
 from federation.wire import topics
@@ -194,6 +194,13 @@ class BrokerLink:
         self._turns.post(
             lambda now: self._node.receive_refused(topic, reason, f"{size} bytes", now)
         )
+
+    def follow(self, effect: Follow) -> None:
+        """Carry a subscription out, or its end."""
+        if effect.on:
+            self.connection.subscribe([(effect.topic, 1)])
+        else:
+            self.connection.unsubscribe([effect.topic])
 
     # --- publishing -------------------------------------------------------------------------
     def publish(self, effect: Publish) -> None:

@@ -34,7 +34,7 @@ class Methods:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Method name -> handler."""
-        extras = self._peer.extras
+        extras, opened = self._peer.extras, self._peer.opened
         return {
             "rpc.discover": self.discover,
             "status": self.status,
@@ -51,6 +51,9 @@ class Methods:
             "documents.history": self.history,
             "documents.export": self.export,
             "documents.restore": self.restore,
+            "documents.open": opened.open,
+            "documents.edit": opened.edit,
+            "documents.close": opened.close,
             "conflicts.list": self.conflicts,
             "conflicts.resolve": self.resolve,
             "message.send": self.send,

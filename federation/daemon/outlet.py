@@ -19,6 +19,7 @@ from federation.errors import Fault, Refusal
 from federation.events import (
     DropConflicts,
     Effect,
+    Follow,
     Heard,
     Notice,
     Notify,
@@ -46,6 +47,8 @@ class Outlet:
         self.publish: Callable[[Publish], None] = lambda _effect: None
         #: tell an event (its name, its body) to front ends, programs, output
         self.tell: Callable[[str, dict[str, object]], None] = lambda _event, _body: None
+        #: subscribe to a topic, or no longer; set by the link
+        self.follow: Callable[[Follow], None] = lambda _effect: None
         self._later: dict[str, WriteFile] = {}
         self._retry: asyncio.TimerHandle | None = None
 
@@ -57,14 +60,18 @@ class Outlet:
         document finds it here.
         """
         messages = [effect for effect in effects if isinstance(effect, Publish)]
-        documents = [message for message in messages if message.topic == topics.SYNC]
+        for effect in effects:
+            if isinstance(effect, Follow):
+                self.follow(effect)
+        first = {message.topic: topics.leaves_first(message.topic) for message in messages}
+        documents = [message for message in messages if first[message.topic]]
         for message in documents:
             self.publish(message)
         if documents:
             await asyncio.sleep(0)  # the loop writes to the socket now
         self._write_files(effects)
         for message in messages:
-            if message.topic != topics.SYNC:
+            if not first[message.topic]:
                 self.publish(message)
         self._tell_people(effects)
 

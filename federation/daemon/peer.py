@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from federation import limits
 from federation.adapters.disk import Disk
-from federation.adapters.doors import Doors
+from federation.adapters.doors import Doors, FrontEnd
 from federation.adapters.mqtt import MqttOptions
 from federation.adapters.output import Output
 from federation.adapters.programs import Programs
@@ -24,12 +24,13 @@ from federation.broker_url import BrokerUrl
 from federation.config import Config
 from federation.daemon.extra import Extras
 from federation.daemon.link import BrokerLink
+from federation.daemon.opened import Opened
 from federation.daemon.outlet import Outlet
 from federation.daemon.readback import Readback
 from federation.daemon.turns import Turns, instant
 from federation.daemon.upkeep import Upkeep
 from federation.events import CONTENT
-from federation.identity.protect import Opened
+from federation.identity.protect import Opened as OpenedIdentity
 from federation.node.context import NodeSettings
 from federation.node.router import Node
 from federation.wire import topics
@@ -62,7 +63,7 @@ class Options:
 class RunningPeer:
     """The parts of a peer, and the loop that joins them."""
 
-    def __init__(self, options: Options, identity: Opened) -> None:
+    def __init__(self, options: Options, identity: OpenedIdentity) -> None:
         self.options = options
         self.identity = identity
         self.started = time.monotonic()
@@ -92,6 +93,7 @@ class RunningPeer:
             state_dir=options.state_dir,
         )
         self.extras = Extras(self)
+        self.opened = Opened(self)
         self.readback = Readback(self)
         self.upkeep = Upkeep(self)
         self.programs: Programs | None = None
@@ -115,13 +117,18 @@ class RunningPeer:
         self.doors = doors
         self.output = output
         self.programs = Programs(self.options.hooks)
-        doors.on_gone = self.extras.forget_front_end
+        doors.on_gone = self._front_end_gone
         self.outlet.publish = self.link.publish
+        self.outlet.follow = self.link.follow
         self.outlet.tell = self.tell
         self.turns.on_pressure = self._pressure
         self.link.on_user_message = self.extras.own_broker_message
         self.link.on_connected = self.extras.copies[0].reset
         self.outlet.settle(self.node.library.heads.unwritten())
+
+    def _front_end_gone(self, front_end: FrontEnd) -> None:
+        self.extras.forget_front_end(front_end)
+        self.opened.forget(front_end)
 
     def _pressure(self, full: bool) -> None:
         if full:
@@ -188,6 +195,9 @@ class RunningPeer:
     # --- telling ------------------------------------------------------------------------
     def tell(self, event: str, body: dict[str, object]) -> None:
         """Tell an event to front ends, hook programs and the bot's output."""
+        if event == "document-edited":
+            self.opened.tell(event, body)
+            return
         if self.doors is not None:
             for front_end in self.doors.front_ends:
                 front_end.notify(event, body)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from federation import limits
-from federation.errors import Refusal
 from federation.events import Acknowledge
 from federation.machines import presence
 from federation.machines.awaiting import Awaiting
@@ -18,10 +17,11 @@ from federation.machines.comparison import Comparison, Event, State
 from federation.node.book import Book
 from federation.node.context import Context
 from federation.node.handing import Handing
+from federation.node.letters import Letters
 from federation.node.library import Library
 from federation.node.post import send, send_to
-from federation.replica.records import Outgoing, Peer, Revision
-from federation.wire import envelope, forms, topics
+from federation.replica.records import Peer, Revision
+from federation.wire import topics
 from federation.wire.messages import Message
 
 
@@ -38,6 +38,7 @@ class Delivery:
         self._refused: dict[str, None] = {}
         self._handing = Handing(context, book, library)
         self._handing.publish = lambda revision: self.publish(revision, announce=False)
+        self.letters = Letters(context, book, self.comparison)
         book.on_presence = self._presence_changed
         book.on_doubt = self._ask_if_there
 
@@ -49,14 +50,20 @@ class Delivery:
 
     # --- publishing ---------------------------------------------------------
     def publish(
-        self, revision: Revision, *, message: bytes | None = None, announce: bool = True
-    ) -> None:
-        """Publish a revision to everybody, and expect its acknowledgements."""
+        self, revision: Revision, *, message: bytes | None = None, announce: bool = True,
+        whole: bool = False,
+    ) -> None:  # fmt: skip
+        """Publish a revision to everybody, and expect its acknowledgements.
+
+        Only what changed, where all who are there understand that; ``whole``:
+        the whole text, wherever it fits one message.
+        """
         context = self._context
         about = (revision.file, revision.revision)
-        message = message or self._library.message_of(revision)
         if announce:
             context.notify("sync-started", file=revision.file, revision=revision.revision)
+        delta = None if whole else self._delta_of(revision)
+        message = delta or message or self._library.packing.message_of(revision)
         send(context, topics.SYNC, message, about=about)
         waiting = {
             peer.peer_id
@@ -67,6 +74,15 @@ class Delivery:
         self._awaiting.expect(*about, waiting, context.now.mono)
         for peer_id in waiting:
             self.comparison(peer_id).receive(Event.CHANGED, context.now.mono)
+
+    def _delta_of(self, revision: Revision) -> bytes | None:
+        """A revision as a change of the one before, if everybody who hears it can use that."""
+        online = self._book.online()
+        if not online or not all("delta1" in peer.caps for peer in online):
+            return None
+        fields = self._library.packing.delta_of(revision)
+        message = None if fields is None else self._context.signed("canvasl-delta", **fields)
+        return message if message is not None and len(message) <= limits.WIRE_MESSAGE else None
 
     def merged(self, file: str) -> None:
         """A document shows a merged version now."""
@@ -214,7 +230,7 @@ class Delivery:
             if not comparison.take_nonce(echo):
                 return
             self._book.answered(peer_id)
-            self._resend_messages(peer_id)
+            self.letters.resend(peer_id)
         else:
             self._say_hello(peer_id, echo=str(fields["nonce"]))
         if root == self._library.heads.root:
@@ -292,12 +308,20 @@ class Delivery:
                 self._ask(peer_id)
             return
 
+    def lacks(self, peer_id: str, revision_id: str, file: str) -> None:
+        """Ask a peer for a revision that it has told of."""
+        comparison, now = self.comparison(peer_id), self._context.now.mono
+        if comparison.state is not State.IDLE and comparison.may_try(revision_id, now):
+            comparison.lacks(revision_id, file)
+            comparison.receive(Event.MISSING_FOUND, now)
+            self._ask(peer_id)
+
     def receive_want(self, message: Message) -> None:
         """A peer asks for revisions: it gets them in portions."""
         revisions = _texts(message.fields["revisions"])
         have = message.fields.get("have")
         if have is not None:
-            revisions = self._library.ancestry(revisions, set(_texts(have)))
+            revisions = self._library.packing.ancestry(revisions, set(_texts(have)))
         self._handing.want(message.peer_id, revisions)
 
     def arrived(self, revision_id: str, *, refused: bool) -> None:
@@ -324,32 +348,6 @@ class Delivery:
         for peer in self._book.online():
             if "ack1" in peer.caps:
                 self._say_hello(peer.peer_id)
-
-    # --- messages between people ------------------------------------------------
-    def send_message(self, peer_id: str, kind: str, content: str) -> str:
-        """Queue a message for a peer, and send it when it is online.
-
-        Refused (``nul-in-text``, ``oversize``) is what its receiver would refuse for ever.
-        """
-        context = self._context
-        forms.KIND.check("kind", kind)
-        forms.SHORT_TEXT.check("content", content)
-        if context.store.count_queued().get(peer_id, 0) >= limits.OUTBOX_PER_PEER:
-            raise Refusal("queue-full", f"{limits.OUTBOX_PER_PEER} messages wait for {peer_id}")
-        raw = context.signed("peer-message", to=peer_id, kind=kind, content=content,
-                             seq=context.store.next_seq())  # fmt: skip
-        if len(raw) > limits.WIRE_MESSAGE:
-            raise Refusal("oversize", f"{len(raw)} bytes with its escapes")
-        message_id = envelope.digest(raw)
-        context.store.queue_message(Outgoing(message_id, peer_id, raw), context.now.wall_us)
-        if self._book.presence_of(peer_id).online:
-            context.publish(topics.inbox(peer_id), raw)
-            self.comparison(peer_id).receive(Event.CHANGED, context.now.mono)
-        return message_id
-
-    def _resend_messages(self, peer_id: str) -> None:
-        for message in self._context.store.queued_messages(peer_id):
-            self._context.publish(topics.inbox(peer_id), message.raw)
 
     # --- time ---------------------------------------------------------------------
     def next_timer(self) -> float:

@@ -196,12 +196,12 @@ class Handing:
         """A revision, as what changed since its parent where the peer was just given that."""
         before = self._handed.pop(peer_id, None)
         if before is not None and before in revision.parents:
-            patched = self._library.patch_of(revision, before)
+            patched = self._library.packing.patch_of(revision, before)
             if patched is not None:
                 payload, patch = patched
                 fields: dict[str, object] = {"payload": payload, "base": before, "patch": patch}
                 return fields, len(patch)
-        message = self._library.message_of(revision).decode()
+        message = self._library.packing.message_of(revision).decode()
         return {"payload": message}, revision.size
 
     def _publish_some(self, room: int) -> int:

@@ -18,6 +18,7 @@ from federation.node.book import Book
 from federation.node.context import Context
 from federation.node.delivery import Delivery
 from federation.node.library import Library
+from federation.node.live import Live
 from federation.replica.records import Held, Peer
 from federation.wire import envelope, forms, topics
 from federation.wire.messages import Message, parse
@@ -29,16 +30,21 @@ PASSING = frozenset({
 })  # fmt: skip
 #: refusals that say nothing of the document itself: a forged copy has the name of the true one
 ANOTHER_COPY = frozenset({"bad-signature", "replay"})
+#: refusals of a change whose base is not here
+NO_BASE = frozenset({"unknown-base", "content-dropped"})
 
 
 class Inbox:
     """Everything that arrives from other peers."""
 
-    def __init__(self, context: Context, book: Book, library: Library, delivery: Delivery) -> None:
+    def __init__(
+        self, context: Context, book: Book, library: Library, delivery: Delivery, live: Live
+    ) -> None:
         self._context = context
         self._book = book
         self._library = library
         self._delivery = delivery
+        self._live = live
         self.assembler = Assembler()
         #: peer -> how far what was held from it has been taken
         self._releasing: dict[str, int] = {}
@@ -47,6 +53,9 @@ class Inbox:
             "canvasl-binary": self._document,
             "canvasl-piece": self._piece,
             "sync-deliver": self._deliver,
+            "canvasl-delta": self._deliver,
+            "canvasl-edit": live.receive_edit,
+            "edit-want": live.receive_want,
             "sync-ack": lambda message, _peer: delivery.receive_ack(message),
             "sync-hello": lambda message, _peer: delivery.receive_hello(message),
             "sync-heads": lambda message, _peer: delivery.receive_heads(message),
@@ -155,6 +164,7 @@ class Inbox:
         asked = revision_id in context.store.gaps(str(message.fields["file"]))
         recorded = self._library.receive(message, revision_id, content)
         revision = recorded.revision
+        self._live.recorded(revision)
         if recorded.place in ("current", "merged"):
             shown = recorded.shown or revision
             context.notify(
@@ -246,7 +256,10 @@ class Inbox:
         """A document from somebody who has it, in its author's own words."""
         announce = message.fields.get("announce")
         if "base" in message.fields:
-            payload = self._library.patched(message)
+            found = self._patched(message, peer)
+            if found is None:
+                return
+            payload = found
         else:
             payload = str(message.fields["payload"]).encode()
         inner = parse(payload, topics.SYNC, limit=limits.ASSEMBLED_MESSAGE)
@@ -263,6 +276,18 @@ class Inbox:
             if refusal.reason not in PASSING | ANOTHER_COPY:
                 self._delivery.arrived(envelope.revision_id(inner), refused=True)
             raise
+
+    def _patched(self, message: Message, peer: Peer) -> bytes | None:
+        """What a change makes; None where its base is not here: then the whole is asked for."""
+        try:
+            return self._library.packing.patched(message)
+        except Refusal as refusal:
+            if message.type != "canvasl-delta" or refusal.reason not in NO_BASE:
+                raise
+        file, revision = str(message.fields["file"]), str(message.fields["revision"])
+        if self._context.store.revision(revision) is None:
+            self._delivery.lacks(peer.peer_id, revision, file)
+        return None
 
     def _piece(self, message: Message, peer: Peer) -> None:
         fields = message.fields

@@ -8,17 +8,14 @@ afterwards, by effect, and again later if that failed.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from federation import limits
 from federation.errors import Refusal
 from federation.events import WriteFile
 from federation.node.context import Context
 from federation.node.heads import Heads, Recorded
-from federation.replica import patch
+from federation.node.packing import Packing, get_content, is_text, put_content
 from federation.replica.choice import fits
 from federation.replica.merge.settle import put
 from federation.replica.names import check_name
@@ -29,19 +26,8 @@ from federation.replica.succession import (
     vector_after,
     vector_from_json,
 )
-from federation.wire import canonical, envelope, forms, strictjson
+from federation.wire import canonical, envelope
 from federation.wire.messages import Message
-
-
-def is_text(data: bytes) -> bool:
-    """Whether a document travels as text: UTF-8 without NUL."""
-    if b"\x00" in data:
-        return False
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 class Library:
@@ -50,6 +36,7 @@ class Library:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.heads = Heads(context)
+        self.packing = Packing(context)
 
     # --- local changes -------------------------------------------------------
     def import_content(
@@ -163,6 +150,10 @@ class Library:
             return None
         return self._write(file, self._context.store.content(shown.content_hash), [shown])
 
+    def go_on(self, base: Revision, content: bytes) -> Recorded:
+        """Record what was made from a revision, whatever else is there by now."""
+        return self._write(base.file, content, [base])
+
     def prefer(self, file: str) -> Recorded | None:
         """Strategies ``prefer_local`` and ``prefer_remote``: settle what we have a side in."""
         strategy = self._context.settings.strategy
@@ -214,7 +205,7 @@ class Library:
         }
         if resolves:
             message["resolves"] = list(resolves)
-        _put_content(message, content)
+        put_content(message, content)
         signed, revision_id = envelope.sign_revision(message, context.key)
         revision = self._revision_of(signed, context.now.wall_us, revision_id)
         recorded = self.heads.record(revision, content, local=True, resolves=resolves)
@@ -237,7 +228,7 @@ class Library:
         """The content of a checked document message, if its name may be written."""
         file = str(message.fields["file"])
         check_name(file, *self._extensions())
-        content = _get_content(message.fields)
+        content = get_content(message.fields)
         if len(content) > self._context.settings.max_document:
             raise Refusal("oversize", f"{len(content)} bytes")
         self._check_place(file)
@@ -267,7 +258,7 @@ class Library:
     def _revision_of(
         self, message: Mapping[str, object], timestamp_us: int, revision_id: str
     ) -> Revision:
-        content = _get_content(message)
+        content = get_content(message)
         file, author = str(message["file"]), str(message["peer_id"])
         seq, vector = message.get("seq"), message.get("vector")
         parents = message.get("parents")
@@ -308,70 +299,3 @@ class Library:
         if not found:
             raise Refusal("unknown-revision", f"{prefix} of {file}")
         return found[0]
-
-    def ancestry(self, names: Iterable[str], known: set[str]) -> list[str]:
-        """These revisions and what they were made from, oldest first, back to what is known.
-
-        So many as one answer has; who lacks more asks again.
-        """
-        store = self._context.store
-        found: dict[str, None] = {}
-        waiting = deque(names)
-        while waiting and len(found) < limits.HISTORY_PORTION:
-            name = waiting.popleft()
-            revision = None if name in found or name in known else store.revision(name)
-            if revision is not None and revision.author:
-                found[name] = None
-                waiting.extend(revision.parents)
-        return list(reversed(found))
-
-    def patch_of(self, revision: Revision, base: str) -> tuple[str, str] | None:
-        """A revision's signed message without its content, and the patch that makes that.
-
-        None where the whole is shorter, or is no text.
-        """
-        store = self._context.store
-        before = store.revision(base)
-        if before is None or revision.binary:
-            return None
-        content = store.content(revision.content_hash)
-        splices = patch.diff(store.content(before.content_hash), content)
-        packed = forms.encode_base64(patch.encode(splices))
-        return (revision.envelope, packed) if len(packed) < len(content) else None
-
-    def patched(self, message: Message) -> bytes:
-        """The whole message of a delivery that brought a patch; refused without its base.
-
-        What comes out is checked by its author's signature, like any message.
-        """
-        base = self._context.store.revision(str(message.fields.get("base", "")))
-        if base is None or "patch" not in message.fields:
-            raise Refusal("unknown-base", str(message.fields.get("base")))
-        splices = patch.decode(forms.decode_base64(str(message.fields["patch"])))
-        content = patch.apply(self._context.store.content(base.content_hash), splices)
-        if len(content) > self._context.settings.max_document:
-            raise Refusal("oversize", f"{len(content)} bytes")
-        payload = strictjson.decode(str(message.fields["payload"]).encode())
-        if not isinstance(payload, dict) or not is_text(content):
-            raise Refusal("bad-field", "payload")
-        return canonical.encode({**payload, "content": content.decode("utf-8")})
-
-    def message_of(self, revision: Revision) -> bytes:
-        """A revision as its author signed it."""
-        message = json.loads(revision.envelope)
-        content = self._context.store.content(revision.content_hash)
-        _put_content(message, content)
-        return canonical.encode(message)
-
-
-def _put_content(message: dict[str, object], content: bytes) -> None:
-    if message["type"] == "canvasl-binary":
-        message["data"] = forms.encode_base64(content)
-    else:
-        message["content"] = content.decode("utf-8")
-
-
-def _get_content(message: Mapping[str, object]) -> bytes:
-    if "data" in message:
-        return forms.decode_base64(str(message["data"]))
-    return str(message["content"]).encode("utf-8")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from federation import limits
 from federation.errors import Refusal
 from federation.events import Effect, Instant, Refused
 from federation.identity.keys import SigningKey
@@ -21,6 +22,7 @@ from federation.node.delivery import Delivery
 from federation.node.heads import Recorded
 from federation.node.inbox import Inbox
 from federation.node.library import Library
+from federation.node.live import Live
 from federation.ports import Files, Randomness, Store
 
 T = TypeVar("T")
@@ -43,7 +45,9 @@ class Node:
         self.book = Book(self.context)
         self.library = Library(self.context)
         self.delivery = Delivery(self.context, self.book, self.library)
-        self.inbox = Inbox(self.context, self.book, self.library, self.delivery)
+        self.live = Live(self.context, self.book, self.library)
+        self.live.publish = self._publish
+        self.inbox = Inbox(self.context, self.book, self.library, self.delivery, self.live)
         self.refused: dict[str, int] = {}
 
     # --- from outside ---------------------------------------------------------
@@ -69,6 +73,7 @@ class Node:
             peer = self.context.store.peer(peer_id)
             if peer is not None and self.book.may_write(peer):
                 self.inbox.release(peer)
+        self.live.start()
 
     def receive_link_up(self, now: Instant) -> None:
         """The broker answers."""
@@ -111,14 +116,17 @@ class Node:
         ``opened``: the hash of the content that it was made from, if known, or
         several, oldest first, of which the newest counts that is recorded.
         """
+        self.live.checkpoint(file)
         recorded = self.library.import_content(file, content, path, opened)
         if recorded.revision.author == self.context.peer_id:
-            self._publish(recorded)
+            # small enough for one message, it goes out whole: for everybody who listens
+            whole = recorded.revision.size <= limits.WIRE_MESSAGE // 2
+            self._publish(recorded, whole=whole)
         return recorded
 
-    def _publish(self, recorded: Recorded) -> None:
+    def _publish(self, recorded: Recorded, *, whole: bool = False) -> None:
         """Publish what the user made, and what follows from it."""
-        self.delivery.publish(recorded.revision, message=recorded.message)
+        self.delivery.publish(recorded.revision, message=recorded.message, whole=whole)
         if recorded.place == "merged":
             self.delivery.merged(recorded.revision.file)
             preferred = self.library.prefer(recorded.revision.file)
@@ -178,7 +186,7 @@ class Node:
         peer = self.book.require(peer_id)
         if peer.trust == "blocked":
             raise Refusal("revoked-peer", peer_id)
-        return self.delivery.send_message(peer_id, kind, content)
+        return self.delivery.letters.send(peer_id, kind, content)
 
     def announce(self) -> bool:
         """Announce this peer now; False while there is no broker."""
@@ -192,6 +200,7 @@ class Node:
             self.book.next_timer(),
             self.delivery.next_timer(),
             self.inbox.next_timer(),
+            self.live.next_timer(),
         )
 
     def handle_timer(self, now: Instant) -> None:
@@ -200,9 +209,11 @@ class Node:
         self.book.handle_timer()
         self.delivery.handle_timer()
         self.inbox.handle_timer()
+        self.live.handle_timer()
 
     def take_effects(self) -> list[Effect]:
         """What is to be done now that this turn is durable."""
+        self.live.flush()
         self.delivery.flush()
         effects, self.context.effects = self.context.effects, []
         return effects
@@ -215,3 +226,4 @@ class Node:
         """What came after ``mark`` effects was undone in the store: forget it here too."""
         del self.context.effects[mark:]
         self.library.heads.reload()
+        self.live.undo()

@@ -140,6 +140,18 @@ _ALL: Final = (
     Method("documents.restore", "Make an earlier revision the newest; settles a conflict.",
            p.Revision, {"file": "name", "revision": "the new id", "path": "of its synced copy"},
            (*_REVISION, "content-dropped")),
+    Method("documents.open", "Edit a document live: what is typed in it by others comes as "
+           "`document-edited` events, until `documents.close`.", p.OpenDocument,
+           {"file": "name", "revision": "what the editor must have", "content_hash": "of its text",
+            "length": "characters of its text", "from": "for the first edit",
+            "drafts": "[{peer_id, base, changes}]: what others have typed on top of a revision"},
+           (*_DOCUMENT, "unknown-base", "not-text", "content-dropped", "queue-full")),
+    Method("documents.edit", "Tell what the user types.  It goes out at once, is durable a moment "
+           "later, and becomes a revision in the next pause.", p.Edit,
+           {"file": "name", "from": "for the next edit"},
+           ("document-not-open", "edit-out-of-step", "edit-out-of-range", "file-too-large")),
+    Method("documents.close", "The user has done with a document: a revision is made of what was "
+           "typed.", p.Document, {"file": "name"}, ("document-not-open",)),
     Method("conflicts.list", "Values that two peers changed at once (`places`), and versions "
            "that cannot be merged, each readable at its `path`.",
            p.Nothing, {"conflicts": "[{file, current: id, versions: [{revision, peer_id, "

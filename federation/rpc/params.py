@@ -26,6 +26,8 @@ ContentHash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 #: more saves than an editor makes while one is recorded
 ContentHashes = Annotated[list[ContentHash], msgspec.Meta(min_length=1, max_length=64)]
 Handle = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
+Place = Annotated[int, msgspec.Meta(ge=0, le=limits.DOCUMENT)]
+NewText = Annotated[str, msgspec.Meta(max_length=limits.RPC_FRAME, pattern=r"^[^\x00]*$")]
 #: Left out on purpose: passphrases are checked by the identity room.
 Secret = Annotated[str, msgspec.Meta(max_length=limits.PASSPHRASE_MAX, pattern=r"^[^\x00]*$")]
 
@@ -81,6 +83,28 @@ class Revision(Params):
 
     file: Name
     revision: RevisionId
+
+
+class OpenDocument(Params):
+    """A document to edit live; ``base``: the SHA-256 of the text that the editor has of it."""
+
+    file: Name
+    base: ContentHash | None = None
+
+
+class Edit(Params):
+    """What an editor changed, one change after another.
+
+    ``from``: how many changes of this document there were before.  A change is
+    a list: characters before it, characters that go, new text.
+    """
+
+    file: Name
+    start: Annotated[int, msgspec.Meta(ge=0, le=limits.SAFE_INTEGER)] = msgspec.field(name="from")
+    changes: Annotated[
+        list[tuple[Place, Place, NewText]],
+        msgspec.Meta(min_length=1, max_length=limits.EDITS_PER_MESSAGE),
+    ]
 
 
 class Resolve(Params):

@@ -128,6 +128,18 @@ def _check_heads(name: str, value: list[object]) -> None:
             raise Refusal("bad-field", name)
 
 
+def _check_changes(name: str, value: list[object]) -> None:
+    if len(value) > limits.EDITS_PER_MESSAGE:
+        raise Refusal("bad-field", f"{name}: more than {limits.EDITS_PER_MESSAGE}")
+    for one in value:
+        if type(one) is not list or [type(item) for item in one] != [int, int, str]:
+            raise Refusal("wrong-type", name)
+        at, drop, insert = one
+        if not (0 <= at <= limits.DOCUMENT and 0 <= drop <= limits.DOCUMENT):
+            raise Refusal("number-range", name)
+        _text(name, insert)
+
+
 def _check_peer_message(_name: str, value: str) -> None:
     _text(_name, value)
     if len(value.encode("utf-8")) > limits.PEER_MESSAGE:
@@ -186,6 +198,10 @@ FLAG: Final = Form(bool, _any, "true or false")
 HEADS: Final = Form(
     list, _check_heads, f"up to {limits.HEADS_PER_MESSAGE} pairs of document name and revision id"
 )
+CHANGES: Final = Form(
+    list, _check_changes,
+    f"up to {limits.EDITS_PER_MESSAGE} lists [characters before it, characters that go, new text]",
+)  # fmt: skip
 KIND: Final = _matching(r"[A-Za-z0-9_.:-]{1,64}", "1 to 64 letters, digits and _.:-")
 SHORT_TEXT: Final = Form(
     str, _check_peer_message, f"text without NUL, up to {limits.PEER_MESSAGE} bytes"

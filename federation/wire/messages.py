@@ -75,6 +75,7 @@ OPTIONAL: Final[dict[str, Form]] = {
 
 _SYNC: Final = frozenset({TopicKind.SYNC})
 _INBOX: Final = frozenset({TopicKind.INBOX})
+_LIVE: Final = frozenset({TopicKind.LIVE})
 _TO: Final = {"to": forms.PEER_ID}
 _HISTORY: Final = {
     "vector": forms.VECTOR,
@@ -101,6 +102,37 @@ TYPES: Final[dict[str, MessageType]] = {
         {"file": forms.FILE, "data": forms.BASE64},
         _HISTORY,
         _SYNC,
+    ),
+    "canvasl-delta": MessageType(
+        "A revision as a change of another one: `payload` is the author's signed message without "
+        "its content, which `patch` makes of the content of the revision `base`; `revision` is its "
+        "id, to ask for it where that is not there.",
+        {
+            "file": forms.FILE,
+            "revision": forms.HASH,
+            "base": forms.HASH,
+            "payload": forms.TEXT,
+            "patch": forms.BASE64,
+        },
+        {},
+        _SYNC,
+    ),
+    "canvasl-edit": MessageType(
+        "What its author types, on top of a revision; `from` counts the changes before.",
+        {
+            "file": forms.FILE,
+            "base": forms.HASH,
+            "from": forms.COUNT,
+            "changes": forms.CHANGES,
+        },
+        {},
+        _LIVE | _INBOX,
+    ),
+    "edit-want": MessageType(
+        "Asks an author for the changes from number `from` on.",
+        {**_TO, "file": forms.FILE, "base": forms.HASH, "from": forms.COUNT},
+        {},
+        _INBOX,
     ),
     "canvasl-piece": MessageType(
         "A part of a message that does not fit one; `id` is the SHA-256 of all of its bytes.",
@@ -274,6 +306,8 @@ def _check_nul(value: dict[str, object]) -> None:
 def _check_topic(message: Message, topic: str) -> None:
     """The type belongs on the topic, and the topic to the author or the recipient."""
     kind, owner = topics.classify(topic)
+    if kind is TopicKind.LIVE and topic != topics.live(str(message.fields.get("file", ""))):
+        raise Refusal("wrong-topic", "the live edits of another document")
     if kind not in TYPES[message.type].topics:
         raise Refusal("wrong-topic", message.type)
     if kind is TopicKind.PRESENCE and owner != message.peer_id:

@@ -6,12 +6,15 @@
 ``canvasl/peers/{peer-id}/presence``  the same, retained per peer
 ``canvasl/peers/{peer-id}/messages``  everything addressed to one peer
 ``canvasl/sync``                      documents of the space ``commons``
+``canvasl/live/{document-id}``        what is being typed in one of them
 ====================================  ==========================================
 """
 
 from __future__ import annotations
 
 import enum
+import hashlib
+import re
 import unicodedata
 from typing import Final
 
@@ -26,6 +29,8 @@ PRESENCES: Final = "canvasl/peers/+/presence"
 #: Bytes of a topic (MQTT 5, 1.5.4).
 _TOPIC_MAX: Final = 65_535
 _PEERS: Final = ("canvasl", "peers")
+_LIVE: Final = re.compile(r"canvasl/live/[0-9a-f]{32}")
+_DOCUMENT: Final = "canvasl-document/v1\0commons\0"
 
 
 class TopicKind(enum.Enum):
@@ -35,6 +40,7 @@ class TopicKind(enum.Enum):
     PRESENCE = "presence"
     INBOX = "inbox"
     SYNC = "sync"
+    LIVE = "live"
     OTHER = "other"
 
 
@@ -51,6 +57,16 @@ def inbox(peer_id: str) -> str:
     return f"canvasl/peers/{check_peer_id(peer_id)}/messages"
 
 
+def live(file: str) -> str:
+    """Where the live edits of a document of ``commons`` go.
+
+    The document's id is the first half of SHA-256 of ``canvasl-document/v1``,
+    a zero byte, the space, a zero byte, and the document's name.
+    """
+    digest = hashlib.sha256((_DOCUMENT + file).encode("utf-8")).hexdigest()
+    return f"canvasl/live/{digest[:32]}"
+
+
 def subscriptions(own_id: str) -> tuple[str, ...]:
     """The filters that the peer ``own_id`` subscribes to."""
     return (ANNOUNCE, PRESENCES, inbox(own_id), SYNC)
@@ -62,6 +78,11 @@ def is_own(topic: str, own_id: str) -> bool:
     if kind is TopicKind.INBOX:
         return whose == own_id
     return kind is not TopicKind.OTHER
+
+
+def leaves_first(topic: str) -> bool:
+    """Whether others wait for what goes to this topic: documents, and what is typed."""
+    return topic == SYNC or _LIVE.fullmatch(topic) is not None
 
 
 def matches(topic_filter: str, topic: str) -> bool:
@@ -89,6 +110,8 @@ def classify(topic: str) -> tuple[TopicKind, str | None]:
         return TopicKind.ANNOUNCE, None
     if topic == SYNC:
         return TopicKind.SYNC, None
+    if _LIVE.fullmatch(topic):
+        return TopicKind.LIVE, None
     levels = topic.split("/")
     if len(levels) == 4 and tuple(levels[:2]) == _PEERS and levels[3] in _LEAVES:
         try:

@@ -65,7 +65,8 @@ def test_every_key_explains_itself() -> None:
 
 
 def test_the_hooks_are_the_events() -> None:
-    assert set(HOOK_EVENTS) == set(EVENTS)
+    # what is typed goes to editors alone
+    assert set(HOOK_EVENTS) == set(EVENTS) - {"document-edited"}
 
 
 def test_forbidden_names_have_reasons_and_are_no_keys() -> None:

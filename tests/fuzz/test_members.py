@@ -195,7 +195,7 @@ def test_peers_agree_in_any_order_whatever_is_claimed() -> None:
     )  # fmt: skip
     bob.send(topics.SYNC, claim)
     made = [bob.node.sync_content("s.md", text, None) for text in (b"1", b"2", b"3")]
-    sent = [claim, beside, *(bob.node.library.message_of(one.revision) for one in made)]
+    sent = [claim, beside, *(bob.node.library.packing.message_of(one.revision) for one in made)]
     found = set()
     for order in itertools.permutations(sent):
         third = NodeWorld(owner="stranger")

@@ -47,9 +47,12 @@ class Client:
         self.connected = False
         self.will: tuple[str, bytes] | None = None
         self.waiting: list[tuple[str, bytes]] = []
+        #: topics beside those of every peer
+        self.followed: set[str] = set()
 
     def listens(self, topic: str) -> bool:
-        return any(topics.matches(one, topic) for one in topics.subscriptions(self.peer_id))
+        filters = (*topics.subscriptions(self.peer_id), *self.followed)
+        return any(topics.matches(one, topic) for one in filters)
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """A message arrives."""

@@ -39,8 +39,8 @@ def test_different_properties_and_entries_are_all_there_in_any_order_of_arrival(
         changed = base.replace(b'"%d","x":0' % number, b'"%d","x":9' % number)
         save(peer, changed + b'{"id":"new%d"}\n' % number)
     first = writers[0].store.revisions(FILE)[0]
-    messages = [peer.node.library.message_of(peer.store.heads(FILE)[0]) for peer in writers]
-    messages.append(writers[0].node.library.message_of(first))
+    messages = [peer.node.library.packing.message_of(peer.store.heads(FILE)[0]) for peer in writers]
+    messages.append(writers[0].node.library.packing.message_of(first))
     found = set()
     for number, order in enumerate(itertools.permutations(messages)):
         looker = world.add(online=False, number=100 + number)
@@ -90,7 +90,7 @@ def test_a_view_that_a_liar_names_as_a_parent_changes_no_merge() -> None:
     for peer in (a, b):
         late.take(topics.ANNOUNCE, peer.node.book.announcement(), retained=False)
     # the late one has the two versions, but never as the only ones
-    first, *others = (a.node.library.message_of(one) for one in a.store.revisions(FILE)
+    first, *others = (a.node.library.packing.message_of(one) for one in a.store.revisions(FILE)
                       if one.author)  # fmt: skip
     for message in (first, lie, *others):
         late.take(topics.SYNC, message, retained=False)

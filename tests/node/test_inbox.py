@@ -61,7 +61,7 @@ def test_a_document_is_heard_once_by_whatever_road_it_comes() -> None:
     world.run(5)
     a.sync("x.md", b"text")
     world.run(5)
-    message = a.node.library.message_of(a.store.revisions("x.md")[0])
+    message = a.node.library.packing.message_of(a.store.revisions("x.md")[0])
     b.take(topics.SYNC, message, retained=False)
     say(b, c, "sync-deliver", payload=message.decode())
     b.restart()
@@ -213,7 +213,7 @@ def test_a_forged_copy_does_not_keep_the_true_one_away() -> None:
     b.go_offline()
     a.sync("x.md", b"true")
     world.broker.wipe()
-    true = a.node.library.message_of(a.store.revisions("x.md")[0])
+    true = a.node.library.packing.message_of(a.store.revisions("x.md")[0])
     forged = {**json.loads(true), "signature": "0x" + "ab" * 64}
     b.go_online()
     say(b, mallory, "sync-deliver", payload=json.dumps(forged))
@@ -317,7 +317,7 @@ def test_our_own_echo_is_nothing() -> None:
         if json.loads(raw)["peer_id"] == a.peer_id and topic.endswith(("/sync", "announce")):
             a.take(topic, raw, retained=False)
     a.restart()
-    message = a.node.library.message_of(a.store.revisions("x.md")[0])
+    message = a.node.library.packing.message_of(a.store.revisions("x.md")[0])
     a.take(topics.SYNC, message, retained=False)
     assert a.refused["self-peer"] == 0
     assert a.heard.total() == 0

@@ -8,7 +8,7 @@ import pytest
 from federation.errors import Refusal
 from federation.events import WriteFile
 from federation.node.context import NodeSettings
-from federation.node.library import is_text
+from federation.node.packing import is_text
 from tests.node.network import key_of
 from tests.node.world import SimPeer, World
 
@@ -182,5 +182,5 @@ def test_a_revision_is_handed_on_in_its_authors_words(content: bytes) -> None:
     world.run(5)
     theirs = b.store.revision(revision.revision)
     assert theirs is not None
-    assert b.node.library.message_of(theirs) == a.node.library.message_of(revision)
+    assert b.node.library.packing.message_of(theirs) == a.node.library.packing.message_of(revision)
     assert theirs.author == key_of(1).peer_id

@@ -21,6 +21,7 @@ from federation.errors import Refusal
 from federation.events import (
     DropConflicts,
     Effect,
+    Follow,
     Heard,
     Instant,
     Notice,
@@ -32,7 +33,7 @@ from federation.events import (
 )
 from federation.node.context import NodeSettings
 from federation.node.heads import Recorded
-from federation.node.library import is_text
+from federation.node.packing import is_text
 from federation.node.router import Node
 from federation.wire import envelope, topics
 from tests.node.network import EPOCH, Broker, Client, Faults, PlainPeer
@@ -139,6 +140,8 @@ class SimPeer(Client):
         for effect in effects:
             if isinstance(effect, Publish):
                 self._publish(effect)
+            elif isinstance(effect, Follow):
+                (self.followed.add if effect.on else self.followed.discard)(effect.topic)
             elif isinstance(effect, Notify):
                 self.notices.append(effect.notice)
             elif isinstance(effect, Heard):
@@ -219,6 +222,7 @@ class SimPeer(Client):
         if was:
             self.world.broker.disconnect(self)
         self.later.clear()
+        self.followed.clear()
         self.node = self._make()
         self.running = True
         self.files_again()

@@ -29,7 +29,7 @@ def test_a_merge_that_was_not_written_is_written_after_a_crash() -> None:
     b.sync("x.md", b"one\ntwo\nTHREE\n", "/1/x.md")
     a.go_online()
     a.lose_effects = True
-    a.take(topics.SYNC, b.node.library.message_of(b.store.heads("x.md")[0]), retained=False)
+    a.take(topics.SYNC, b.node.library.packing.message_of(b.store.heads("x.md")[0]), retained=False)
     assert a.lost_effects == 1
     assert a.files.synced["x.md"] == b"ONE\ntwo\nTHREE\n"
     assert a.files.conflicts == {}

@@ -105,7 +105,7 @@ def test_two_paths_of_one_peer_conflict_and_nobody_swallows_either() -> None:
     world.broker.partitions.clear()
     # b gets the second version only, and writes on
     with_second = a.sync("x.md", b"two", "/two/x.md").revision
-    b.take(topics.SYNC, a.node.library.message_of(with_second), retained=False)
+    b.take(topics.SYNC, a.node.library.packing.message_of(with_second), retained=False)
     b.sync("x.md", b"two, and more")
     world.settle(100)
     world.check_converged()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from federation import limits
@@ -32,6 +34,28 @@ class MessageTables:
             (peer_id, after, most),
         )
         return [Held(*row) for row in rows]
+
+    def put_draft(
+        self, file: str, base: str, start: int, changes: Sequence[Sequence[object]]
+    ) -> None:
+        """Keep what was typed on top of a revision: the changes from number ``start`` on."""
+        self._db.execute("DELETE FROM drafts WHERE file=? AND start>=?", (file, start))
+        self._db.execute(
+            "INSERT OR REPLACE INTO drafts (file, start, base, changes) VALUES (?,?,?,?)",
+            (file, start, base, json.dumps(changes, ensure_ascii=False)),
+        )
+
+    def drafts(self) -> list[tuple[str, str, list[list[object]]]]:
+        """(document, base, changes) of everything that was typed and is no revision yet."""
+        rows = self._db.execute("SELECT file, base, changes FROM drafts ORDER BY file, start")
+        found: dict[tuple[str, str], list[list[object]]] = {}
+        for file, base, changes in rows:
+            found.setdefault((file, base), []).extend(json.loads(changes))
+        return [(file, base, changes) for (file, base), changes in found.items()]
+
+    def drop_drafts(self, file: str) -> None:
+        """What was typed in a document is a revision now."""
+        self._db.execute("DELETE FROM drafts WHERE file=?", (file,))
 
     def is_held(self, revision: str) -> bool:
         """Whether this revision is held."""

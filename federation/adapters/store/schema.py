@@ -102,6 +102,11 @@ CREATE TABLE outgoing (
   number INTEGER PRIMARY KEY, message_id TEXT NOT NULL, recipient TEXT NOT NULL,
   raw BLOB NOT NULL, queued_us INTEGER NOT NULL, UNIQUE (recipient, message_id)
 );
+-- What was typed and is no revision yet: lists of changes as JSON.
+CREATE TABLE drafts (
+  file TEXT NOT NULL, start INTEGER NOT NULL, base TEXT NOT NULL, changes TEXT NOT NULL,
+  PRIMARY KEY (file, start)
+) WITHOUT ROWID;
 CREATE TABLE seen (
   number INTEGER PRIMARY KEY, peer_id TEXT NOT NULL, message_id TEXT NOT NULL,
   UNIQUE (peer_id, message_id)
