@@ -127,6 +127,18 @@ saved copy) and `:size' (bytes)."
   :group 'meta-log-peer-sync-events
   :package-version '(meta-log-peer-sync . "0.1.0"))
 
+(defcustom meta-log-peer-sync-document-edited-functions nil
+  "Functions called when somebody types in a document that is open here.
+Each is called with one argument, a plist: `:event' and `:time', and
+`:file' (document), `:peer_id' (who types), `:base' (the revision that is
+changed), `:start' (changes before these) and `:changes' (a vector of
+vectors: characters before it, characters that go, new text; one after
+another).  Only documents opened by the request `documents.open' have
+such events."
+  :type 'hook
+  :group 'meta-log-peer-sync-events
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
 (defcustom meta-log-peer-sync-document-held-functions nil
   "Functions called when a document waits until its author is accepted.
 Each is called with one argument, a plist: `:event' and `:time', and

@@ -57,7 +57,7 @@ EVENTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "document-edited": (
         "somebody types in a document that this front end has open; only such front ends hear it",
         {"file": "document", "peer_id": "who types", "base": "the revision that is changed",
-         "from": "changes before these",
+         "start": "changes before these",
          "changes": "[[characters before it, characters that go, new text]], one after another"},
     ),
     "document-held": (

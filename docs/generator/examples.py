@@ -16,6 +16,7 @@ from typing import Final
 from docs.generator.markdown import code, fenced, table
 from federation.identity import keys, words
 from federation.identity.keys import SigningKey
+from federation.replica import patch
 from federation.wire import canonical, envelope, topics
 from federation.wire.messages import parse
 
@@ -94,6 +95,10 @@ def signing() -> str:
     ])  # fmt: skip
 
 
+def _first_id() -> str:
+    return envelope.revision_id(FIRST)
+
+
 def _inner(message: Fields) -> str:
     return canonical.encode(message).decode()
 
@@ -120,6 +125,17 @@ def messages() -> str:
         ("The second revision again, as a message in one piece", topics.SYNC, ALICE,
          _signed(ALICE, "canvasl-piece", 6, id=hashlib.sha256(whole).hexdigest(), index=0,
                  count=1, size=len(whole), data=base64.b64encode(whole).decode())),
+        ("The second revision as a change of the first", topics.SYNC, ALICE,
+         _signed(ALICE, "canvasl-delta", 6, file="plan.org", revision=second_id, base=_first_id(),
+                 payload=_inner({key: value for key, value in SECOND.items() if key != "content"}),
+                 patch=base64.b64encode(patch.encode(patch.diff(
+                     str(FIRST["content"]).encode(), str(SECOND["content"]).encode()))).decode())),
+        ("Alice types on top of the second", topics.live("plan.org"), ALICE,
+         _signed(ALICE, "canvasl-edit", 6, file="plan.org", base=second_id, start=0,
+                 changes=[[0, 0, "*"], [1, 2, " d"]])),
+        ("Bob missed that, and asks", topics.inbox(ALICE.peer_id), BOB,
+         _signed(BOB, "edit-want", 7, to=ALICE.peer_id, file="plan.org", base=second_id,
+                 start=0)),
         ("Bob has it durably", topics.inbox(ALICE.peer_id), BOB,
          _signed(BOB, "sync-ack", 7, to=ALICE.peer_id, stored=[second_id])),
         ("Bob asks whether Alice is there; he has no documents", topics.inbox(ALICE.peer_id), BOB,

@@ -62,8 +62,11 @@ class Delivery:
         about = (revision.file, revision.revision)
         if announce:
             context.notify("sync-started", file=revision.file, revision=revision.revision)
-        delta = None if whole else self._delta_of(revision)
-        message = delta or message or self._library.packing.message_of(revision)
+        if whole:
+            message = message or self._library.packing.message_of(revision)
+        if message is None or not whole or len(message) > limits.WIRE_MESSAGE:
+            delta = self._delta_of(revision)
+            message = delta or message or self._library.packing.message_of(revision)
         send(context, topics.SYNC, message, about=about)
         waiting = {
             peer.peer_id

@@ -109,7 +109,7 @@ class Live:
             "revision": shown.revision,
             "content_hash": shown.content_hash,
             "length": own.draft.length,
-            "from": own.total,
+            "start": own.total,
             "drafts": self.drafts(file),
         }
 
@@ -145,7 +145,7 @@ class Live:
         own.busy(self._context.now.mono)
         if own.users > 1:
             self._tell(file, self._context.peer_id, own.draft, len(changes))
-        return {"file": file, "from": own.total}
+        return {"file": file, "start": own.total}
 
     def text(self, file: str) -> str:
         """What the editor of a document here has."""
@@ -177,7 +177,7 @@ class Live:
         for low in range(start, draft.count, limits.EDITS_PER_MESSAGE):
             part = draft.changes[low : low + limits.EDITS_PER_MESSAGE]
             fields: dict[str, object] = {
-                "file": file, "base": draft.base, "from": low, "changes": part
+                "file": file, "base": draft.base, "start": low, "changes": part
             }  # fmt: skip
             if to is None:
                 message = self._context.signed("canvasl-edit", **fields)
@@ -202,7 +202,7 @@ class Live:
                 self._ask(key, base, 0)
                 return
             draft = self._draft(revision)
-        start, changes = _number(fields["from"]), from_json(_lists(fields["changes"]))
+        start, changes = _number(fields["start"]), from_json(_lists(fields["changes"]))
         if start > draft.count:
             self._ask(key, base, draft.count)
             return
@@ -228,7 +228,7 @@ class Live:
         if len(self._asked) > limits.LIVE_DRAFTS:
             self._asked.pop(next(iter(self._asked)))
         file, author = key
-        fields: dict[str, object] = {"file": file, "base": base, "from": start}
+        fields: dict[str, object] = {"file": file, "base": base, "start": start}
         send_to(self._context, author, "edit-want", **fields)
 
     def receive_want(self, message: Message, peer: Peer) -> None:
@@ -236,19 +236,18 @@ class Live:
         fields = message.fields
         own = self._own.get(str(fields["file"]))
         if own is not None and self._book.may_write(peer):
-            start = _number(fields["from"]) if fields["base"] == own.draft.base else 0
+            start = _number(fields["start"]) if fields["base"] == own.draft.base else 0
             self._send(str(fields["file"]), own.draft, min(start, own.sent), peer.peer_id)
 
     def _tell(self, file: str, author: str, draft: Draft, new: int) -> None:
+        changes = [list(one) for one in draft.changes[draft.count - new :]]
         self._context.notify(
             "document-edited",
-            **{
-                "file": file,
-                "peer_id": author,
-                "base": draft.base,
-                "from": draft.count - new,
-                "changes": [list(one) for one in draft.changes[draft.count - new :]],
-            },
+            file=file,
+            peer_id=author,
+            base=draft.base,
+            start=draft.count - new,
+            changes=changes,
         )
 
     # --- revisions -------------------------------------------------------------------

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from federation import limits
 from federation.errors import Refusal
 from federation.events import Effect, Instant, Refused
 from federation.identity.keys import SigningKey
@@ -119,9 +118,7 @@ class Node:
         self.live.checkpoint(file)
         recorded = self.library.import_content(file, content, path, opened)
         if recorded.revision.author == self.context.peer_id:
-            # small enough for one message, it goes out whole: for everybody who listens
-            whole = recorded.revision.size <= limits.WIRE_MESSAGE // 2
-            self._publish(recorded, whole=whole)
+            self._publish(recorded, whole=True)
         return recorded
 
     def _publish(self, recorded: Recorded, *, whole: bool = False) -> None:

@@ -143,7 +143,8 @@ def plain_seq(timestamp_us: int, last: Revision | None) -> int:
     """
     seq = max(timestamp_us // 1000, 0)
     if last is not None and timestamp_us >= last.timestamp_us:
-        return max(seq, last.seq + 1)
+        # an author that used its counter up by a lie stays at its end
+        return max(seq, min(last.seq + 1, limits.SAFE_INTEGER))
     return seq
 
 

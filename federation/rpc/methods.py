@@ -143,12 +143,12 @@ _ALL: Final = (
     Method("documents.open", "Edit a document live: what is typed in it by others comes as "
            "`document-edited` events, until `documents.close`.", p.OpenDocument,
            {"file": "name", "revision": "what the editor must have", "content_hash": "of its text",
-            "length": "characters of its text", "from": "for the first edit",
+            "length": "characters of its text", "start": "for the first edit",
             "drafts": "[{peer_id, base, changes}]: what others have typed on top of a revision"},
-           (*_DOCUMENT, "unknown-base", "not-text", "content-dropped", "queue-full")),
+           (*_DOCUMENT, "unknown-base", "not-text", "queue-full")),
     Method("documents.edit", "Tell what the user types.  It goes out at once, is durable a moment "
            "later, and becomes a revision in the next pause.", p.Edit,
-           {"file": "name", "from": "for the next edit"},
+           {"file": "name", "start": "for the next edit"},
            ("document-not-open", "edit-out-of-step", "edit-out-of-range", "file-too-large")),
     Method("documents.close", "The user has done with a document: a revision is made of what was "
            "typed.", p.Document, {"file": "name"}, ("document-not-open",)),

@@ -95,12 +95,12 @@ class OpenDocument(Params):
 class Edit(Params):
     """What an editor changed, one change after another.
 
-    ``from``: how many changes of this document there were before.  A change is
+    ``start``: how many changes of this document there were before.  A change is
     a list: characters before it, characters that go, new text.
     """
 
     file: Name
-    start: Annotated[int, msgspec.Meta(ge=0, le=limits.SAFE_INTEGER)] = msgspec.field(name="from")
+    start: Annotated[int, msgspec.Meta(ge=0, le=limits.SAFE_INTEGER)]
     changes: Annotated[
         list[tuple[Place, Place, NewText]],
         msgspec.Meta(min_length=1, max_length=limits.EDITS_PER_MESSAGE),

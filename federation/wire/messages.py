@@ -118,19 +118,19 @@ TYPES: Final[dict[str, MessageType]] = {
         _SYNC,
     ),
     "canvasl-edit": MessageType(
-        "What its author types, on top of a revision; `from` counts the changes before.",
+        "What its author types, on top of a revision; `start` counts the changes before.",
         {
             "file": forms.FILE,
             "base": forms.HASH,
-            "from": forms.COUNT,
+            "start": forms.COUNT,
             "changes": forms.CHANGES,
         },
         {},
         _LIVE | _INBOX,
     ),
     "edit-want": MessageType(
-        "Asks an author for the changes from number `from` on.",
-        {**_TO, "file": forms.FILE, "base": forms.HASH, "from": forms.COUNT},
+        "Asks an author for the changes from number `start` on.",
+        {**_TO, "file": forms.FILE, "base": forms.HASH, "start": forms.COUNT},
         {},
         _INBOX,
     ),

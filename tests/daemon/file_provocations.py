@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import os
@@ -134,6 +135,59 @@ async def _many_versions(world: Provoked) -> Params:
 for _name in ("documents.history", "documents.export", "documents.restore"):
     _more = {"revision": "0" * 64} if _name == "documents.restore" else {}
     fixed(_name, "unknown-document", file="nothing.md", **_more)
+
+
+fixed("documents.open", "unknown-document", file="nothing.md")
+_EDIT: Params = {"file": "a.md", "start": 0, "changes": [[0, 0, "x"]]}
+fixed("documents.edit", "document-not-open", **_EDIT)
+fixed("documents.close", "document-not-open", file="a.md")
+
+
+async def _open(world: Provoked) -> None:
+    await world.here.sync("a.md", "text")
+    await world.front.call("documents.open", file="a.md")
+
+
+@provokes(("documents.open", "unknown-base"))
+async def _unknown_base(world: Provoked) -> Params:
+    await world.here.sync("a.md", "text")
+    return {"file": "a.md", "base": "0" * 64}
+
+
+@provokes(("documents.open", "not-text"))
+async def _not_text(world: Provoked) -> Params:
+    await world.here.sync("a.md", b"\xff")
+    return {"file": "a.md"}
+
+
+@provokes(("documents.open", "queue-full"))
+async def _many_open(world: Provoked) -> Params:
+    await _open(world)
+    await world.here.sync("b.md", "text")
+    world.patch.setattr(limits, "OPEN_DOCUMENTS", 1)
+    return {"file": "b.md"}
+
+
+@provokes(("documents.edit", "edit-out-of-step"))
+async def _out_of_step(world: Provoked) -> Params:
+    await _open(world)
+    return _EDIT | {"start": 1}
+
+
+@provokes(("documents.edit", "edit-out-of-range"))
+async def _out_of_range(world: Provoked) -> Params:
+    await _open(world)
+    return _EDIT | {"changes": [[5, 0, "x"]]}
+
+
+@provokes(("documents.edit", "file-too-large"))
+async def _grown_too_large(world: Provoked) -> Params:
+    await _open(world)
+    settings = world.here.peer.node.context.settings
+    world.patch.setattr(
+        world.here.peer.node.context, "settings", dataclasses.replace(settings, max_document=4)
+    )
+    return _EDIT
 
 
 @provokes(("documents.export", "unknown-revision"), ("documents.restore", "unknown-revision"))

@@ -15,6 +15,7 @@ from federation import limits
 from federation.adapters import logs
 from federation.errors import REASONS
 from federation.rpc.methods import ALWAYS, METHODS
+from federation.wire import topics
 from tests.adapters.keystores import cheap
 from tests.daemon import file_provocations as _file_provocations  # they register themselves
 from tests.daemon.mini_broker import MiniBroker
@@ -87,6 +88,12 @@ async def _world(here: Running) -> dict[str, dict[str, object]]:
     await here.sync("a.md", b"two\xff")  # cannot be merged with theirs
     await friend.sync("a.md", "theirs")
     number = await here.clash()
+    base = await here.sync("typed.md", "text")
+    await front.call("documents.open", file="typed.md")
+    typed = friend.signed(
+        "canvasl-edit", file="typed.md", base=base, start=0, changes=[[0, 0, "x"]]
+    )
+    await friend.say(topics.live("typed.md"), typed)
     await front.call("message.send", peer_id=friend.peer_id, kind="note", content="hello")
     handle = (await front.call("broker.open", url=str(here.peer.link.url)))["connection"]
     here.peer.options.log_path.write_text("a line\n")
@@ -106,6 +113,9 @@ async def _world(here: Running) -> dict[str, dict[str, object]]:
         "documents.history": {"file": "a.md"},
         "documents.export": {"file": "a.md"},
         "documents.restore": {"file": "a.md", "revision": first},
+        "documents.open": {"file": "typed.md"},
+        "documents.edit": {"file": "typed.md", "start": 0, "changes": [[0, 1, "x"]]},
+        "documents.close": {"file": "typed.md"},
         "conflicts.resolve": {"file": "c.canvasl", "number": number[:8], "choice": "b"},
         "message.send": {**peer, "kind": "note", "content": "again"},
         "topic.publish": {"topic": "t", "message": "m"},
@@ -140,7 +150,7 @@ async def test_every_method_answers_exactly_the_documented_fields(tmp_path: Path
             check(await caller.call(name, **params.get(name, {})), documented)
             called.append(name)
         assert sorted(called) == sorted(METHODS)
-        assert len(called) == 34
+        assert len(called) == 37
 
 
 async def test_sync_file_that_waits_says_who_has_it(tmp_path: Path) -> None:
@@ -205,6 +215,9 @@ POOL: dict[str, list[object]] = {
     "lines": [None, 0, 1, limits.LOG_LINES + 1],
     "level": ["info", "loud"],
     "qos": [None, 0, 1, 3],
+    "base": [None, "0" * 64, "0", 7],
+    "start": [0, 1, -1, "0"],
+    "changes": [[], [[0, 0, "x"]], [[9, 0, ""]], [[0, 0]], [[0, 0, "\0"]], 7],
     "number": [None, "", "0" * 8, "f" * 64, "a\n", 7],
     "choice": [None, "a", "b", "kept", "value", "both"],
     "value": [None, "", "7", "no JSON", "{}\n{}", "\0", "[" * 5000 + "]" * 5000, 7],

@@ -14,6 +14,8 @@ import pytest
 
 from federation import limits
 from federation.events import Effect, Publish, Refused
+from federation.replica import patch
+from federation.replica.patch import Splice
 from federation.wire import topics
 from tests.fuzz.node_world import KEYS, TIME, Fields, NodeWorld, encode, signed
 
@@ -46,6 +48,26 @@ def _document(world: NodeWorld, author: str, dice: random.Random) -> Fields:
     return {**fields, "peer_id": KEYS[author].peer_id}
 
 
+def _change(world: NodeWorld, author: str, dice: random.Random) -> tuple[str, Fields]:
+    """What somebody types, or a revision as a change of another one."""
+    known = _revisions(world)
+    if dice.random() < 0.5:
+        file = dice.choice(FILES)
+        return topics.live(file), {
+            "type": "canvasl-edit", "file": file, "base": dice.choice(known),
+            "start": dice.randrange(3),
+            "changes": [[dice.randrange(9), dice.randrange(9), "x" * dice.randrange(3)]],
+        }  # fmt: skip
+    inner = _document(world, author, dice)
+    del inner["content"]
+    splices = [Splice(dice.randrange(4), dice.randrange(4), b"x" * dice.randrange(3))]
+    return topics.SYNC, {
+        "type": "canvasl-delta", "file": inner["file"], "revision": dice.choice(known),
+        "base": dice.choice(known), "payload": json.dumps(inner),
+        "patch": base64.b64encode(patch.encode(splices)).decode(),
+    }  # fmt: skip
+
+
 def _member_message(world: NodeWorld, dice: random.Random) -> tuple[str, bytes]:
     """A well-formed message of any type, by alice or mallory."""
     author = dice.choice(("alice", "mallory"))
@@ -54,7 +76,7 @@ def _member_message(world: NodeWorld, dice: random.Random) -> tuple[str, bytes]:
     some = dice.sample(known, dice.randint(0, len(known)))
     row: Fields
     topic = inbox
-    match dice.randrange(10):
+    match dice.randrange(12):
         case 0 | 1 | 2:
             topic, row = topics.SYNC, _document(world, author, dice)
         case 3:
@@ -68,9 +90,8 @@ def _member_message(world: NodeWorld, dice: random.Random) -> tuple[str, bytes]:
                    "root": "ab" * 32,
                    "heads": [[dice.choice(FILES), one] for one in some]}  # fmt: skip
         case 5:
-            row = {"type": "sync-want", "revisions": some * dice.choice((1, 3))}
-            if dice.random() < 0.5:
-                row["have"] = dice.sample(known, dice.randint(0, len(known)))
+            row = {"type": "sync-want", "revisions": some * dice.choice((1, 3)),
+                   **dice.choice(({}, {"have": some[::2]}))}  # fmt: skip
         case 6:
             row = {"type": "sync-ack", "stored": some, "held": some, "messages": some}
         case 7:
@@ -86,6 +107,8 @@ def _member_message(world: NodeWorld, dice: random.Random) -> tuple[str, bytes]:
             row = {"type": "canvasl-piece", "id": dice.choice(known), "count": count,
                    "index": dice.randrange(count), "size": size,
                    "data": base64.b64encode(data).decode()}  # fmt: skip
+        case 9 | 10:
+            topic, row = _change(world, author, dice)
         case _:
             status = dice.choice(("online", "offline"))
             return topics.ANNOUNCE, world.announcement(

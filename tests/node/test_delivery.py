@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import pytest
 
 from federation import limits
-from federation.errors import Refusal
 from federation.machines.comparison import State
 from federation.wire import envelope, topics
 from tests.node.world import SimPeer, World
@@ -317,39 +316,3 @@ def test_what_a_plain_peer_says_reaches_who_was_away() -> None:
     assert b.has(envelope.revision_id(json.loads(message)))
     assert list(b.heard.values()) == [1]
     world.check_converged()
-
-
-# --- messages between people --------------------------------------------------------------
-def test_a_message_waits_for_its_recipient() -> None:
-    world, a, b = pair()
-    b.crash()
-    world.run(60)
-    message_id = a.do(lambda: a.node.send_message(b.peer_id, "note", "hello"))
-    assert a.store.count_queued() == {b.peer_id: 1}
-    a.restart()
-    world.run(60)
-    world.settle(30)
-    assert b.messages == ["hello"]
-    assert a.store.count_queued() == {}
-    assert len(str(message_id)) == 64
-
-
-def test_the_outbox_is_bounded() -> None:
-    _world, a, b = pair()
-    b.crash()
-    for _ in range(limits.OUTBOX_PER_PEER):
-        a.do(lambda: a.node.send_message(b.peer_id, "note", "x"))
-    with pytest.raises(Refusal, match="queue-full"):
-        a.do(lambda: a.node.send_message(b.peer_id, "note", "x"))
-    assert a.store.count_queued() == {b.peer_id: limits.OUTBOX_PER_PEER}
-
-
-def test_somebody_else_cannot_acknowledge_a_message() -> None:
-    world, a, b = pair()
-    c = world.add()
-    world.run(5)
-    b.crash()
-    message_id = str(a.do(lambda: a.node.send_message(b.peer_id, "note", "x")))
-    say(a, c, "sync-ack", messages=[message_id])
-    assert a.store.count_queued() == {b.peer_id: 1}
-    assert a.store.queued_messages(b.peer_id)[0].message_id == message_id

@@ -53,7 +53,7 @@ def test_what_is_typed_is_heard_at_once_and_is_a_revision_after_the_pause() -> N
     before = len(a.store.revisions(FILE))
     for number, letter in enumerate("lily "):
         answer = typed(a, number, (18 + number, 0, letter))
-        assert answer["from"] == number + 1
+        assert answer["start"] == number + 1
         world.run(0.1)
     assert [one["changes"] for one in heard(b)] == [
         [[18 + number, 0, letter]] for number, letter in enumerate("lily ")
@@ -220,7 +220,7 @@ def test_two_front_ends_of_one_peer_hear_each_other_and_keep_step() -> None:
     world, a, b = pair()
     answer = a.do(lambda: a.node.live.open(FILE, None))
     assert isinstance(answer, dict)
-    assert answer["from"] == 0
+    assert answer["start"] == 0
     typed(a, 0, (0, 0, "x"))
     assert [one["peer_id"] for one in heard(a)] == [a.peer_id]
     with pytest.raises(Refusal) as caught:

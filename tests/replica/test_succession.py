@@ -218,3 +218,8 @@ def test_an_older_plain_message_is_older() -> None:
 def test_vectors_come_from_json() -> None:
     assert vector_from_json({"a": 1, "b": 2}) == {"a": 1, "b": 2}
     assert vector_from_json({"a": "1", "b": None}) == {}
+
+
+def test_no_counter_leaves_the_numbers_of_json() -> None:
+    top = limits.SAFE_INTEGER
+    assert plain_seq(5, revision("x", seq=top, time=5)) == top

@@ -18,6 +18,8 @@ LEAST: dict[type[params.Params], dict[str, Any]] = {
     params.Nothing: {}, params.Peer: {"peer_id": PEER}, params.Connect: {"peer_id": PEER},
     params.SyncFile: {"path": "/x.md"}, params.SyncAll: {}, params.Document: {"file": "x.md"},
     params.Revision: {"file": "x.md", "revision": "0" * 8}, params.Export: {"file": "x.md"},
+    params.OpenDocument: {"file": "x.md"},
+    params.Edit: {"file": "x.md", "start": 0, "changes": [[0, 0, "x"]]},
     params.IdentityFile: {"file": "/x"}, params.Sign: {"message": ""},
     params.Verify: {"message": "", "signature": ""}, params.Publish: {"topic": "t", "message": ""},
     params.Subscribe: {"topic": "t"}, params.Open: {"url": "mqtt://h"},

@@ -30,6 +30,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "canvasl-sync": {"file": "a.canvasl", "content": "", "vector": {BOB.peer_id: 0}, "seq": 7,
                      "parents": [HASH]},
     "canvasl-binary": {"file": "a.canvasl", "data": "AP8=", "vector": {}},
+    "canvasl-delta": {"file": "a.canvasl", "revision": HASH, "base": HASH, "payload": "{}",
+                      "patch": "AP8="},
+    "canvasl-edit": {"file": "a.canvasl", "base": HASH, "start": 0, "changes": [[0, 1, "é"]]},
+    "edit-want": {"to": BOB.peer_id, "file": "a.canvasl", "base": HASH, "start": 2},
     "canvasl-piece": {"id": HASH, "index": 0, "count": 1, "size": 2, "data": "AP8="},
     "sync-deliver": {"to": BOB.peer_id, "payload": "{}", "announce": "{}"},
     "sync-ack": {"to": BOB.peer_id, "stored": [HASH], "held": [], "messages": [HASH, HASH]},
@@ -44,6 +48,7 @@ HOME = {
     topics.TopicKind.PRESENCE: topics.presence(ALICE.peer_id),
     topics.TopicKind.INBOX: topics.inbox(BOB.peer_id),
     topics.TopicKind.SYNC: topics.SYNC,
+    topics.TopicKind.LIVE: topics.live("a.canvasl"),
     topics.TopicKind.OTHER: "some/other",
 }
 
