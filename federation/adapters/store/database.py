@@ -22,6 +22,7 @@ from federation.adapters.store.messages import MessageTables
 from federation.adapters.store.peers import PeerTables
 from federation.adapters.store.savepoint import attempt
 from federation.adapters.store.schema import MIGRATIONS, VERSION
+from federation.adapters.store.trouble import is_passing, refusal_of
 from federation.errors import Fault, Refusal
 
 T = TypeVar("T")
@@ -40,6 +41,8 @@ class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables):
             self._migrate()
         except sqlite3.DatabaseError as error:
             self._db.close()
+            if is_passing(error):
+                raise refusal_of(error) from error
             raise Fault(f"the store {path} cannot be opened: {error}") from error
         except Refusal:
             self._db.close()
