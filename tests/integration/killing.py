@@ -78,8 +78,17 @@ class Strace:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGINT)
+        # not politely: at the end of a process with threads, strace may wait for ever
+        self._process.kill() if self.died() else self._process.send_signal(signal.SIGINT)
         self._process.wait(10)
+
+    def died(self) -> bool:
+        """Whether the process has been killed; while strace has it, nobody else is told."""
+        try:
+            status = Path(f"/proc/{self._pid}/stat").read_text()
+        except OSError:
+            return True
+        return status.rpartition(")")[2].split()[0] in "ZX"
 
     def calls(self) -> Counter[str]:
         """How many calls of each name were made."""

@@ -31,7 +31,7 @@ from tests.integration.peers import Peer
 FULL = os.environ.get("META_LOG_CHAOS") == "full"
 FILE = "plan.canvasl"
 #: of each call so many places, in the sample
-SAMPLE = 2
+SAMPLE = 4
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(3600 if FULL else 120)]
 
@@ -174,9 +174,11 @@ def apply(pair: Pair, act: Callable[[], None], at: tuple[str, int] | None) -> Co
     with Strace(pair.a.pid, pair.folder / "strace", at) as strace:
         act()
         wait_until(
-            lambda: not pair.a.alive or (pair.shown(pair.a) != before and pair.idle()), 20,
+            lambda: strace.died() or (pair.shown(pair.a) != before and pair.idle()), 20,
             f"the change, or the end ({at}: {strace.last()})",
         )  # fmt: skip
+    if strace.died():
+        pair.a.kill()  # what is left of it, for the test
     return strace.calls()
 
 
@@ -187,7 +189,6 @@ def kill_and_start(pair: Pair, prepare: Callable[[], None], act: Callable[[], No
     apply(pair, act, at)
     killed = not pair.a.alive
     if killed:
-        pair.a.kill()  # what is left of it, for the test
         pair.check_dead()
         pair.a.start()
     try:
