@@ -20,8 +20,9 @@ from federation.adapters.store.contents import Contents
 from federation.adapters.store.history import HistoryTables
 from federation.adapters.store.messages import MessageTables
 from federation.adapters.store.peers import PeerTables
+from federation.adapters.store.rows import Rows
 from federation.adapters.store.savepoint import attempt
-from federation.adapters.store.schema import MIGRATIONS, VERSION
+from federation.adapters.store.schema import VERSION, migrate
 from federation.adapters.store.trouble import is_passing, refusal_of
 from federation.errors import Fault, Refusal
 
@@ -36,6 +37,7 @@ class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables):
             _make_private(path)
         self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
         self._contents = Contents(self._db)
+        self._rows = Rows(self._db)
         try:
             self._configure()
             self._migrate()
@@ -62,9 +64,7 @@ class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables):
         (found,) = self._db.execute("PRAGMA user_version").fetchone()
         if found > VERSION:
             raise Refusal("config-state-newer", f"schema {found}, this version knows {VERSION}")
-        for number in range(found, VERSION):
-            script = f"BEGIN; {MIGRATIONS[number]} PRAGMA user_version={number + 1}; COMMIT;"
-            self._db.executescript(script)
+        migrate(self._db, found)
 
     def close(self) -> None:
         """Close the database; what was committed is durable."""
