@@ -112,6 +112,10 @@ class DocumentStore(Protocol):
         """The revisions of a document whose ids begin so (two at most)."""
         ...
 
+    def with_content(self, file: str, content_hash: str) -> Revision | None:
+        """The newest revision of a document that has this content."""
+        ...
+
     def revisions(
         self, file: str, limit: int | None = None, before: str | None = None
     ) -> list[Revision]:

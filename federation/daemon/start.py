@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 import signal
+import sqlite3
 from pathlib import Path
 from typing import Literal, cast
 
@@ -16,9 +17,11 @@ from federation import broker_url
 from federation.adapters import keystore, logs, runtime
 from federation.adapters.doors import Doors
 from federation.adapters.output import Output
+from federation.adapters.store import refusal_of
 from federation.config import Config
 from federation.daemon.methods import Methods
 from federation.daemon.peer import Options, RunningPeer
+from federation.errors import io_refusal
 from federation.identity.protect import Opened
 from federation.node.context import NodeSettings, Policy, Strategy
 
@@ -103,14 +106,27 @@ def _options(
     )
 
 
+async def _opened(
+    options: Options, identity: Opened, lock: runtime.StateLock
+) -> tuple[RunningPeer, Doors]:
+    """A peer that can be reached; Refusal where the disk does not let it."""
+    try:
+        peer = RunningPeer(options, identity)
+        doors = Doors(Methods(peer).handlers())
+        socket_path = runtime.socket_path(options.state_dir)
+        await doors.listen(socket_path)
+        lock.publish(socket_path)
+    except sqlite3.Error as error:
+        raise refusal_of(error) from error
+    except OSError as error:
+        raise io_refusal(error, options.state_dir) from error
+    return peer, doors
+
+
 async def _serve(
     options: Options, identity: Opened, lock: runtime.StateLock, mode: Literal["stdio", "bot"]
 ) -> int:
-    peer = RunningPeer(options, identity)
-    doors = Doors(Methods(peer).handlers())
-    socket_path = runtime.socket_path(options.state_dir)
-    await doors.listen(socket_path)
-    lock.publish(socket_path)
+    peer, doors = await _opened(options, identity, lock)
     output = Output(os.dup(1)) if mode == "bot" else None
     await peer.start(doors, output)
     loop = asyncio.get_running_loop()

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from federation import limits
-from federation.adapters.store import SqliteStore
+from federation.adapters.store import SqliteStore, is_passing, refusal_of
 from federation.errors import Refusal
 from federation.events import Effect, Instant
 from federation.node.router import Node
@@ -34,13 +34,6 @@ def instant() -> Instant:
     return Instant(time.time_ns() // 1000, time.monotonic())
 
 
-#: what SQLite says when there is no room: for the database, and for its index in memory
-_FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
-
-#: what it says of a disk or a lock, not of what was to be written
-_PASSING = ("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_CANTOPEN")
-
-
 @dataclass(slots=True)
 class _Work:
     run: Callable[[Instant], Any]
@@ -48,6 +41,8 @@ class _Work:
     size: int
     #: turns that failed with it
     tries: int = 0
+    #: it has failed so often that it is tried now and then only
+    parked: bool = False
 
 
 class Turns:
@@ -63,6 +58,8 @@ class Turns:
         self._lazy: deque[_Work] = deque()
         self._asked: deque[_Work] = deque()
         self._again: deque[_Work] = deque()
+        self._parked: deque[_Work] = deque()
+        self._unparking: asyncio.TimerHandle | None = None
         self._bytes = 0
         self._wake = asyncio.Event()
         self._stopping = False
@@ -141,6 +138,8 @@ class Turns:
     def stop(self) -> None:
         """Take nothing more; what waits is still done."""
         self._stopping = True
+        if self._unparking is not None:
+            self._unparking.cancel()
         self._wake.set()
 
     async def _turn(self) -> None:
@@ -154,6 +153,8 @@ class Turns:
             return
         self.failing = ""
         self._put_back(batch[len(results) :])
+        if any(work.parked for work in batch[: len(results)]):
+            self._unpark()
         try:
             await self._perform(effects)
         except Exception:
@@ -223,25 +224,48 @@ class Turns:
 
         Who asked is told so.  What came from outside comes once only: the news
         of the broker is tried until the store can be written again, a message
-        some times (a document of another implementation is never sent again;
-        but one that is too large for the disk may not stand in the way).
+        some times, and then now and then (a document of another implementation
+        is never sent again; but one that is too large for the disk may not
+        stand in the way).
         """
         self._node.undo()
-        name = getattr(error, "sqlite_errorname", "")
-        full = name in _FULL or "full" in str(error)
-        refusal = Refusal("disk-full" if full else "path-io-error", f"the store: {error}")
-        if self.failing != str(error):
-            log.error("the store cannot be written: %s", error)
-        self.failing = str(error)
+        refusal = refusal_of(error)
+        if not any(work.parked for work in batch):
+            if self.failing != str(error):
+                log.error("the store cannot be written: %s", error)
+            self.failing = str(error)
         for work in batch:
             _settle(work.future, refusal)
-        if full or name.startswith(_PASSING):
+        if is_passing(error):
             left = [work for work in batch if work.future is None]
             for work in left:
                 work.tries += 1
             kept = [work for work in left if not work.size or work.tries <= limits.TRIES]
             self._again.extendleft(reversed(kept))
             self._bytes += sum(work.size for work in kept)
+            self._park([work for work in left if work.size and work.tries > limits.TRIES])
+
+    def _park(self, works: Sequence[_Work]) -> None:
+        """Keep messages aside, to be tried now and then; the oldest go if there are too many."""
+        for work in works:
+            work.parked = True
+            self._parked.append(work)
+        while sum(work.size for work in self._parked) > limits.INBOUND_BYTES:
+            self._parked.popleft()
+        if self._parked and self._unparking is None:
+            loop = asyncio.get_running_loop()
+            self._unparking = loop.call_later(limits.WRITE_AGAIN, self._unpark)
+
+    def _unpark(self) -> None:
+        """Try the oldest message that was kept aside; when that is recorded, the next one."""
+        if self._unparking is not None:
+            self._unparking.cancel()
+            self._unparking = None
+        if self._parked and not self._stopping:
+            work = self._parked.popleft()
+            self._again.append(work)
+            self._bytes += work.size
+            self._wake.set()
 
 
 def _settle(future: asyncio.Future[Any] | None, result: object) -> None:

@@ -93,10 +93,12 @@ class Library:
         for one in filter(None, (current, last)):
             if one.content_hash == names[0]:
                 return [one]
-        recorded = {one.content_hash: one for one in self._context.store.revisions(current.file)}
-        found = [recorded[name] for name in names if name in recorded]
-        if found or last is None:
-            return found[:1]
+        for name in names:
+            found = self._context.store.with_content(current.file, name)
+            if found is not None:
+                return [found]
+        if last is None:
+            return []
         # where the path showed a merge, the editor's text is at least what we wrote of it
         own = [one for one in self._signed(last) if one.author == self._context.peer_id]
         return own or [last]

@@ -271,6 +271,37 @@ async def test_after_a_failure_the_node_is_what_the_store_is(desk: Desk) -> None
     assert desk.node.library.heads.root != root
 
 
+async def test_what_found_no_room_for_long_is_tried_when_there_is_some(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A document that comes once only: it waits aside, and holds nobody up."""
+    monkeypatch.setattr(limits, "TRIES", 1)
+    monkeypatch.setattr(limits, "WRITE_AGAIN", 1.0)
+    desk.limit()
+    for name in ("first", "second"):
+        desk.turns.post(desk.note(name, "x" * 300_000), size=300_000)
+    await until(lambda: len(desk.turns._parked) == 2)
+    assert await soon(desk.turns.ask(desk.note("small"))) == "here"
+    await until(lambda: len(desk.turns._parked) == 1)
+    await until(lambda: len(desk.turns._parked) == 2)  # tried, and in vain
+    assert desk.turns.failing == ""
+    assert len([one for one in caplog.records if "cannot be written" in one.message]) == 1
+    desk.limit(1_000_000)
+    for name in ("first", "second"):
+        assert await desk.turns.wait_for(lambda name=name: desk.durable(name), 5)  # type: ignore[misc]
+    assert (desk.turns._bytes, len(desk.turns._parked)) == (0, 0)
+
+
+async def test_what_waits_aside_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "TRIES", 0)
+    monkeypatch.setattr(limits, "INBOUND_BYTES", 700_000)
+    desk.limit()
+    for name in ("first", "second", "third"):
+        desk.turns.post(desk.note(name, "x" * 300_000), size=300_000)
+    await until(lambda: not desk.turns._waits and desk.turns._parked)
+    assert sum(work.size for work in desk.turns._parked) == 600_000
+
+
 # --- notes that may be lost -------------------------------------------------------------------
 
 

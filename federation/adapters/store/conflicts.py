@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from federation.adapters.store.packing import pack_id, unpack_id
+from federation.adapters.store.rows import NUMBER, is_id
 from federation.replica.records import Clashing
 
 
@@ -18,11 +20,12 @@ class ConflictTables:
 
     def open_conflicts(self, file: str | None = None) -> list[Clashing]:
         """What nobody has settled, of one document or of all, by document and id."""
+        one, values = ("", ()) if file is None else ("file=? AND ", (file,))
         rows = self._db.execute(
-            "SELECT data FROM conflicts WHERE (?1 IS NULL OR file = ?1) "
-            "AND NOT EXISTS (SELECT 1 FROM settled WHERE settled.file = conflicts.file "
-            "AND settled.number = conflicts.number) ORDER BY file, number",
-            (file,),
+            f"SELECT data FROM conflicts WHERE {one}NOT EXISTS (SELECT 1 FROM settled WHERE "
+            "settled.file = conflicts.file AND settled.number = conflicts.number) "
+            "ORDER BY file, number",
+            values,
         )
         return [_clashing(text) for (text,) in rows]
 
@@ -55,8 +58,8 @@ class ConflictTables:
         for parent in parents:
             self._db.execute(
                 "INSERT OR IGNORE INTO gaps SELECT ?1, ?2 WHERE NOT EXISTS "
-                "(SELECT 1 FROM revisions WHERE revision=?2)",
-                (file, parent),
+                f"(SELECT 1 FROM revisions r WHERE {is_id('r.revision', '?3')})",
+                (file, parent, pack_id(parent)),
             )
 
     def gaps(self, file: str) -> list[str]:
@@ -70,13 +73,15 @@ class ConflictTables:
         Those that no other one names come first: below each of them nothing is
         missing that is not a gap of its own.  Then the ones recorded last.
         """
-        rows = self._db.execute(
-            "SELECT revision FROM revisions WHERE file=?1 AND author<>'' ORDER BY revision IN "
-            "(SELECT parent.value FROM revisions child, json_each(child.parents) parent "
-            "WHERE child.file=?1 AND child.author<>''), number DESC LIMIT ?2",
-            (file, most),
-        )
-        return [str(revision) for (revision,) in rows]
+        found: dict[str, None] = {}
+        for ends in ("named=0 AND author<>0", "author<>0"):
+            rows = self._db.execute(
+                f"SELECT revision FROM revisions WHERE file={NUMBER.format('?1')} AND {ends} "
+                "ORDER BY number DESC LIMIT ?2",
+                (file, most),
+            )
+            found.update(dict.fromkeys(unpack_id(revision) for (revision,) in rows))
+        return list(found)[:most]
 
     def files_with_gaps(self) -> list[str]:
         """The documents whose history is not complete, by name."""

@@ -20,8 +20,10 @@ from federation.adapters.store.contents import Contents
 from federation.adapters.store.history import HistoryTables
 from federation.adapters.store.messages import MessageTables
 from federation.adapters.store.peers import PeerTables
+from federation.adapters.store.rows import Rows
 from federation.adapters.store.savepoint import attempt
-from federation.adapters.store.schema import MIGRATIONS, VERSION
+from federation.adapters.store.schema import VERSION, migrate
+from federation.adapters.store.trouble import is_passing, refusal_of
 from federation.errors import Fault, Refusal
 
 T = TypeVar("T")
@@ -35,11 +37,14 @@ class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables):
             _make_private(path)
         self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
         self._contents = Contents(self._db)
+        self._rows = Rows(self._db)
         try:
             self._configure()
             self._migrate()
         except sqlite3.DatabaseError as error:
             self._db.close()
+            if is_passing(error):
+                raise refusal_of(error) from error
             raise Fault(f"the store {path} cannot be opened: {error}") from error
         except Refusal:
             self._db.close()
@@ -59,9 +64,7 @@ class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables):
         (found,) = self._db.execute("PRAGMA user_version").fetchone()
         if found > VERSION:
             raise Refusal("config-state-newer", f"schema {found}, this version knows {VERSION}")
-        for number in range(found, VERSION):
-            script = f"BEGIN; {MIGRATIONS[number]} PRAGMA user_version={number + 1}; COMMIT;"
-            self._db.executescript(script)
+        migrate(self._db, found)
 
     def close(self) -> None:
         """Close the database; what was committed is durable."""

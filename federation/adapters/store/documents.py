@@ -3,31 +3,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from federation import limits
 from federation.adapters.store.contents import Contents
+from federation.adapters.store.packing import id_range, pack_id, unpack_id
+from federation.adapters.store.rows import NUMBER, Rows, is_id
 from federation.errors import Fault, Refusal
 from federation.replica.records import Document, Revision
 
 if TYPE_CHECKING:
     import sqlite3
 
-_COLUMNS = (
-    "revision, file, author, seq, timestamp, timestamp_us, received_us, content_hash, size, "
-    "binary, plain, counted, vector, parents, envelope"
-)
-
-
-def _revision(row: tuple[Any, ...]) -> Revision:
-    return Revision(
-        revision=row[0], file=row[1], author=row[2], seq=row[3], timestamp=row[4],
-        timestamp_us=row[5], received_us=row[6], content_hash=row[7], size=row[8],
-        binary=bool(row[9]), plain=bool(row[10]), counted=bool(row[11]),
-        vector=json.loads(row[12]), parents=tuple(json.loads(row[13])), envelope=row[14],
-    )  # fmt: skip
+#: the revision ``r`` belongs to the document ?1; it is what the document ``d`` shows
+_IN_FILE = f"r.file={NUMBER.format('?1')}"
+_CURRENT = is_id("r.revision", "packed(d.current)")
 
 
 class DocumentTables:
@@ -35,6 +26,7 @@ class DocumentTables:
 
     _db: sqlite3.Connection
     _contents: Contents
+    _rows: Rows
 
     def document(self, file: str) -> Document | None:
         """The document of this name."""
@@ -53,19 +45,28 @@ class DocumentTables:
     def conflicted(self) -> list[str]:
         """The documents with conflicts or with versions that cannot be merged, by name."""
         rows = self._db.execute(
-            "SELECT file FROM conflicts WHERE NOT EXISTS (SELECT 1 FROM settled WHERE "
-            "settled.file=conflicts.file AND settled.number=conflicts.number) UNION "
-            "SELECT d.file FROM documents d WHERE d.current IN (SELECT revision FROM heads h "
-            "WHERE h.file=d.file) AND (SELECT count(DISTINCT r.content_hash) FROM heads h "
-            "JOIN revisions r ON r.revision=h.revision WHERE h.file=d.file) > 1 ORDER BY 1"
+            "SELECT DISTINCT file FROM conflicts WHERE NOT EXISTS (SELECT 1 FROM settled WHERE "
+            "settled.file=conflicts.file AND settled.number=conflicts.number)"
         )
-        return [str(file) for (file,) in rows]
+        found = {str(file) for (file,) in rows}
+        # few documents have several heads; only these are looked at one by one
+        rows = self._db.execute(
+            "SELECT d.file FROM documents d JOIN heads h ON h.file=d.file "
+            "AND h.revision=d.current WHERE d.file IN "
+            "(SELECT file FROM heads GROUP BY file HAVING count(*) > 1)"
+        )
+        found.update(str(file) for (file,) in rows.fetchall() if self._differ(file))
+        return sorted(found)
+
+    def _differ(self, file: str) -> bool:
+        """Whether the heads of a document say different things."""
+        return len({head.content_hash for head in self.heads(file)}) > 1
 
     def standing(self, author: str) -> tuple[int, dict[str, int]]:
         """Documents whose current revision is of ``author``, and who has how many of these."""
         rows = self._db.execute(
             "WITH own AS MATERIALIZED (SELECT d.file, d.current FROM documents d "
-            "JOIN revisions r ON r.revision = d.current WHERE r.author = ?) "
+            f"JOIN revisions r ON {_CURRENT} WHERE r.author = {NUMBER.format('?')}) "
             "SELECT '', count(*) FROM own UNION ALL "
             "SELECT a.peer_id, count(*) FROM own JOIN acknowledged a "
             "ON a.file = own.file AND a.revision = own.current GROUP BY a.peer_id",
@@ -77,8 +78,8 @@ class DocumentTables:
     def own_documents(self, author: str) -> set[str]:
         """The documents whose current revision is of ``author``."""
         rows = self._db.execute(
-            "SELECT d.file FROM documents d JOIN revisions r ON r.revision = d.current "
-            "WHERE r.author = ?",
+            f"SELECT d.file FROM documents d JOIN revisions r ON {_CURRENT} "
+            f"WHERE r.author = {NUMBER.format('?')}",
             (author,),
         )
         return {str(file) for (file,) in rows}
@@ -111,14 +112,12 @@ class DocumentTables:
             (document.file, document.kind, document.current, document.written),
         )
 
-    def _select(self, where: str, *values: object) -> list[Revision]:
-        rows = self._db.execute(f"SELECT {_COLUMNS} FROM revisions WHERE {where}", values)
-        return [_revision(row) for row in rows]
-
     def heads(self, file: str) -> list[Revision]:
         """The revisions of a document that no other one succeeds."""
-        return self._select(
-            "revision IN (SELECT revision FROM heads WHERE file=?) ORDER BY number", file
+        return self._rows.select(
+            "r.number IN (SELECT s.number FROM heads h JOIN revisions s ON "
+            f"{is_id('s.revision', 'packed(h.revision)')} WHERE h.file=?) ORDER BY r.number",
+            file,
         )
 
     def all_heads(self) -> list[tuple[str, str]]:
@@ -135,19 +134,29 @@ class DocumentTables:
 
     def revision(self, revision: str) -> Revision | None:
         """A revision by its whole id."""
-        found = self._select("revision=?", revision)
-        return found[0] if found else None
+        return self._rows.get(revision)
 
     def joins(self, file: str, most: int) -> list[Revision]:
         """The newest revisions of a document that have several parents."""
-        where = "file=? AND json_array_length(parents) > 1 AND author<>'' ORDER BY number DESC"
-        return self._select(f"{where} LIMIT ?", file, most)
+        where = f"{_IN_FILE} AND r.joins=1 ORDER BY r.number DESC LIMIT ?2"
+        return self._rows.select(where, file, most)
 
     def find_revisions(self, file: str, prefix: str) -> list[Revision]:
         """The revisions of a document whose ids begin so (two at most)."""
-        return self._select(
-            "file=? AND revision>=? AND revision<? LIMIT 2", file, prefix, prefix + "g"
+        ids = id_range(prefix)
+        if ids is None:
+            return []
+        where = (
+            "substr(r.revision,1,8) BETWEEN substr(?2,1,8) AND substr(?3,1,8) "
+            f"AND r.revision BETWEEN ?2 AND ?3 AND {_IN_FILE} LIMIT 2"
         )
+        return self._rows.select(where, file, *ids)
+
+    def with_content(self, file: str, content_hash: str) -> Revision | None:
+        """The newest revision of a document that has this content."""
+        where = f"{is_id('r.content_hash', '?2')} AND {_IN_FILE} ORDER BY r.number DESC LIMIT 1"
+        found = self._rows.select(where, file, pack_id(content_hash))
+        return found[0] if found else None
 
     def revisions(
         self, file: str, limit: int | None = None, before: str | None = None
@@ -159,72 +168,60 @@ class DocumentTables:
         number = limits.SAFE_INTEGER
         if before is not None:
             row = self._db.execute(
-                "SELECT number FROM revisions WHERE revision=? AND file=?", (before, file)
+                f"SELECT number FROM revisions r WHERE {is_id('r.revision', '?2')} AND {_IN_FILE}",
+                (file, pack_id(before)),
             ).fetchone()
             if row is None:
                 raise Refusal("unknown-revision", before)
             (number,) = row
         most = -1 if limit is None else limit
-        found = self._select("file=? AND number<? ORDER BY number DESC LIMIT ?", file, number, most)
-        return found[::-1]
+        where = f"{_IN_FILE} AND r.number<?2 ORDER BY r.number DESC LIMIT ?3"
+        return self._rows.select(where, file, number, most)[::-1]
 
     def count_revisions(self) -> dict[str, int]:
         """File -> how many revisions."""
-        rows = self._db.execute("SELECT file, count(*) FROM revisions GROUP BY file")
+        rows = self._db.execute(
+            "SELECT n.name, count(*) FROM revisions r JOIN names n ON n.number=r.file "
+            "GROUP BY r.file"
+        )
         return {str(file): int(count) for file, count in rows}
 
     def add_revision(self, revision: Revision, content: bytes) -> None:
         """Record a revision and its content."""
-        number = self._keep(revision, content)
-        self._db.execute(
-            f"INSERT INTO revisions ({_COLUMNS}, content) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                revision.revision, revision.file, revision.author, revision.seq,
-                revision.timestamp, revision.timestamp_us, revision.received_us,
-                revision.content_hash, revision.size, revision.binary, revision.plain,
-                revision.counted, json.dumps(dict(revision.vector)),
-                json.dumps(revision.parents),
-                revision.envelope, number,
-            ),
-        )  # fmt: skip
+        self._rows.add(revision, self._keep(revision, content))
 
     def _keep(self, revision: Revision, content: bytes) -> int:
         """The number of a revision's content, which is kept once however many have it."""
+        digest = pack_id(revision.content_hash)
+        same = is_id("content_hash", "?1")
         known = self._db.execute(
-            "SELECT content FROM revisions WHERE content_hash=? LIMIT 1", (revision.content_hash,)
+            f"SELECT content FROM revisions WHERE {same} LIMIT 1", (digest,)
         ).fetchone()
         if known is not None and known[0] is not None:
             return int(known[0])
         number = self._contents.keep(revision.content_hash, content, self._like(revision))
         if known is not None:  # it was dropped, and older revisions have it again, too
-            self._db.execute(
-                "UPDATE revisions SET content=? WHERE content_hash=?",
-                (number, revision.content_hash),
-            )
+            self._db.execute(f"UPDATE revisions SET content=?2 WHERE {same}", (digest, number))
         return number
 
     def _like(self, revision: Revision) -> tuple[int, str] | None:
         """A content that a new one may be like: of a parent, else of the revision before."""
-        for parent in revision.parents:
-            row = self._db.execute(
-                "SELECT content, content_hash FROM revisions "
-                "WHERE revision=? AND file=? AND content IS NOT NULL",
-                (parent, revision.file),
-            ).fetchone()
+        columns = f"SELECT content, content_hash FROM revisions r WHERE {_IN_FILE}"
+        parent = f"{columns} AND content IS NOT NULL AND {is_id('r.revision', '?2')}"
+        for name in revision.parents:
+            row = self._db.execute(parent, (revision.file, pack_id(name))).fetchone()
             if row is not None:
-                return int(row[0]), str(row[1])
+                return int(row[0]), unpack_id(row[1])
         row = self._db.execute(
-            "SELECT content, content_hash FROM revisions "
-            "WHERE file=? AND content IS NOT NULL ORDER BY number DESC LIMIT 1",
-            (revision.file,),
+            f"{columns} AND content IS NOT NULL ORDER BY r.number DESC LIMIT 1", (revision.file,)
         ).fetchone()
-        return None if row is None else (int(row[0]), str(row[1]))
+        return None if row is None else (int(row[0]), unpack_id(row[1]))
 
     def content(self, content_hash: str) -> bytes:
         """A recorded content; ``content-dropped`` after compaction, Fault for a damaged one."""
         row = self._db.execute(
-            "SELECT content FROM revisions WHERE content_hash=? LIMIT 1", (content_hash,)
+            f"SELECT content FROM revisions WHERE {is_id('content_hash', '?1')} LIMIT 1",
+            (pack_id(content_hash),),
         ).fetchone()
         if row is None:
             raise Fault(f"the content {content_hash} is not in the store")
@@ -235,19 +232,22 @@ class DocumentTables:
     def has_content(self, file: str, content_hash: str) -> bool:
         """Whether some revision of a document has this content."""
         row = self._db.execute(
-            "SELECT 1 FROM revisions WHERE content_hash=? AND file=?", (content_hash, file)
+            f"SELECT 1 FROM revisions r WHERE {is_id('r.content_hash', '?2')} AND {_IN_FILE}",
+            (file, pack_id(content_hash)),
         ).fetchone()
         return row is not None
 
     def last_of_author(self, file: str, author: str) -> Revision | None:
         """The newest revision of an author in a document, by counter."""
-        found = self._select("file=? AND author=? ORDER BY seq DESC LIMIT 1", file, author)
+        where = f"{_IN_FILE} AND r.author={NUMBER.format('?2')} ORDER BY r.seq DESC LIMIT 1"
+        found = self._rows.select(where, file, author)
         return found[0] if found else None
 
     def last_seq(self, author: str) -> int:
         """The highest counter an author's message has carried; 0 for none."""
         row = self._db.execute(
-            "SELECT max(seq) FROM revisions WHERE author=? AND counted=1", (author,)
+            f"SELECT max(seq) FROM revisions WHERE author={NUMBER.format('?')} AND counted=1",
+            (author,),
         ).fetchone()
         return int(row[0] or 0)
 
@@ -255,12 +255,12 @@ class DocumentTables:
         """The revision that an author's message of this counter made."""
         # one that began to count late has its place in the order by its clock, not by its counter
         row = self._db.execute(
-            "SELECT revision FROM revisions WHERE author=?1 AND counted=1 AND seq=?2 UNION ALL "
-            "SELECT revision FROM revisions WHERE author=?1 AND counted=0 "
-            "AND json_extract(envelope, '$.seq')=?2 LIMIT 1",
+            f"SELECT revision FROM revisions WHERE author={NUMBER.format('?1')} AND counted=1 "
+            "AND seq=?2 UNION ALL SELECT revision FROM revisions "
+            f"WHERE author={NUMBER.format('?1')} AND counted=0 AND said=?2 LIMIT 1",
             (author, seq),
         ).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else unpack_id(row[0])
 
     def synced_from(self, path: str) -> tuple[str, str] | None:
         """(file, revision) last synced from a local path."""

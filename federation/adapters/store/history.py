@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from federation import limits
 from federation.adapters.store.documents import DocumentTables
+from federation.adapters.store.packing import pack_id, unpack_id
+from federation.adapters.store.rows import NUMBER, is_id
 from federation.adapters.store.savepoint import attempt
 from federation.errors import Refusal
 from federation.replica import retention
@@ -23,7 +25,9 @@ class HistoryTables(DocumentTables):
             self._db.execute("DELETE FROM pins WHERE file=? AND revision=?", (file, revision))
             return
         row = self._db.execute(
-            "SELECT content FROM revisions WHERE revision=? AND file=?", (revision, file)
+            f"SELECT content FROM revisions r WHERE {is_id('r.revision', '?1')} "
+            f"AND file={NUMBER.format('?2')}",
+            (pack_id(revision), file),
         ).fetchone()
         if row is None:
             raise Refusal("unknown-revision", revision)
@@ -40,15 +44,17 @@ class HistoryTables(DocumentTables):
     def dropped(self, file: str) -> set[str]:
         """The revisions of a document whose contents were dropped."""
         rows = self._db.execute(
-            "SELECT revision FROM revisions WHERE file=? AND content IS NULL", (file,)
+            f"SELECT revision FROM revisions WHERE file={NUMBER.format('?')} AND content IS NULL",
+            (file,),
         )
-        return {str(revision) for (revision,) in rows}
+        return {unpack_id(revision) for (revision,) in rows}
 
     def crowded(self, more_than: int, bytes_: int) -> list[str]:
         """The documents with more contents than this, or more bytes of them, by name."""
         rows = self._db.execute(
-            "SELECT r.file FROM revisions r JOIN contents c ON c.number = r.content "
-            "GROUP BY r.file HAVING count(*) > ? OR sum(length(c.data)) > ? ORDER BY r.file",
+            "SELECT n.name FROM revisions r JOIN contents c ON c.number = r.content "
+            "JOIN names n ON n.number = r.file "
+            "GROUP BY r.file HAVING count(*) > ? OR sum(length(c.data)) > ? ORDER BY 1",
             (more_than, bytes_),
         )
         return [str(file) for (file,) in rows]
@@ -77,11 +83,12 @@ class HistoryTables(DocumentTables):
     def _kept(self, file: str) -> list[Kept]:
         """The revisions whose contents are here, in the order they were recorded."""
         rows = self._db.execute(
-            "SELECT c.number, r.revision, r.received_us, length(c.data) FROM revisions r "
-            "JOIN contents c ON c.number = r.content WHERE r.file=? ORDER BY r.number",
+            "SELECT c.number, r.revision, r.timestamp_us + r.lag, length(c.data) FROM revisions r "
+            f"JOIN contents c ON c.number = r.content WHERE r.file={NUMBER.format('?')} "
+            "ORDER BY r.number",
             (file,),
         )
-        return [Kept(*row) for row in rows]
+        return [Kept(number, unpack_id(name), *rest) for number, name, *rest in rows]
 
     def _needed(self, file: str) -> set[str]:
         """The revisions that must stay readable, however old they are.
@@ -115,16 +122,17 @@ class HistoryTables(DocumentTables):
         self._contents.forget(chosen)
         for number in chosen:
             self._db.executemany(
-                "UPDATE revisions SET content=NULL WHERE revision=?",
-                [(revision,) for revision in waiting[number]],
+                f"UPDATE revisions SET content=NULL WHERE {is_id('revision', '?1')}",
+                [(pack_id(revision),) for revision in waiting[number]],
             )
         return len(chosen)
 
     def _carriers(self, revision: str) -> set[str]:
         """All revisions, of any document, with the content of this one."""
+        one = self._rows.get(revision)
+        digest = "" if one is None else one.content_hash
         rows = self._db.execute(
-            "SELECT revision FROM revisions WHERE content_hash = "
-            "(SELECT content_hash FROM revisions WHERE revision=?)",
-            (revision,),
+            f"SELECT revision FROM revisions WHERE {is_id('content_hash', '?1')}",
+            (pack_id(digest),),
         )
-        return {str(one) for (one,) in rows}
+        return {unpack_id(name) for (name,) in rows}

@@ -8,7 +8,14 @@ forward step by step inside one transaction.
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
+
+from federation.adapters.store.rows import Rows
+from federation.replica.records import Revision
 
 _V1: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -113,6 +120,97 @@ CREATE TABLE seen (
 );
 """
 
-#: the scripts that lead from each version to the next; entry 0 makes a new one
-MIGRATIONS: Final = (_V1,)
+# Histories of small edits are mostly rows of revisions: these are packed (packing.py).
+_V2: Final = """
+-- names of files and of authors; 0 is nobody's, the author of merged versions
+CREATE TABLE names (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+INSERT INTO names VALUES (0, '');
+ALTER TABLE revisions RENAME TO revisions_1;
+-- said: the counter of a message whose place in the order is its clock's (counted = 0)
+-- timestamp: where it does not follow from timestamp_us; lag: from then until it was received
+-- joins: signed, with several parents; named: a signed revision has it as a parent
+-- content: the number of the content, NULL when it was dropped
+CREATE TABLE revisions (
+  number INTEGER PRIMARY KEY, revision BLOB NOT NULL, file INTEGER NOT NULL,
+  author INTEGER NOT NULL, seq INTEGER NOT NULL, said INTEGER, timestamp TEXT,
+  timestamp_us INTEGER NOT NULL, lag INTEGER NOT NULL, content_hash BLOB NOT NULL,
+  size INTEGER NOT NULL, binary INTEGER NOT NULL, plain INTEGER NOT NULL, counted INTEGER NOT NULL,
+  joins INTEGER NOT NULL, named INTEGER NOT NULL, vector BLOB NOT NULL, parents BLOB NOT NULL,
+  envelope BLOB NOT NULL, content INTEGER
+);
+"""
+
+#: The indexes of ids have their first eight bytes: enough to tell apart what there is.
+_V2_INDEXES: Final = """
+DROP TABLE revisions_1;
+CREATE INDEX revisions_by_id ON revisions (substr(revision,1,8));
+CREATE INDEX revisions_by_content ON revisions (substr(content_hash,1,8));
+CREATE INDEX revisions_in_order ON revisions (file);
+CREATE INDEX revisions_by_author ON revisions (author, seq) WHERE counted = 1;
+CREATE INDEX revisions_by_file ON revisions (file, author, seq);
+CREATE INDEX revisions_by_message ON revisions (author, said) WHERE counted = 0;
+CREATE INDEX revisions_that_join ON revisions (file) WHERE joins = 1;
+CREATE INDEX revisions_at_the_end ON revisions (file) WHERE named = 0 AND author <> 0;
+"""
+
+
+def _repack(db: sqlite3.Connection) -> None:
+    """Every revision in its packed form, in the same order."""
+    rows = Rows(db)
+    db.execute("CREATE INDEX passing ON revisions (substr(revision,1,8))")
+    for row in db.execute("SELECT * FROM revisions_1 ORDER BY number"):
+        revision = Revision(
+            revision=row[1], file=row[2], author=row[3], seq=row[4], timestamp=row[5],
+            timestamp_us=row[6], received_us=row[7], content_hash=row[8], size=row[9],
+            binary=bool(row[10]), plain=bool(row[11]), counted=bool(row[12]),
+            vector=json.loads(row[13]), parents=tuple(json.loads(row[14])), envelope=row[15],
+        )  # fmt: skip
+        rows.add(revision, row[16], number=row[0])
+    named = (
+        "UPDATE revisions SET named=1 WHERE revision IN (SELECT packed(parent.value) "
+        "FROM revisions_1 child, json_each(child.parents) parent WHERE child.author<>'')"
+    )
+    db.execute(named)
+    db.execute("DROP INDEX passing")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What leads from one version to the next: statements, work in Python, more statements."""
+
+    before: str
+    work: Callable[[sqlite3.Connection], None] = lambda _db: None
+    after: str = ""
+
+
+#: entry 0 makes a new database
+MIGRATIONS: Final = (Step(_V1), Step(_V2, _repack, _V2_INDEXES))
 VERSION: Final = len(MIGRATIONS)
+
+
+def migrate(db: sqlite3.Connection, found: int, steps: Sequence[Step] = MIGRATIONS) -> None:
+    """Bring a database of version ``found`` to the present one, each step whole or not at all."""
+    for number, step in enumerate(steps[found:], found + 1):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in _statements(step.before):
+                db.execute(statement)
+            step.work(db)
+            for statement in _statements(step.after):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version={number}")
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: together they would end the transaction."""
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -54,7 +54,7 @@ def test_a_content_that_is_gone_is_a_fault(store: SqliteStore) -> None:
 
 def test_the_same_revision_twice_is_a_defect(store: SqliteStore) -> None:
     store.add_revision(revision("r1"), b"text")
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(Exception, match="recorded already"):
         store.add_revision(revision("r1"), b"text")
 
 
@@ -94,10 +94,10 @@ def test_counters_count_only_where_the_author_counted(store: SqliteStore) -> Non
 
 def test_finding_by_the_first_digits(store: SqliteStore) -> None:
     for name in ("aaaa1", "aaaa2", "aaff", "b"):
-        store.add_revision(revision(name), b"text")
+        store.add_revision(revision(name.ljust(64, "0")), b"text")
 
     def found(prefix: str) -> set[str]:
-        return {one.revision for one in store.find_revisions("x.md", prefix)}
+        return {one.revision.rstrip("0") for one in store.find_revisions("x.md", prefix)}
 
     assert found("aaaa1") == {"aaaa1"}
     assert found("aaf") == {"aaff"}
@@ -105,6 +105,19 @@ def test_finding_by_the_first_digits(store: SqliteStore) -> None:
     assert len(found("a")) == 2
     assert found("%") == found("_") == set()
     assert store.find_revisions("y.md", "b") == []
+
+
+def test_finding_by_content(store: SqliteStore) -> None:
+    """The newest of those that have it; what another document has is none of this one's."""
+    store.add_revision(revision("r1"), b"text")
+    store.add_revision(revision("r2", seq=2), b"text")
+    store.add_revision(revision("r3", "y.md", seq=3, content=b"more"), b"more")
+    digest = hashlib.sha256(b"text").hexdigest()
+    found = store.with_content("x.md", digest)
+    assert found is not None
+    assert found.revision == "r2"
+    assert store.with_content("y.md", digest) is None
+    assert store.with_content("x.md", "no hash") is None
 
 
 def test_documents_and_paths(store: SqliteStore) -> None:

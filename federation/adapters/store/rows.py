@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""The rows of the table ``revisions``: written and read in the forms of ``packing.py``."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from federation.adapters.store import packing
+from federation.errors import Fault
+from federation.replica.records import Revision
+
+_NAMED = "(SELECT name FROM names WHERE number=r.{})"
+_COLUMNS: Final = (
+    f"r.number, r.revision, {_NAMED.format('file')}, {_NAMED.format('author')}, r.seq, "
+    "r.timestamp, r.timestamp_us, r.lag, r.content_hash, r.size, r.binary, r.plain, r.counted, "
+    "r.vector, r.parents, r.envelope"
+)
+#: the number of a file or an author; for one that is not known, none has it
+NUMBER: Final = "(SELECT number FROM names WHERE name={})"
+
+
+def is_id(column: str, value: str) -> str:
+    """The condition that a column of ids is a value; both are packed.
+
+    The indexes have eight bytes of an id, which tell apart what is there.
+    """
+    return f"substr({column},1,8)=substr({value},1,8) AND {column}={value}"
+
+
+class Rows:
+    """The revisions of one database."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        db.create_function("packed", 1, packing.pack_id, deterministic=True)
+
+    # --- reading --------------------------------------------------------------------
+    def select(self, where: str, *values: object) -> list[Revision]:
+        """The revisions ``r`` of which a condition holds."""
+        rows = self._db.execute(f"SELECT {_COLUMNS} FROM revisions r WHERE {where}", values)
+        found = rows.fetchall()
+        ids: dict[int, str] = {row[0]: packing.unpack_id(row[1]) for row in found}
+        names: dict[int, str] = {}
+        return [self._revision(row, ids, names) for row in found]
+
+    def get(self, name: str) -> Revision | None:
+        """A revision by its id."""
+        found = self.select(is_id("r.revision", "?1"), packing.pack_id(name))
+        return found[0] if found else None
+
+    def _revision(
+        self, row: tuple[Any, ...], ids: dict[int, str], names: dict[int, str]
+    ) -> Revision:
+        vector = {self._name(author, names): seq for author, seq in packing.unpack_vector(row[13])}
+        parents = tuple(
+            one if isinstance(one, str) else self._id(one, ids)
+            for one in packing.unpack_parents(row[14])
+        )
+        bare = Revision(
+            revision=ids[row[0]], file=row[2], author=row[3], seq=row[4],
+            timestamp=packing.unpack_timestamp(row[5], row[6]), timestamp_us=row[6],
+            received_us=row[6] + row[7], content_hash=packing.unpack_id(row[8]), size=row[9],
+            binary=bool(row[10]), plain=bool(row[11]), counted=bool(row[12]),
+            vector=vector, parents=parents, envelope="",
+        )  # fmt: skip
+        return replace(bare, envelope=packing.unpack_envelope(row[15], bare))
+
+    def _id(self, number: int, ids: dict[int, str]) -> str:
+        """The id of a row."""
+        if number not in ids:
+            row = self._db.execute(
+                "SELECT revision FROM revisions WHERE number=?", (number,)
+            ).fetchone()
+            if row is None:
+                raise Fault(f"the revision number {number} is not in the store")
+            ids[number] = packing.unpack_id(row[0])
+        return ids[number]
+
+    def _name(self, number: int, names: dict[int, str]) -> str:
+        """The author of this number."""
+        if number not in names:
+            row = self._db.execute("SELECT name FROM names WHERE number=?", (number,)).fetchone()
+            if row is None:
+                raise Fault(f"the name number {number} is not in the store")
+            names[number] = str(row[0])
+        return names[number]
+
+    # --- writing --------------------------------------------------------------------
+    def add(self, revision: Revision, content: int | None, number: int | None = None) -> None:
+        """Write a revision; ``content`` is the number of its content."""
+        name = packing.pack_id(revision.revision)
+        if self._number(revision.revision) is not None:
+            raise Fault(f"the revision {revision.revision} is recorded already")
+        parents = [(one, self._number(one)) for one in revision.parents]
+        named = self._db.execute("SELECT 1 FROM gaps WHERE revision=?", (revision.revision,))
+        self._db.execute(
+            "INSERT INTO revisions (number, revision, file, author, seq, said, timestamp, "
+            "timestamp_us, lag, content_hash, size, binary, plain, counted, joins, named, vector, "
+            "parents, envelope, content) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                number, name, self._numbered(revision.file), self._numbered(revision.author),
+                revision.seq, None if revision.counted else packing.said(revision.envelope),
+                packing.pack_timestamp(revision), revision.timestamp_us,
+                revision.received_us - revision.timestamp_us,
+                packing.pack_id(revision.content_hash), revision.size, revision.binary,
+                revision.plain, revision.counted, revision.author != "" and len(parents) > 1,
+                named.fetchone() is not None, self._vector(revision.vector),
+                packing.pack_parents(parents), packing.pack_envelope(revision), content,
+            ),
+        )  # fmt: skip
+        if revision.author:
+            self._db.executemany(
+                "UPDATE revisions SET named=1 WHERE number=? AND named=0",
+                [(number,) for _name, number in parents if number is not None],
+            )
+
+    def _number(self, revision: str) -> int | None:
+        row = self._db.execute(
+            f"SELECT number FROM revisions r WHERE {is_id('r.revision', '?1')}",
+            (packing.pack_id(revision),),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def _numbered(self, name: str) -> int:
+        """The number of a file or an author; a new one gets the next."""
+        self._db.execute("INSERT OR IGNORE INTO names (name) VALUES (?)", (name,))
+        row = self._db.execute("SELECT number FROM names WHERE name=?", (name,)).fetchone()
+        return int(row[0])
+
+    def _vector(self, vector: Mapping[str, int]) -> bytes:
+        return packing.pack_vector((self._numbered(author), seq) for author, seq in vector.items())
