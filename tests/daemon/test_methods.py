@@ -93,7 +93,7 @@ async def _world(here: Running) -> dict[str, dict[str, object]]:
     typed = friend.signed(
         "canvasl-edit", file="typed.md", base=base, start=0, changes=[[0, 0, "x"]]
     )
-    await friend.say(topics.live("typed.md"), friend.signed("canvasl-edit", **typed))
+    await friend.say(topics.live("typed.md"), typed)
     await front.call("message.send", peer_id=friend.peer_id, kind="note", content="hello")
     handle = (await front.call("broker.open", url=str(here.peer.link.url)))["connection"]
     here.peer.options.log_path.write_text("a line\n")
