@@ -17,19 +17,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import latency, report, signing, startup
+from tests.bench import latency, live, report, signing, startup
 
 _LINES: dict[int, Callable[[Path], list[report.Line]]] = {
     1: latency.measure,
+    5: live.measure_latency,
+    7: live.measure_rate,
     8: lambda _folder: signing.measure(),
     13: startup.measure,
+    14: live.measure_cost,
 }
 
 
 def main() -> int:
     """Measure, print, and write where asked to."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("--lines", default="1,8,13", help="which lines (default: 1,8,13)")
+    every = ",".join(map(str, _LINES))
+    parser.add_argument("--lines", default=every, help="which lines (default: all)")
     parser.add_argument("--write", action="store_true", help=f"write {report.PAGE.name}")
     arguments = parser.parse_args()
     found: list[report.Line] = []

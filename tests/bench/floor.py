@@ -47,6 +47,17 @@ class Mqtt:
         self._socket.sendall(bytes([0x10, len(body)]) + body)
         next(self.packets())
 
+    @property
+    def socket(self) -> socket.socket:
+        """The connection."""
+        return self._socket
+
+    def available(self) -> Iterator[tuple[int, bytes]]:
+        """(type, body) of what one read brings."""
+        self._buffer += self._socket.recv(1 << 18)
+        while (packet := self._take()) is not None:
+            yield packet
+
     def subscribe(self) -> None:
         """Subscribe to the floor's topic with QoS 1."""
         body = b"\x00\x01" + len(TOPIC).to_bytes(2, "big") + TOPIC + b"\x01"

@@ -122,12 +122,12 @@ def _resident(pid: int) -> int:
 def _idle(peer: Peer) -> float:
     """The share of one core that an idle peer takes."""
     time.sleep(2.0)
-    before, start = _busy(peer.pid), time.monotonic()
+    before, start = busy(peer.pid), time.monotonic()
     time.sleep(IDLE)
-    return (_busy(peer.pid) - before) / (time.monotonic() - start)
+    return (busy(peer.pid) - before) / (time.monotonic() - start)
 
 
-def _busy(pid: int) -> float:
+def busy(pid: int) -> float:
     """Seconds of processor time of all threads, to the nanosecond (schedstat)."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
