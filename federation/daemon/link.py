@@ -18,7 +18,7 @@ from federation.broker_url import BrokerUrl
 from federation.daemon.outlet import Outlet
 from federation.daemon.turns import Turns
 from federation.errors import Refusal
-from federation.events import Follow, Notice, Publish
+from federation.events import Follow, Instant, Notice, Publish
 from federation.machines.link import Event, Link, State
 from federation.node.router import Node
 from federation.wire import topics
@@ -184,10 +184,14 @@ class BrokerLink:
         if not topics.is_own(topic, self._node.context.peer_id):
             self.on_user_message(topic, payload, retained)
             return
-        self._turns.post(
-            lambda now: self._node.receive_message(topic, payload, retained=retained, now=now),
-            len(payload),
-        )
+
+        def receive(now: Instant) -> bool:
+            self._node.receive_message(topic, payload, retained=retained, now=now)
+            return True
+
+        # what is typed is in no file and in no table: it waits for nobody's commit
+        if not topics.is_live(topic) or self._turns.at_once(receive) is None:
+            self._turns.post(receive, len(payload))
 
     def _dropped(self, topic: str, size: int, reason: str) -> None:
         """A message too large to be read at all is refused like any other."""

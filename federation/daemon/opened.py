@@ -57,9 +57,12 @@ class Opened:
             raise Refusal("document-not-open", given.file)
         changes = from_json(given.changes)
         node = self._peer.node
-        return await self._peer.turns.ask(
-            lambda now: node.at(now, lambda: node.live.edit(given.file, given.start, changes))
-        )
+
+        def edit(now: Instant) -> Answer:
+            return node.at(now, lambda: node.live.edit(given.file, given.start, changes))
+
+        done = self._peer.turns.at_once(edit)
+        return done if done is not None else await self._peer.turns.ask(edit)
 
     def tell(self, event: str, body: dict[str, object]) -> None:
         """Tell what somebody types to those who have that document open."""

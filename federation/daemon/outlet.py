@@ -75,6 +75,13 @@ class Outlet:
                 self.publish(message)
         self._tell_people(effects)
 
+    def at_once(self, effects: Sequence[Effect]) -> None:
+        """Carry out effects that have no files: what is typed goes to others and to people."""
+        for effect in effects:
+            if isinstance(effect, Publish):
+                self.publish(effect)
+        self._tell_people(effects)
+
     def settle(self, effects: Sequence[Effect]) -> None:
         """Carry out effects that have no messages: files, and what people are told."""
         self._write_files(effects)

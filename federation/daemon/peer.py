@@ -76,6 +76,7 @@ class RunningPeer:
         self.outlet = Outlet(self.store, self.node, self.disk)
         self.turns = Turns(self.store, self.node, self.outlet.perform)
         self.outlet.turns = self.turns
+        self.turns.perform_now = self.outlet.at_once
         self.link = BrokerLink(
             options.url,
             MqttOptions(

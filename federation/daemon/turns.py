@@ -63,6 +63,10 @@ class Turns:
         self._bytes = 0
         self._wake = asyncio.Event()
         self._stopping = False
+        #: carries effects out that have no files
+        self.perform_now: Callable[[Sequence[Effect]], None] = lambda _effects: None
+        #: a turn is on its way
+        self._busy = False
         #: called with True when too much waits, with False when there is room again
         self.on_pressure: Callable[[bool], None] = lambda _full: None
         self._pressed = False
@@ -70,7 +74,7 @@ class Turns:
         self.turned = asyncio.Condition()
         self.failing = ""
 
-    def post(self, run: Callable[[Instant], None], size: int = 0) -> None:
+    def post(self, run: Callable[[Instant], object], size: int = 0) -> None:
         """Run something in the next turn; nobody waits for its result."""
         self._add(_Work(run, None, size))
 
@@ -96,6 +100,20 @@ class Turns:
         self._asked.append(_Work(run, future, 0))
         self._wake.set()
         return future
+
+    def at_once(self, run: Callable[[Instant], T]) -> T | None:
+        """Run what only reads the store, and carry its effects out, without a turn.
+
+        Only while nothing waits, so that nothing is overtaken: None then, and
+        it has to be asked for.  Raises its Refusal.
+        """
+        if self._waits or self._busy or self._stopping:
+            return None
+        try:
+            return run(instant())
+        finally:
+            self._wake.set()  # a timer of the node may be due earlier now
+            self.perform_now(self._node.take_effects())
 
     def _add(self, work: _Work) -> None:
         self._queue.append(work)
@@ -127,8 +145,17 @@ class Turns:
                         await self._wake.wait()
                 except TimeoutError:
                     pass  # a timer of the node is due
+                if self._idle():
+                    continue
+            self._busy = True
             await self._turn()
+            self._busy = False
             await asyncio.sleep(0)
+
+    def _idle(self) -> bool:
+        """Whether a turn would find nothing to do."""
+        late = self._node.next_timer() <= time.monotonic()
+        return not (self._waits or self._lazy or late)
 
     @property
     def _waits(self) -> bool:

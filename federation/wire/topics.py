@@ -82,7 +82,12 @@ def is_own(topic: str, own_id: str) -> bool:
 
 def leaves_first(topic: str) -> bool:
     """Whether others wait for what goes to this topic: documents, and what is typed."""
-    return topic == SYNC or _LIVE.fullmatch(topic) is not None
+    return topic == SYNC or is_live(topic)
+
+
+def is_live(topic: str) -> bool:
+    """Whether it is that of a document's live edits."""
+    return _LIVE.fullmatch(topic) is not None
 
 
 def matches(topic_filter: str, topic: str) -> bool:

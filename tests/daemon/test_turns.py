@@ -404,3 +404,29 @@ async def test_nobody_who_left_is_answered(desk: Desk, caplog: pytest.LogCapture
     assert await soon(desk.turns.ask(desk.note("b"))) == "here"
     assert desk.durable("a"), "it was asked for"
     assert caplog.records == []
+
+
+# --- what needs no turn ----------------------------------------------------------------------
+async def test_what_only_reads_is_done_at_once_and_overtakes_nothing(desk: Desk) -> None:
+    done: list[Sequence[Effect]] = []
+    desk.turns.perform_now = lambda effects: done.append(list(effects))
+
+    def work(_now: Instant) -> str:
+        desk.node.context.effects.append(Publish("t", b"x"))
+        return "read"
+
+    assert desk.turns.at_once(work) == "read"
+    assert done == [[Publish("t", b"x")]]
+    assert desk.commits == 0
+    desk.turns.post(desk.note("first"))
+    assert desk.turns.at_once(work) is None
+    assert len(done) == 1
+
+
+async def test_a_refusal_at_once_leaves_nothing_behind(desk: Desk) -> None:
+    def work(_now: Instant) -> str:
+        raise Refusal("document-not-open")
+
+    with pytest.raises(Refusal):
+        desk.turns.at_once(work)
+    assert desk.turns.at_once(lambda _now: 1) == 1

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +44,18 @@ def test_a_place_that_is_not_there_is_refused_and_nothing_is_taken(
         draft.add([Change(0, 1, ""), Change(*change)])
     assert caught.value.reason == "edit-out-of-range"
     assert (draft.length, draft.count) == (4, 0)
+
+
+def test_long_texts_are_changed_wherever_it_is() -> None:
+    dice = random.Random(1)
+    text = now = "".join(dice.choice("abc\n") for _ in range(30_000))
+    changes: list[Change] = []
+    for _ in range(300):
+        at = dice.randrange(len(now) + 1)
+        drop = min(dice.choice((0, 1, 5, 9_000)), len(now) - at)
+        changes.append(Change(at, drop, "x" * dice.choice((0, 1, 7, 12_000))))
+        now = naive(now, changes[-1:])
+    assert apply(text, changes) == now
 
 
 def test_characters_beyond_the_first_plane_count_as_one() -> None:
