@@ -235,6 +235,14 @@ WATCH_FOLDERS: Final = 8192
 WATCH_AGAIN: Final = 5.0
 #: Revisions that a git mirror records in one step: one pack, one change of the branch.
 MIRROR_BATCH: Final = 256
+#: Revisions that are compared with the mirror at once, and contents (and their bytes) that are
+#: read in one turn: the user's requests come in between, and an end waits for no more than that.
+MIRROR_LIST: Final = 1000
+MIRROR_READ: Final = 16
+MIRROR_BYTES: Final = 4 * MIB
+#: What comes within this time is recorded together; after a failure it is tried again.
+MIRROR_GATHER: Final = 0.2
+MIRROR_AGAIN: Final = 30.0
 
 # --- merging --------------------------------------------------------------------
 #: Deepest JSON that a merge takes apart; deeper values are changed as a whole.

@@ -176,6 +176,18 @@ class HistoryStore(Protocol):
         """The revisions of a document whose contents were dropped."""
         ...
 
+    def recorded(self, after: int, most: int) -> list[tuple[int, Revision]]:
+        """The signed revisions of all documents behind a number, with their numbers."""
+        ...
+
+    def last_recorded(self) -> int:
+        """The number of the newest signed revision; 0 for none."""
+        ...
+
+    def count_recorded(self, after: int) -> int:
+        """How many signed revisions are behind a number."""
+        ...
+
     def crowded(self, more_than: int, bytes_: int) -> list[str]:
         """The documents with more contents than this, or more bytes of them, by name."""
         ...

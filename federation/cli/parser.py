@@ -128,6 +128,14 @@ def _resolve(parser: argparse.ArgumentParser) -> None:
                         "canvas")  # fmt: skip
 
 
+def _mirror(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", default="show", choices=("show", "git", "off"),
+                        help="show (default): whether one follows; git: let one follow from now "
+                        "on, also after the next start; off: no more")  # fmt: skip
+    parser.add_argument("path", nargs="?", metavar="PATH",
+                        help="a new or empty folder, or a mirror made before")  # fmt: skip
+
+
 def _config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", nargs="?", metavar="KEY", help="one key")
     parser.add_argument("value", nargs="?", metavar="VALUE",
@@ -177,6 +185,8 @@ VERBS: Final = (
          "conflicts:conflicts"),
     Verb("resolve", "Settle one conflict, for everybody.", "conflicts:resolve",
          "FILE NUMBER a|b|kept|--value TEXT", _resolve),
+    Verb("mirror", "A git repository that follows the documents.", "mirror:mirror",
+         "[show | git PATH | off]", _mirror),
     Verb("config", "Show, set or reset the configuration.", "settings:config",
          "[KEY [VALUE]] [--reset]", _config),
     Verb("logs", "The newest lines of the log.", "logs:logs", "[-n N] [--follow]", _logs),

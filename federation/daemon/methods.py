@@ -67,6 +67,7 @@ class Methods:
             "logs.level": self.log_level,
             "events.subscribe": self.events,
             "shutdown": self.shutdown,
+            **self._peer.mirroring.handlers(),
             **self._identities.handlers(),
         }
 

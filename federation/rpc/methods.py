@@ -55,6 +55,12 @@ _BROKER = (
 )  # fmt: skip
 _TOPIC = ("bad-topic", "unknown-connection")
 
+_MIRROR: Final = {
+    "state": "on | off | failing", "path": "of the repository, or null",
+    "waiting": "revisions that are still to be looked at",
+    "error": "{code, reason, message, hint} or null",
+}  # fmt: skip
+
 _ALL: Final = (
     Method("rpc.discover", "This description, as an OpenRPC document.", p.Nothing,
            {"openrpc": "version of the OpenRPC form", "info": "title and version",
@@ -164,6 +170,12 @@ _ALL: Final = (
            {"file": "name", "revision": "the new id", "path": "of its synced copy",
             "open": "count of conflicts left in the document"},
            (*_DOCUMENT, "unknown-conflict", "conflict-moved", "bad-params")),
+    Method("mirror.git", "Let a git repository follow the documents: each revision a commit of its "
+           "author.", p.MirrorGit, _MIRROR,
+           (*_PATH, "config-unsafe-sync-dir", "missing-program", "file-not-found",
+            "path-not-directory", "path-symlink-escape", "path-too-long")),
+    Method("mirror.off", "Let it follow no more; the repository stays.", p.Nothing, _MIRROR),
+    Method("mirror.status", "Whether a git repository follows the documents.", p.Nothing, _MIRROR),
     Method("message.send", "Send a message to one peer; kept until it is acknowledged.", p.Send,
            {"id": "of the message", "to": "the peer"},
            (*_OTHER, "revoked-peer", "queue-full", "oversize", "nul-in-text")),

@@ -128,6 +128,12 @@ class Export(Params):
     path: Path | None = None
 
 
+class MirrorGit(Params):
+    """Where the git mirror is to be: a new or empty folder, or a mirror made before."""
+
+    path: Path
+
+
 class IdentityFile(Params):
     """Another identity file than the running peer's own."""
 

@@ -25,7 +25,7 @@ LEAST: dict[type[params.Params], dict[str, Any]] = {
     params.Subscribe: {"topic": "t"}, params.Open: {"url": "mqtt://h"},
     params.Close: {"connection": 1},
     params.Send: {"peer_id": PEER, "kind": "note", "content": ""}, params.Lines: {},
-    params.LogLevel: {"level": "info"},
+    params.LogLevel: {"level": "info"}, params.MirrorGit: {"path": "/m"},
     params.Resolve: {"file": "x.md", "number": "0" * 8, "choice": "a"},
 }  # fmt: skip
 
