@@ -329,5 +329,9 @@ HISTORY_BYTES: Final = 256 * MIB
 HISTORY_FRESH: Final = 3600.0
 #: Histories are brought within these bounds this often.
 UPKEEP: Final = 600.0
+#: Characters of the differences of two revisions that are shown; and rows of one page of a
+#: history, at most.
+DIFF: Final = MIB
+HISTORY_PAGE: Final = 100_000
 #: Contents dropped in one transaction: some tenths of a second.
 HISTORY_DROPPED: Final = 256

@@ -117,11 +117,13 @@ class DocumentStore(Protocol):
         ...
 
     def revisions(
-        self, file: str, limit: int | None = None, before: str | None = None
-    ) -> list[Revision]:
+        self, file: str, limit: int | None = None, before: str | None = None, *,
+        signed: bool = False,
+    ) -> list[Revision]:  # fmt: skip
         """A document's revisions in the order they were recorded; ``limit``: the last of them.
 
-        ``before`` (a revision, else ``unknown-revision``): those recorded before that one.
+        ``before`` (a revision, else ``unknown-revision``): those recorded before that one;
+        ``signed``: without views.
         """
         ...
 

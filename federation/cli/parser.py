@@ -113,6 +113,21 @@ def _document(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="name of the document")
 
 
+def _history(parser: argparse.ArgumentParser) -> None:
+    _document(parser)
+    parser.add_argument("--limit", type=_whole(1, limits.HISTORY_PAGE), metavar="N",
+                        help="only the last N revisions")  # fmt: skip
+    parser.add_argument("--before", metavar="REVISION", help="only those before this one")
+    parser.add_argument("--diff", nargs="+", metavar=("OLD", "NEW"),
+                        help="what differs between two revisions; without NEW, between OLD and "
+                        "what the document shows now")  # fmt: skip
+    parser.add_argument("--show", metavar="REVISION", help="print the text of a revision")
+    parser.add_argument("--export", nargs=2, metavar=("REVISION", "TARGET"),
+                        help="write a revision to the new file TARGET")  # fmt: skip
+    parser.add_argument("--pin", metavar="REVISION", help="keep its text whatever else is dropped")
+    parser.add_argument("--unpin", metavar="REVISION", help="keep it no longer in any case")
+
+
 def _restore(parser: argparse.ArgumentParser) -> None:
     _document(parser)
     parser.add_argument("revision", metavar="REVISION", help="8 or more digits of its id")
@@ -178,7 +193,9 @@ VERBS: Final = (
     Verb("sync", "Import a file, or compare everything with the peers.", "documents:sync",
          "[FILE] [--peer PEER] [--wait] [--timeout S]", _sync),
     Verb("sync-status", "Who has which document.", "documents:sync_status"),
-    Verb("history", "The revisions of a document.", "documents:history", "FILE", _document),
+    Verb("history", "The revisions of a document.", "history:history",
+         "FILE [--limit N] [--before REVISION] [--diff OLD [NEW] | --show REVISION | "
+         "--export REVISION TARGET | --pin REVISION | --unpin REVISION]", _history),
     Verb("restore", "Make an earlier revision the newest.", "documents:restore",
          "FILE REVISION", _restore),
     Verb("conflicts", "Values that two changed at once, and versions that cannot be merged.",

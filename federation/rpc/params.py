@@ -78,6 +78,30 @@ class Document(Params):
     file: Name
 
 
+class History(Params):
+    """A document by its relative name; the last ``limit`` revisions, or of those ``before`` one."""
+
+    file: Name
+    limit: Annotated[int, msgspec.Meta(ge=1, le=limits.HISTORY_PAGE)] | None = None
+    before: RevisionId | None = None
+
+
+class Pin(Params):
+    """A revision to keep whatever is compacted, or (``on`` false) no longer."""
+
+    file: Name
+    revision: RevisionId
+    on: bool = True
+
+
+class Diff(Params):
+    """Two revisions to compare; without ``new``, with what the document shows now."""
+
+    file: Name
+    old: RevisionId
+    new: RevisionId | None = None
+
+
 class Revision(Params):
     """One revision of a document; 8 or more digits of its id are enough."""
 
