@@ -264,6 +264,8 @@ MERGE_MOVES: Final = 5_000
 MERGE_DIFF_CELLS: Final = 4_000_000
 #: Largest number of pairs of entries whose resemblance is measured in one gap.
 MERGE_LIKENESS_PAIRS: Final = 10_000
+#: Heads among which it is told whose value a conflict is about; of more, all have it.
+MERGE_SIDES: Final = 8
 #: How often bases are merged to make a base; deeper, a merge does without one.
 MERGE_BASES: Final = 16
 #: How far back a merge looks for what two versions were made from.

@@ -136,8 +136,10 @@ def _restore(parser: argparse.ArgumentParser) -> None:
 def _resolve(parser: argparse.ArgumentParser) -> None:
     _document(parser)
     parser.add_argument("number", metavar="NUMBER", help="8 or more digits, as `conflicts` shows")
-    parser.add_argument("choice", nargs="?", choices=("a", "b", "kept"),
-                        help="a, b: that side's value; kept: what stands now")  # fmt: skip
+    parser.add_argument("choice", nargs="?",
+                        choices=("a", "b", "ours", "theirs", "both", "kept"),
+                        help="a, b: that side's value; ours, theirs: this peer's and the other "
+                        "one; both: the lines of both; kept: what stands now")  # fmt: skip
     parser.add_argument("--value", metavar="TEXT",
                         help="another value, written as the document has it: JSON in a "
                         "canvas")  # fmt: skip
@@ -201,7 +203,7 @@ VERBS: Final = (
     Verb("conflicts", "Values that two changed at once, and versions that cannot be merged.",
          "conflicts:conflicts"),
     Verb("resolve", "Settle one conflict, for everybody.", "conflicts:resolve",
-         "FILE NUMBER a|b|kept|--value TEXT", _resolve),
+         "FILE NUMBER a|b|ours|theirs|both|kept|--value TEXT", _resolve),
     Verb("mirror", "A git repository that follows the documents.", "mirror:mirror",
          "[show | git PATH | off]", _mirror),
     Verb("config", "Show, set or reset the configuration.", "settings:config",

@@ -10,7 +10,7 @@ from federation.adapters.doors import FrontEnd, Handler
 from federation.errors import Refusal
 from federation.events import Instant
 from federation.node import queries
-from federation.node.library import is_text
+from federation.node.packing import is_text
 from federation.replica.differences import unified
 from federation.replica.records import Revision
 from federation.rpc import params as p

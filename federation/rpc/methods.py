@@ -174,8 +174,8 @@ _ALL: Final = (
                                     "places: [{number, path: [text], entry, base or null, "
                                     "kept: a | b | neither, a: {peers, value or null}, "
                                     "b: {peers, value or null}}]}]"}),
-    Method("conflicts.resolve", "Settle one conflict for everybody: with one of the two values, "
-           "with what stands now, or with another value.", p.Resolve,
+    Method("conflicts.resolve", "Settle one conflict for everybody: with one of the two values "
+           "or, of lines, both, with what stands now, or with another value.", p.Resolve,
            {"file": "name", "revision": "the new id", "path": "of its synced copy",
             "open": "count of conflicts left in the document"},
            (*_DOCUMENT, "unknown-conflict", "conflict-moved", "bad-params")),

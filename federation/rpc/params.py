@@ -134,13 +134,13 @@ class Edit(Params):
 class Resolve(Params):
     """A conflict by its number (8 or more digits), and what is to stand there.
 
-    ``choice``: ``a``, ``b``, ``kept``, or ``value`` with ``value`` (JSON text
-    in a canvas; null removes).
+    ``choice``: ``a``, ``b``, ``ours``, ``theirs``, ``both`` (of lines), ``kept``, or
+    ``value`` with ``value`` (JSON text in a canvas; null removes).
     """
 
     file: Name
     number: RevisionId
-    choice: Literal["a", "b", "kept", "value"]
+    choice: Literal["a", "b", "ours", "theirs", "both", "kept", "value"]
     value: str | None = None
 
 

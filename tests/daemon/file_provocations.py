@@ -198,17 +198,6 @@ async def _unknown_end(world: Provoked) -> Params:
     return {"file": "a.md", "before": "0" * 64}
 
 
-@provokes(("history.diff", "unknown-revision"))
-async def _unknown_side(world: Provoked) -> Params:
-    return {"file": "a.md", "old": await world.here.sync("a.md", "text"), "new": "0" * 64}
-
-
-@provokes(("history.diff", "content-dropped"))
-async def _dropped_side(world: Provoked) -> Params:
-    dropped = await _dropped(world)
-    return {"file": "a.md", "old": dropped["revision"]}
-
-
 @provokes(
     ("documents.export", "unknown-revision"), ("documents.restore", "unknown-revision"),
     ("history.pin", "unknown-revision"),
@@ -222,7 +211,7 @@ async def _unknown_revision(world: Provoked) -> Params:
     ("documents.export", "content-dropped"), ("documents.restore", "content-dropped"),
     ("history.pin", "content-dropped"),
 )  # fmt: skip
-async def _dropped(world: Provoked) -> Params:
+async def dropped(world: Provoked) -> Params:
     first = await world.here.sync("a.md", "text")
     for text in ("more text", "other text", "last text"):
         await world.here.sync("a.md", text)
@@ -380,23 +369,3 @@ async def _keyring(world: Provoked) -> Params:
 
     world.patch.setattr(importlib, "import_module", without)
     return {"file": str(folder / "identity.json")}
-
-
-# --- the mirror --------------------------------------------------------------------------------
-fixed("mirror.git", "config-unsafe-sync-dir", path="%")
-fixed("mirror.git", "path-too-long", path="%/" + "x" * 300)
-
-
-@provokes(("mirror.git", "path-not-directory"))
-async def _file_above_mirror(world: Provoked) -> Params:
-    return {"path": world.here.write("file.md", "text") + "/x/git"}
-
-
-@provokes(("mirror.git", "missing-program"))
-async def _without_dulwich(world: Provoked) -> Params:
-    class Missing:
-        def __init__(self, _path: object, *, bare: bool) -> None:
-            raise Refusal("missing-program", f"dulwich, bare {bare}")
-
-    world.patch.setattr("federation.daemon.mirroring.Mirror", Missing)
-    return {"path": str(world.folder / "git")}

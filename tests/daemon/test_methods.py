@@ -18,11 +18,16 @@ from federation.rpc.methods import ALWAYS, METHODS
 from federation.wire import topics
 from tests.adapters.keystores import cheap
 from tests.daemon import file_provocations as _file_provocations  # they register themselves
+from tests.daemon import history_provocations as _history_provocations
 from tests.daemon.mini_broker import MiniBroker
 from tests.daemon.provocations import PROVOCATIONS, Provoked
 from tests.daemon.running import Front, RpcError, Running, key_of, running, until
 
-__all__ = ["_file_provocations", "cheap"]  # a fixture, and what is imported for its effect
+__all__ = [
+    "_file_provocations",
+    "_history_provocations",
+    "cheap",
+]  # a fixture, and what is imported for its effect
 
 
 @pytest.fixture(autouse=True)

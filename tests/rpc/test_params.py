@@ -84,7 +84,7 @@ def test_optional_fields_have_a_type(kind: type[params.Params]) -> None:
         (params.Open, {"password": "a\0"}), (params.Open, {"client_id": ""}),
         (params.IdentityFile, {"passphrase": "x" * (limits.PASSPHRASE_MAX + 1)}),
         (params.Peer, {"peer_id": "x" * 257}), (params.Resolve, {"number": "0" * 7}),
-        (params.Resolve, {"number": "A" * 8}), (params.Resolve, {"choice": "both"}),
+        (params.Resolve, {"number": "A" * 8}), (params.Resolve, {"choice": "neither"}),
         (params.Resolve, {"value": 5}),
     ],
 )  # fmt: skip
