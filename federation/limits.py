@@ -235,6 +235,14 @@ WATCH_FOLDERS: Final = 8192
 WATCH_AGAIN: Final = 5.0
 #: Revisions that a git mirror records in one step: one pack, one change of the branch.
 MIRROR_BATCH: Final = 256
+#: Revisions that are compared with the mirror at once, and contents (and their bytes) that are
+#: read in one turn: the user's requests come in between, and an end waits for no more than that.
+MIRROR_LIST: Final = 1000
+MIRROR_READ: Final = 16
+MIRROR_BYTES: Final = 4 * MIB
+#: What comes within this time is recorded together; after a failure it is tried again.
+MIRROR_GATHER: Final = 0.2
+MIRROR_AGAIN: Final = 30.0
 
 # --- merging --------------------------------------------------------------------
 #: Deepest JSON that a merge takes apart; deeper values are changed as a whole.
@@ -256,6 +264,8 @@ MERGE_MOVES: Final = 5_000
 MERGE_DIFF_CELLS: Final = 4_000_000
 #: Largest number of pairs of entries whose resemblance is measured in one gap.
 MERGE_LIKENESS_PAIRS: Final = 10_000
+#: Heads among which it is told whose value a conflict is about; of more, all have it.
+MERGE_SIDES: Final = 8
 #: How often bases are merged to make a base; deeper, a merge does without one.
 MERGE_BASES: Final = 16
 #: How far back a merge looks for what two versions were made from.
@@ -321,5 +331,9 @@ HISTORY_BYTES: Final = 256 * MIB
 HISTORY_FRESH: Final = 3600.0
 #: Histories are brought within these bounds this often.
 UPKEEP: Final = 600.0
+#: Characters of the differences of two revisions that are shown; and rows of one page of a
+#: history, at most.
+DIFF: Final = MIB
+HISTORY_PAGE: Final = 100_000
 #: Contents dropped in one transaction: some tenths of a second.
 HISTORY_DROPPED: Final = 256

@@ -117,11 +117,13 @@ class DocumentStore(Protocol):
         ...
 
     def revisions(
-        self, file: str, limit: int | None = None, before: str | None = None
-    ) -> list[Revision]:
+        self, file: str, limit: int | None = None, before: str | None = None, *,
+        signed: bool = False,
+    ) -> list[Revision]:  # fmt: skip
         """A document's revisions in the order they were recorded; ``limit``: the last of them.
 
-        ``before`` (a revision, else ``unknown-revision``): those recorded before that one.
+        ``before`` (a revision, else ``unknown-revision``): those recorded before that one;
+        ``signed``: without views.
         """
         ...
 
@@ -174,6 +176,18 @@ class HistoryStore(Protocol):
 
     def dropped(self, file: str) -> set[str]:
         """The revisions of a document whose contents were dropped."""
+        ...
+
+    def recorded(self, after: int, most: int) -> list[tuple[int, Revision]]:
+        """The signed revisions of all documents behind a number, with their numbers."""
+        ...
+
+    def last_recorded(self) -> int:
+        """The number of the newest signed revision; 0 for none."""
+        ...
+
+    def count_recorded(self, after: int) -> int:
+        """How many signed revisions are behind a number."""
         ...
 
     def crowded(self, more_than: int, bytes_: int) -> list[str]:

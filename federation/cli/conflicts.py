@@ -36,7 +36,9 @@ def conflicts(context: Context) -> Result:
     lines: list[str] = []
     if places:
         lines += _places(places, _names(context))
-        lines.append("`resolve DOCUMENT NUMBER a|b|kept|--value TEXT` settles one for everybody.")
+        lines.append(
+            "`resolve DOCUMENT NUMBER a|b|both|kept|--value TEXT` settles one for everybody."
+        )
     if versions and lines:
         lines.append("")
     if versions:
@@ -106,7 +108,8 @@ def resolve(context: Context) -> Result:
     number = str(context.argument("number")).lower()
     choice, value = context.argument("choice"), context.argument("value")
     if (choice is None) == (value is None):
-        raise usage_error("one of a, b, kept and --value TEXT is needed", "see `conflicts`")
+        choices = "one of a, b, ours, theirs, both, kept and --value TEXT is needed"
+        raise usage_error(choices, "see `conflicts`")
     if re.fullmatch(r"[0-9a-f]{8,64}", number) is None:
         detail = f"{clean(number)} is not the 8 to 64 first digits of a number"
         raise CommandError.of(Refusal("unknown-conflict", detail))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Verbs about documents: sync, sync-status, history, restore."""
+"""Verbs about documents: sync, sync-status, restore."""
 
 from __future__ import annotations
 
@@ -77,27 +77,18 @@ def document_name(context: Context) -> str:
     return path.relative_to(synced).as_posix() if path.is_relative_to(synced) else path.name
 
 
-def history(context: Context) -> Result:
-    """The revisions of a document, oldest first."""
-    data = context.call("documents.history", {"file": document_name(context)})
-    rows = [
-        (str(entry["revision"])[:12],
-         entry["time"] + ("" if entry["clock"] == "ok" else " (unverified)"),
-         entry.get("name") or short_id(entry["peer_id"]), entry["size"], entry["state"])
-        for entry in cast("list[Row]", data["revisions"])
-    ]  # fmt: skip
-    lines = table(("revision", "time", "who", "bytes", "state"), rows)
-    if any(row[-1] == "merged" for row in rows):
-        lines.append("The document shows all that are marked `merged` together.")
-    return Result(data, lines)
+def revision_digits(text: object) -> str:
+    """The first digits of a revision's id, as the peer takes them."""
+    wanted = str(text).lower()
+    if re.fullmatch(r"[0-9a-f]{8,64}", wanted) is None:
+        detail = f"{clean(wanted)} is not the 8 to 64 first digits of an id"
+        raise CommandError.of(Refusal("unknown-revision", detail))
+    return wanted
 
 
 def restore(context: Context) -> Result:
     """Make an earlier revision the newest."""
-    wanted = str(context.argument("revision")).lower()
-    if re.fullmatch(r"[0-9a-f]{8,64}", wanted) is None:
-        detail = f"{clean(wanted)} is not the 8 to 64 first digits of an id"
-        raise CommandError.of(Refusal("unknown-revision", detail))
+    wanted = revision_digits(context.argument("revision"))
     params = {"file": document_name(context), "revision": wanted}
     data = context.call("documents.restore", params)
     revision = str(data["revision"])[:12]

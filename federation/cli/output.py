@@ -34,7 +34,8 @@ _UNSHOWN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 class Result:
     """What a verb found: ``data`` for ``--json``, ``lines`` for people.
 
-    ``problem`` is an error to report beside it, which decides the exit code;
+    ``raw`` is written before the lines, byte for byte, when people did not ask
+    for JSON.  ``problem`` is an error to report beside it, which decides the exit code;
     without one that is ``code``.
     """
 
@@ -42,6 +43,7 @@ class Result:
     lines: Sequence[str] = ()
     code: int = OK
     problem: CommandError | None = field(default=None)
+    raw: bytes = b""
 
 
 class CommandError(Exception):
@@ -123,6 +125,9 @@ def print_result(result: Result, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(result.data))
     else:
+        if result.raw:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(result.raw)
         for line in result.lines:
             print(line)
     if result.problem is None:

@@ -113,6 +113,21 @@ def _document(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="name of the document")
 
 
+def _history(parser: argparse.ArgumentParser) -> None:
+    _document(parser)
+    parser.add_argument("--limit", type=_whole(1, limits.HISTORY_PAGE), metavar="N",
+                        help="only the last N revisions")  # fmt: skip
+    parser.add_argument("--before", metavar="REVISION", help="only those before this one")
+    parser.add_argument("--diff", nargs="+", metavar=("OLD", "NEW"),
+                        help="what differs between two revisions; without NEW, between OLD and "
+                        "what the document shows now")  # fmt: skip
+    parser.add_argument("--show", metavar="REVISION", help="print the text of a revision")
+    parser.add_argument("--export", nargs=2, metavar=("REVISION", "TARGET"),
+                        help="write a revision to the new file TARGET")  # fmt: skip
+    parser.add_argument("--pin", metavar="REVISION", help="keep its text whatever else is dropped")
+    parser.add_argument("--unpin", metavar="REVISION", help="keep it no longer in any case")
+
+
 def _restore(parser: argparse.ArgumentParser) -> None:
     _document(parser)
     parser.add_argument("revision", metavar="REVISION", help="8 or more digits of its id")
@@ -121,11 +136,21 @@ def _restore(parser: argparse.ArgumentParser) -> None:
 def _resolve(parser: argparse.ArgumentParser) -> None:
     _document(parser)
     parser.add_argument("number", metavar="NUMBER", help="8 or more digits, as `conflicts` shows")
-    parser.add_argument("choice", nargs="?", choices=("a", "b", "kept"),
-                        help="a, b: that side's value; kept: what stands now")  # fmt: skip
+    parser.add_argument("choice", nargs="?",
+                        choices=("a", "b", "ours", "theirs", "both", "kept"),
+                        help="a, b: that side's value; ours, theirs: this peer's and the other "
+                        "one; both: the lines of both; kept: what stands now")  # fmt: skip
     parser.add_argument("--value", metavar="TEXT",
                         help="another value, written as the document has it: JSON in a "
                         "canvas")  # fmt: skip
+
+
+def _mirror(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", default="show", choices=("show", "git", "off"),
+                        help="show (default): whether one follows; git: let one follow from now "
+                        "on, also after the next start; off: no more")  # fmt: skip
+    parser.add_argument("path", nargs="?", metavar="PATH",
+                        help="a new or empty folder, or a mirror made before")  # fmt: skip
 
 
 def _config(parser: argparse.ArgumentParser) -> None:
@@ -170,13 +195,17 @@ VERBS: Final = (
     Verb("sync", "Import a file, or compare everything with the peers.", "documents:sync",
          "[FILE] [--peer PEER] [--wait] [--timeout S]", _sync),
     Verb("sync-status", "Who has which document.", "documents:sync_status"),
-    Verb("history", "The revisions of a document.", "documents:history", "FILE", _document),
+    Verb("history", "The revisions of a document.", "history:history",
+         "FILE [--limit N] [--before REVISION] [--diff OLD [NEW] | --show REVISION | "
+         "--export REVISION TARGET | --pin REVISION | --unpin REVISION]", _history),
     Verb("restore", "Make an earlier revision the newest.", "documents:restore",
          "FILE REVISION", _restore),
     Verb("conflicts", "Values that two changed at once, and versions that cannot be merged.",
          "conflicts:conflicts"),
     Verb("resolve", "Settle one conflict, for everybody.", "conflicts:resolve",
-         "FILE NUMBER a|b|kept|--value TEXT", _resolve),
+         "FILE NUMBER a|b|ours|theirs|both|kept|--value TEXT", _resolve),
+    Verb("mirror", "A git repository that follows the documents.", "mirror:mirror",
+         "[show | git PATH | off]", _mirror),
     Verb("config", "Show, set or reset the configuration.", "settings:config",
          "[KEY [VALUE]] [--reset]", _config),
     Verb("logs", "The newest lines of the log.", "logs:logs", "[-n N] [--follow]", _logs),

@@ -12,6 +12,7 @@ from federation import __version__, limits
 from federation.adapters import logs
 from federation.adapters.disk import read_user_file
 from federation.adapters.doors import FrontEnd, Handler
+from federation.daemon.histories import Histories
 from federation.daemon.identities import Identities
 from federation.daemon.paths import user_path
 from federation.daemon.peer import RunningPeer
@@ -31,6 +32,7 @@ class Methods:
         self._peer = peer
         self._node = peer.node
         self._identities = Identities(peer)
+        self._histories = Histories(peer)
 
     def handlers(self) -> Mapping[str, Handler]:
         """Method name -> handler."""
@@ -48,7 +50,6 @@ class Methods:
             "sync.all": self.sync_all,
             "sync.status": self.sync_status,
             "documents.list": self.documents,
-            "documents.history": self.history,
             "documents.export": self.export,
             "documents.restore": self.restore,
             "documents.open": opened.open,
@@ -67,6 +68,8 @@ class Methods:
             "logs.level": self.log_level,
             "events.subscribe": self.events,
             "shutdown": self.shutdown,
+            **self._histories.handlers(),
+            **self._peer.mirroring.handlers(),
             **self._identities.handlers(),
         }
 
@@ -233,11 +236,6 @@ class Methods:
         """``documents.list``."""
         rows = await self._peer.turns.ask(lambda _now: queries.documents(self._node))
         return {"documents": rows}
-
-    async def history(self, _front_end: FrontEnd, given: p.Document) -> Answer:
-        """``documents.history``."""
-        rows = await self._peer.turns.ask(lambda _now: queries.history(self._node, given.file))
-        return {"file": given.file, "revisions": rows}
 
     async def export(self, _front_end: FrontEnd, given: p.Export) -> Answer:
         """``documents.export``."""

@@ -24,6 +24,7 @@ from federation.broker_url import BrokerUrl
 from federation.config import Config
 from federation.daemon.extra import Extras
 from federation.daemon.link import BrokerLink
+from federation.daemon.mirroring import Mirroring
 from federation.daemon.opened import Opened
 from federation.daemon.outlet import Outlet
 from federation.daemon.readback import Readback
@@ -97,6 +98,7 @@ class RunningPeer:
         self.opened = Opened(self)
         self.readback = Readback(self)
         self.upkeep = Upkeep(self)
+        self.mirroring = Mirroring(self)
         self.programs: Programs | None = None
         self.output: Output | None = None
         self.doors: Doors | None = None
@@ -160,10 +162,12 @@ class RunningPeer:
         self.turns.post(self.node.receive_start)
         reading = asyncio.ensure_future(self.readback.at_start())
         tidying = asyncio.ensure_future(self.upkeep.run())
+        mirroring = asyncio.ensure_future(self.mirroring.run())
         await self.link.start()
         await asyncio.wait({turning, stopping}, return_when=asyncio.FIRST_COMPLETED)
         reading.cancel()
         tidying.cancel()
+        mirroring.cancel()
         if turning.done():
             turning.result()
         await self._stop(turning)

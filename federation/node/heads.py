@@ -15,9 +15,8 @@ from federation import limits
 from federation.errors import Fault, Refusal
 from federation.events import DropConflicts, Effect, WriteConflict, WriteFile
 from federation.node.context import Context
-from federation.replica.choice import holds, own_value
+from federation.replica.choice import holds, own_value, stand
 from federation.replica.kinds import merge_kind
-from federation.replica.merge.settle import put
 from federation.replica.names import kind_of
 from federation.replica.records import Clashing, Document, Revision
 from federation.replica.succession import contains, is_older, place, reach
@@ -207,7 +206,7 @@ class Heads:
         for one in self._context.store.open_conflicts(shown.file):
             own = own_value(one, me)
             if own is not None:
-                changed = put(kind_of(one.file), content, one.path, one.entry, *own)
+                changed = stand(merge_kind(one.file), content, one, *own)
                 content = content if changed is None else changed
         if hashlib.sha256(content).hexdigest() == shown.content_hash:
             return shown
@@ -221,7 +220,7 @@ class Heads:
         if self._context.settings.strategy != "manual":
             return []
         found = [self._content(one) for one in base]
-        before, kind = [one for one in found if one is not None], kind_of(file)
+        before, kind = [one for one in found if one is not None], merge_kind(file)
         chosen: list[str] = []
         for one in self._context.store.open_conflicts(file):
             own = own_value(one, self._context.peer_id)

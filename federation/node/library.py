@@ -13,11 +13,12 @@ from dataclasses import replace
 
 from federation.errors import Refusal
 from federation.events import WriteFile
+from federation.node import settling
 from federation.node.context import Context
 from federation.node.heads import Heads, Recorded
 from federation.node.packing import Packing, get_content, is_text, put_content
-from federation.replica.choice import fits
-from federation.replica.merge.settle import put
+from federation.replica.choice import fits, own_side
+from federation.replica.kinds import merge_kind
 from federation.replica.names import check_name
 from federation.replica.records import Document, Revision
 from federation.replica.succession import (
@@ -118,30 +119,30 @@ class Library:
         return self._write(file, content, self._context.store.heads(file))
 
     def resolve(self, file: str, number: str, choice: str, value: str | None) -> Recorded:
-        """Settle a conflict on every peer: ``choice`` is ``a``, ``b``, ``kept`` or ``value``.
+        """Settle a conflict on every peer.
 
-        The number may be the first digits of it.  Refused: ``unknown-conflict``,
-        ``conflict-moved`` where the place is gone, ``bad-params`` for a value
-        that would make the document invalid.
+        ``choice`` is ``a``, ``b``, ``ours`` or ``theirs`` (the side of this peer
+        and the other one), ``both`` (of lines), ``kept`` or ``value``.  The number
+        may be the first digits of it.  Refused: ``unknown-conflict``,
+        ``conflict-moved`` where the place is gone, ``bad-params`` for a choice
+        that the conflict does not have and a value that would make the document
+        invalid.
         """
-        document = self.require(file)
+        self.require(file)
         found = [
             one for one in self._context.store.open_conflicts(file) if one.number.startswith(number)
         ]
         if len(found) != 1:
             raise Refusal("unknown-conflict", f"{number} ({'ambiguous' if found else 'none'})")
         (one,) = found
-        chosen = {"a": one.a, "b": one.b, "kept": one.kept}.get(choice, value)
-        if choice == "value" and not fits(document.kind, one, value):
-            raise Refusal("bad-params", "value: a whole entry is needed here")
-        shown = self.heads.get(document.current)
+        shown = self.heads.get(self.require(file).current)
         content = self._context.store.content(shown.content_hash)
+        if choice == "value" and not fits(merge_kind(file), one, value):
+            raise Refusal("bad-params", "value: a whole entry is needed here")
+        chosen = settling.chosen(one, choice, value, content, self._context.peer_id)
         # somebody may have written over what stood when the conflict was found
         if choice != "kept" or self._context.settings.strategy == "manual":
-            changed = put(document.kind, content, one.path, one.entry, chosen)
-            if changed is None and chosen is not None and choice != "kept":
-                raise Refusal("conflict-moved", f"{'/'.join(one.path)} in {file}")
-            content = content if changed is None else changed
+            content = settling.settled(one, content, chosen, must=choice != "kept")
         return self._write(file, content, [shown], resolves=[one.number])
 
     def join(self, file: str) -> Recorded | None:
@@ -167,14 +168,15 @@ class Library:
         content = self._context.store.content(shown.content_hash)
         settled: list[str] = []
         for one in self._context.store.open_conflicts(file):
-            sides = (me in one.author_a.split(","), me == one.author_b)
-            if sides[0] == sides[1]:
+            side = own_side(one, me)
+            if side is None:
                 continue
-            wanted = one.a if sides[0] == (strategy == "prefer_local") else one.b
-            changed = content
+            wanted = one.a if (side == "a") == (strategy == "prefer_local") else one.b
             if wanted != one.kept:
-                changed = put(document.kind, content, one.path, one.entry, wanted) or content
-            content = changed
+                try:
+                    content = settling.settled(one, content, wanted, must=True)
+                except Refusal:  # somebody wrote over it: that is for people
+                    continue
             settled.append(one.number)
         return self._write(file, content, [shown], resolves=settled) if settled else None
 

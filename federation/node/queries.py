@@ -180,16 +180,21 @@ def _author(node: Node, revision: Revision) -> dict[str, object]:
     }
 
 
-def history(node: Node, file: str) -> list[dict[str, object]]:
-    """The revisions of a document, oldest first, without merged versions: those are nobody's."""
+def history(
+    node: Node, file: str, limit: int | None = None, before: str | None = None
+) -> list[dict[str, object]]:
+    """The revisions of a document, oldest first, without merged versions: those are nobody's.
+
+    ``limit``: the last of them; ``before`` (the first digits of an id): of those before that one.
+    """
     store = node.context.store
     current = node.library.require(file).current
+    start = None if before is None else node.library.find(file, before).revision
+    pinned, dropped = store.pinned(file), store.dropped(file)
     heads = {head.revision for head in store.heads(file)}
     beside = "concurrent" if current in heads else "merged"
     rows: list[dict[str, object]] = []
-    for revision in store.revisions(file):
-        if not revision.author:
-            continue
+    for revision in store.revisions(file, limit, start, signed=True):
         if revision.revision == current:
             state = "current"
         else:
@@ -201,6 +206,8 @@ def history(node: Node, file: str) -> list[dict[str, object]]:
                 "content_hash": revision.content_hash,
                 "parents": list(revision.parents),
                 "state": state,
+                "pinned": revision.revision in pinned,
+                "dropped": revision.revision in dropped,
             }
         )
     return rows

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from federation.replica.blackboard import settle as board
+from federation.replica.kinds import BOARD
 from federation.replica.merge import tree
-from federation.replica.merge.settle import put
+from federation.replica.merge.settle import is_plain, put
 from federation.replica.records import Clashing
 
 
@@ -20,10 +22,45 @@ def fits(kind: str, conflict: Clashing, value: str | None) -> bool:
     return _kind(value) == "object" or any(_kind(side) != "object" for side in sides)
 
 
+def stand(kind: str, content: bytes, conflict: Clashing, value: str | None) -> bytes | None:
+    """The document with ``value`` (None: nothing) at a conflict's place; None where that is gone.
+
+    ``kind`` is that of the merge (``kinds.merge_kind``).  ``bad-params`` for a
+    value that cannot be there.
+    """
+    known = (conflict.kept, conflict.a, conflict.b)
+    if kind == BOARD:
+        changed = board.put(content.decode("utf-8", "replace"), conflict.path, known, value)
+        return None if changed is None else changed.encode()
+    entry = conflict.entry
+    if is_plain(kind, content) and conflict.kept and conflict.kept.startswith(entry):
+        entry = conflict.kept  # it is not cut
+    return put(kind, content, conflict.path, entry, value, known[1:])
+
+
+def is_lines(kind: str, content: bytes, conflict: Clashing) -> bool:
+    """Whether a conflict is about lines, of which both versions may stand."""
+    if kind == BOARD:
+        return conflict.path[-1] == "(body)"
+    return is_plain(kind, content)
+
+
+def both(conflict: Clashing) -> str:
+    """The lines of both sides, one after the other."""
+    a, b = conflict.a or "", conflict.b or ""
+    return a + b if not a or a[-1] in "\r\n" else f"{a}\n{b}"
+
+
 def holds(kind: str, content: bytes, conflict: Clashing, value: str | None) -> bool:
     """Whether a document of this kind has ``value`` (None: nothing) at a conflict's place."""
-    changed = put(kind, content, conflict.path, conflict.entry, value)
+    changed = stand(kind, content, conflict, value)
     return changed == content or (changed is None and value is None)
+
+
+def own_side(conflict: Clashing, peer_id: str) -> str | None:
+    """``a`` or ``b``, the side of a peer; None where it has none, or both."""
+    sides = (peer_id in conflict.author_a.split(","), peer_id == conflict.author_b)
+    return None if sides[0] == sides[1] else "a" if sides[0] else "b"
 
 
 def own_value(conflict: Clashing, peer_id: str) -> tuple[str | None] | None:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from federation.replica.blackboard import BLACKBOARD, merge_blackboard
+from federation.replica.blackboard.fields import Conflict as FieldConflict
+from federation.replica.blackboard.settle import standing
 from federation.replica.merge.document import Conflict, Merged, merge
 from federation.replica.names import kind_of
 
@@ -26,7 +28,10 @@ def merge_versions(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged 
         return None
     old, ours, theirs = texts
     text, found = merge_blackboard(old, ours or "", theirs or "")
-    conflicts = tuple(
-        Conflict((one.entry, one.property), "", one.base, one.a, one.b, one.b) for one in found
-    )
-    return Merged(text.encode(), conflicts)
+    return Merged(text.encode(), tuple(_conflict(text, one) for one in found))
+
+
+def _conflict(text: str, found: FieldConflict) -> Conflict:
+    """A conflict of a board, with what stands in the merged one."""
+    path, sides = (found.entry, found.property), (found.base, found.a, found.b)
+    return Conflict(path, "", *sides, standing(text, path, sides))

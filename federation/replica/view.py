@@ -70,9 +70,33 @@ class Viewer:
             if merged is None:
                 return None
             content = merged.content
-            authors = ",".join(dict.fromkeys(one.author for one in heads[:number]))
-            conflicts += [(one, authors, head.author) for one in merged.conflicts]
+            sides = self._sides(kind, heads[:number], head, depth, merged.conflicts)
+            conflicts += [
+                (one, ",".join(dict.fromkeys(side)), head.author)
+                for one, side in zip(merged.conflicts, sides, strict=True)
+            ]
         return content, conflicts, [head.revision for head in heads]
+
+    def _sides(
+        self, kind: str, taken: Sequence[Revision], head: Revision, depth: int,
+        conflicts: Sequence[Conflict],
+    ) -> list[list[str]]:  # fmt: skip
+        """For each conflict with ``head`` the authors among ``taken`` whose value it is about.
+
+        Who of several it was shows when each is merged with the head alone: the
+        same value at the same place, else the same two values, else the same place.
+        """
+        everybody = [one.author for one in taken]
+        if not conflicts or depth or not 1 < len(taken) < limits.MERGE_SIDES:
+            return [everybody for _one in conflicts]
+        other = self._content(head) or b""
+        alone: list[tuple[str, Conflict]] = []
+        for one in taken:
+            merged = merge_versions(
+                kind, self._base(kind, [one], head, depth), self._content(one) or b"", other
+            )
+            alone += [(one.author, found) for found in merged.conflicts] if merged else []
+        return [_same_side(one, alone) or everybody for one in conflicts]
 
     def _base(
         self, kind: str, taken: Sequence[Revision], head: Revision, depth: int
@@ -120,6 +144,17 @@ class Viewer:
     @staticmethod
     def _above(newer: Revision, older: Revision) -> bool:
         return contains(newer, older) and not contains(older, newer)
+
+
+def _same_side(conflict: Conflict, alone: Sequence[tuple[str, Conflict]]) -> list[str]:
+    """The authors who have a conflict by themselves, as nearly the same as any."""
+
+    def near(other: Conflict) -> int:
+        place, value = other.path == conflict.path, other.a == conflict.a
+        return 3 * (place and value) or 2 * (value and other.b == conflict.b) or place
+
+    best = max((near(found) for _author, found in alone), default=0)
+    return [author for author, found in alone if best and near(found) == best]
 
 
 def view_id(heads: Iterable[str], content_hash: str) -> str:

@@ -55,6 +55,12 @@ _BROKER = (
 )  # fmt: skip
 _TOPIC = ("bad-topic", "unknown-connection")
 
+_MIRROR: Final = {
+    "state": "on | off | failing", "path": "of the repository, or null",
+    "waiting": "revisions that are still to be looked at",
+    "error": "what keeps it back (code, reason, message, hint), or null",
+}  # fmt: skip
+
 _ALL: Final = (
     Method("rpc.discover", "This description, as an OpenRPC document.", p.Nothing,
            {"openrpc": "version of the OpenRPC form", "info": "title and version",
@@ -129,10 +135,19 @@ _ALL: Final = (
            {"documents": "[{file, kind, revision, peer_id: author, name: author's name or null, "
                          "time: UTC, clock: ok | unverified, size, revisions: count, "
                          "conflict: bool, path, written: bool}]"}),
-    Method("documents.history", "The revisions of a document, oldest first.", p.Document,
+    Method("documents.history", "The revisions of a document, oldest first.", p.History,
            {"file": "name", "revisions": "[{revision, peer_id, name or null, time, "
                     "clock: ok | unverified, size, content_hash, parents: [id], "
-                    "state: current | merged | concurrent | past}]"}, _DOCUMENT),
+                    "state: current | merged | concurrent | past, pinned: bool, "
+                    "dropped: bool: its text is not kept any more}]",
+            "more": "bool: there are older ones"}, _REVISION),
+    Method("history.pin", "Keep the text of a revision whatever else is dropped, or no longer.",
+           p.Pin, {"file": "name", "revision": "id", "pinned": "bool"},
+           (*_REVISION, "content-dropped")),
+    Method("history.diff", "What differs between two revisions.", p.Diff,
+           {"file": "name", "old": "id", "new": "id", "same": "bool: the same bytes",
+            "text": "unified differences, or null where one is no text",
+            "whole": "bool: nothing was cut off"}, (*_REVISION, "content-dropped")),
     Method("documents.export", "Write the bytes of a revision to a file.", p.Export,
            {"file": "name", "revision": "id", "path": "the file written", "size": "bytes"},
            (*_REVISION, "content-dropped", *_PATH, "file-not-found", "path-not-directory",
@@ -159,11 +174,17 @@ _ALL: Final = (
                                     "places: [{number, path: [text], entry, base or null, "
                                     "kept: a | b | neither, a: {peers, value or null}, "
                                     "b: {peers, value or null}}]}]"}),
-    Method("conflicts.resolve", "Settle one conflict for everybody: with one of the two values, "
-           "with what stands now, or with another value.", p.Resolve,
+    Method("conflicts.resolve", "Settle one conflict for everybody: with one of the two values "
+           "or, of lines, both, with what stands now, or with another value.", p.Resolve,
            {"file": "name", "revision": "the new id", "path": "of its synced copy",
             "open": "count of conflicts left in the document"},
            (*_DOCUMENT, "unknown-conflict", "conflict-moved", "bad-params")),
+    Method("mirror.git", "Let a git repository follow the documents: each revision a commit of its "
+           "author.", p.MirrorGit, _MIRROR,
+           (*_PATH, "config-unsafe-sync-dir", "missing-program", "path-not-directory",
+            "path-too-long")),
+    Method("mirror.off", "Let it follow no more; the repository stays.", p.Nothing, _MIRROR),
+    Method("mirror.status", "Whether a git repository follows the documents.", p.Nothing, _MIRROR),
     Method("message.send", "Send a message to one peer; kept until it is acknowledged.", p.Send,
            {"id": "of the message", "to": "the peer"},
            (*_OTHER, "revoked-peer", "queue-full", "oversize", "nul-in-text")),

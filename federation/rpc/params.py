@@ -78,6 +78,30 @@ class Document(Params):
     file: Name
 
 
+class History(Params):
+    """A document by its relative name; the last ``limit`` revisions, or of those ``before`` one."""
+
+    file: Name
+    limit: Annotated[int, msgspec.Meta(ge=1, le=limits.HISTORY_PAGE)] | None = None
+    before: RevisionId | None = None
+
+
+class Pin(Params):
+    """A revision to keep whatever is compacted, or (``on`` false) no longer."""
+
+    file: Name
+    revision: RevisionId
+    on: bool = True
+
+
+class Diff(Params):
+    """Two revisions to compare; without ``new``, with what the document shows now."""
+
+    file: Name
+    old: RevisionId
+    new: RevisionId | None = None
+
+
 class Revision(Params):
     """One revision of a document; 8 or more digits of its id are enough."""
 
@@ -110,13 +134,13 @@ class Edit(Params):
 class Resolve(Params):
     """A conflict by its number (8 or more digits), and what is to stand there.
 
-    ``choice``: ``a``, ``b``, ``kept``, or ``value`` with ``value`` (JSON text
-    in a canvas; null removes).
+    ``choice``: ``a``, ``b``, ``ours``, ``theirs``, ``both`` (of lines), ``kept``, or
+    ``value`` with ``value`` (JSON text in a canvas; null removes).
     """
 
     file: Name
     number: RevisionId
-    choice: Literal["a", "b", "kept", "value"]
+    choice: Literal["a", "b", "ours", "theirs", "both", "kept", "value"]
     value: str | None = None
 
 
@@ -126,6 +150,12 @@ class Export(Params):
     file: Name
     revision: RevisionId | None = None
     path: Path | None = None
+
+
+class MirrorGit(Params):
+    """Where the git mirror is to be: a new or empty folder, or a mirror made before."""
+
+    path: Path
 
 
 class IdentityFile(Params):

@@ -115,7 +115,7 @@ def test_what_the_peer_refuses(run: Run, state: Path, reason: str) -> None:
     assert outcome.out == ""
 
 
-@pytest.mark.parametrize("words", [[], ["both"], ["a", "--value", "1"]])
+@pytest.mark.parametrize("words", [[], ["neither"], ["a", "--value", "1"]])
 def test_exactly_one_choice_is_made(run: Run, state: Path, words: list[str]) -> None:
     with standing_in(state, {}) as peer:
         outcome = run("resolve", "c.canvasl", NUMBER, *words, "--json")

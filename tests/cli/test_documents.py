@@ -77,34 +77,6 @@ def test_sync_status(run: Run, state: Path) -> None:
         assert "No documents" in run("sync-status").out
 
 
-def test_history_by_name_and_by_path(run: Run, state: Path) -> None:
-    entry: dict[str, Any] = {"revision": REVISION, "peer_id": BOB, "name": None, "size": 3,
-                             "time": "2025-01-07T12:00:00Z", "clock": "unverified",
-                             "content_hash": "", "parents": [], "state": "current"}  # fmt: skip
-    answers = {"documents.history": {"file": "d/a.org", "revisions": [entry]},
-               "status": {"synced_dir": "/s/synced"}}  # fmt: skip
-    with standing_in(state, answers) as peer:
-        out = run("history", "d/a.org").out
-        run("history", "/s/synced/d/../d/a.org")
-        run("history", "/elsewhere/a.org")
-    assert "(unverified)" in out
-    assert "peer-bbbbbbbb" in out
-    assert "together" not in out
-    asked = [params["file"] for method, params in peer.asked if method == "documents.history"]
-    assert asked == ["d/a.org", "d/a.org", "a.org"]
-
-
-def test_history_says_what_is_shown_together(run: Run, state: Path) -> None:
-    entry: dict[str, Any] = {"revision": REVISION, "peer_id": BOB, "name": "Bob", "size": 3,
-                             "time": "2025-01-07T12:00:00Z", "clock": "ok",
-                             "content_hash": "", "parents": [], "state": "merged"}  # fmt: skip
-    answer = {"file": "a.org", "revisions": [entry | {"state": "past"}, entry, entry]}
-    with standing_in(state, {"documents.history": answer}):
-        lines = run("history", "a.org").out.splitlines()
-    assert [line.split()[-1] for line in lines[1:4]] == ["past", "merged", "merged"]
-    assert "together" in lines[4]
-
-
 def test_restore(run: Run, state: Path) -> None:
     answer = {"file": "a.org", "revision": REVISION, "path": "/s/synced/a.org"}
     with standing_in(state, {"documents.restore": answer}) as peer:

@@ -24,7 +24,7 @@ GOOD = "a good passphrase"
 
 # --- local paths ------------------------------------------------------------------------------
 _FILES = {"sync.file": "path", "documents.export": "path", "identity.create": "file",
-          "identity.load": "file"}  # fmt: skip
+          "identity.load": "file", "mirror.git": "path"}  # fmt: skip
 _PATHS = {"path-not-absolute": "a.md", "path-not-regular": ".", "path-traversal": "%/../a.md",
           "path-tramp": "/ssh:host:/a.md"}  # fmt: skip
 
@@ -132,8 +132,10 @@ async def _many_versions(world: Provoked) -> Params:
 
 
 # --- documents ---------------------------------------------------------------------------------
-for _name in ("documents.history", "documents.export", "documents.restore"):
-    _more = {"revision": "0" * 64} if _name == "documents.restore" else {}
+_REVISION = {"revision": "0" * 64}
+for _name, _more in (("documents.history", {}), ("documents.export", {}),
+                     ("documents.restore", _REVISION), ("history.pin", _REVISION),
+                     ("history.diff", {"old": "0" * 64})):  # fmt: skip
     fixed(_name, "unknown-document", file="nothing.md", **_more)
 
 
@@ -190,14 +192,26 @@ async def _grown_too_large(world: Provoked) -> Params:
     return _EDIT
 
 
-@provokes(("documents.export", "unknown-revision"), ("documents.restore", "unknown-revision"))
+@provokes(("documents.history", "unknown-revision"))
+async def _unknown_end(world: Provoked) -> Params:
+    await world.here.sync("a.md", "text")
+    return {"file": "a.md", "before": "0" * 64}
+
+
+@provokes(
+    ("documents.export", "unknown-revision"), ("documents.restore", "unknown-revision"),
+    ("history.pin", "unknown-revision"),
+)  # fmt: skip
 async def _unknown_revision(world: Provoked) -> Params:
     await world.here.sync("a.md", "text")
     return {"file": "a.md", "revision": "0" * 64}
 
 
-@provokes(("documents.export", "content-dropped"), ("documents.restore", "content-dropped"))
-async def _dropped(world: Provoked) -> Params:
+@provokes(
+    ("documents.export", "content-dropped"), ("documents.restore", "content-dropped"),
+    ("history.pin", "content-dropped"),
+)  # fmt: skip
+async def dropped(world: Provoked) -> Params:
     first = await world.here.sync("a.md", "text")
     for text in ("more text", "other text", "last text"):
         await world.here.sync("a.md", text)

@@ -18,11 +18,16 @@ from federation.rpc.methods import ALWAYS, METHODS
 from federation.wire import topics
 from tests.adapters.keystores import cheap
 from tests.daemon import file_provocations as _file_provocations  # they register themselves
+from tests.daemon import history_provocations as _history_provocations
 from tests.daemon.mini_broker import MiniBroker
 from tests.daemon.provocations import PROVOCATIONS, Provoked
 from tests.daemon.running import Front, RpcError, Running, key_of, running, until
 
-__all__ = ["_file_provocations", "cheap"]  # a fixture, and what is imported for its effect
+__all__ = [
+    "_file_provocations",
+    "_history_provocations",
+    "cheap",
+]  # a fixture, and what is imported for its effect
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +116,9 @@ async def _world(here: Running) -> dict[str, dict[str, object]]:
         "trust.block": {"peer_id": key_of(3).peer_id},
         "sync.file": {"path": here.write("b.md", "b")},
         "documents.history": {"file": "a.md"},
+        "history.pin": {"file": "a.md", "revision": first},
+        "history.diff": {"file": "a.md", "old": first},
+        "mirror.git": {"path": str(here.folder / "git")},
         "documents.export": {"file": "a.md"},
         "documents.restore": {"file": "a.md", "revision": first},
         "documents.open": {"file": "typed.md"},
@@ -150,7 +158,7 @@ async def test_every_method_answers_exactly_the_documented_fields(tmp_path: Path
             check(await caller.call(name, **params.get(name, {})), documented)
             called.append(name)
         assert sorted(called) == sorted(METHODS)
-        assert len(called) == 37
+        assert len(called) == 42
 
 
 async def test_sync_file_that_waits_says_who_has_it(tmp_path: Path) -> None:

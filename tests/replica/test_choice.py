@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from federation.replica.choice import fits, holds, own_value
+from federation.replica.choice import both, fits, holds, is_lines, own_side, own_value, stand
 from federation.replica.records import Clashing
 
 ENTRY = '{"id":"n","x":2}'
@@ -65,3 +65,38 @@ def test_whose_value_it_is() -> None:
     assert own_value(one, "me") == own_value(one, "you") == (None,)
     assert own_value(one, "they") == ("2",)
     assert own_value(one, "m") is None
+
+
+def test_which_side_is_whose() -> None:
+    one = conflict()
+    assert [own_side(one, peer) for peer in ("me", "you", "they", "m")] == ["a", "a", "b", None]
+    assert own_side(replace(one, author_b="me"), "me") is None
+
+
+def test_lines_of_both() -> None:
+    assert both(conflict(a="x\n", b="y\n")) == both(conflict(a="x", b="y\n")) == "x\ny\n"
+    assert both(conflict(a=None, b="y\n")) == both(conflict(a="y\n", b=None)) == "y\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "path", "lines"),
+    [
+        ("text", b"a\n", ("1",), True),
+        ("canvasl", b'{"id":"n"}\n', ("n", "x"), False),
+        ("canvasl", b"title: yaml\nmore: 1\n", ("1",), True),
+        ("json-canvas", b"{}", ("nodes", "n"), False),
+        ("json-canvas", b"not json", ("1",), True),
+        ("blackboard", b"* a\n", ("a", "(body)"), True),
+        ("blackboard", b"* a\n", ("a", "NOTE"), False),
+    ],
+)
+def test_what_is_about_lines(kind: str, content: bytes, path: tuple[str, ...], lines: bool) -> None:
+    assert is_lines(kind, content, conflict(*path)) == lines
+
+
+def test_lines_in_their_place() -> None:
+    one = replace(conflict("1"), entry="a\nb\n", a="a\n", b="b\n", kept="a\nb\n")
+    assert stand("text", b"x\na\nb\ny", one, "b\n") == b"x\nb\ny"
+    assert stand("text", b"x\na\ny", one, "b\n") == b"x\nb\ny"  # the own lines are shown
+    assert stand("text", b"x\na\nz\na\n", one, "b\n") is None  # which of the two?
+    assert stand("text", b"x\nmy a\ny", one, "b\n") is None

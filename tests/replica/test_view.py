@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
+from federation import limits
 from federation.replica.records import Revision
 from federation.replica.view import Viewer, view_id
 
@@ -92,3 +95,33 @@ def test_a_lost_base_is_no_base() -> None:
 def test_ids() -> None:
     assert view_id(["a", "b"], "c") == view_id(["b", "a"], "c") != view_id(["a"], "c")
     assert dataclasses.is_dataclass(Revision)
+
+
+def test_a_conflict_names_those_whose_values_it_is_about() -> None:
+    history, _one, _other = forked()
+    heads = [
+        history.add("5", "c", 1, BASE.replace(b'"x":1', b'"x":7'), "0"),
+        history.add("6", "d", 1, BASE.replace(b'"y":1', b'"y":9'), "0"),
+        history.add("7", "e", 1, BASE.replace(b'"x":1', b'"x":8'), "0"),
+        history.add("8", "f", 1, BASE.replace(b'"x":1', b'"x":8'), "0"),
+    ]
+    view = history.viewer.merged("x.canvasl", "canvasl", heads[:3])
+    assert view is not None
+    assert [(one.author_a, one.author_b) for one in view.conflicts] == [("c", "e")]
+    # two of the same value stand on one side together
+    again = history.add("9", "g", 1, BASE.replace(b'"x":1', b'"x":5'), "0")
+    view = history.viewer.merged("x.canvasl", "canvasl", [*heads[1:], again])
+    assert view is not None
+    assert [(one.author_a, one.author_b) for one in view.conflicts] == [("e,f", "g")]
+
+
+def test_of_many_versions_all_have_the_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MERGE_SIDES", 2)
+    history, _one, _other = forked()
+    heads = [
+        history.add(str(number), name, 1, BASE.replace(b'"x":1', b'"x":%d' % value), "0")
+        for number, (name, value) in enumerate((("c", 7), ("d", 1), ("e", 8)), 5)
+    ]
+    view = history.viewer.merged("x.canvasl", "canvasl", heads)
+    assert view is not None
+    assert [(one.author_a, one.author_b) for one in view.conflicts] == [("c,d", "e")]

@@ -16,7 +16,8 @@ PEER = "peer-" + "a" * 52
 #: kind of parameters -> the least it takes
 LEAST: dict[type[params.Params], dict[str, Any]] = {
     params.Nothing: {}, params.Peer: {"peer_id": PEER}, params.Connect: {"peer_id": PEER},
-    params.SyncFile: {"path": "/x.md"}, params.SyncAll: {}, params.Document: {"file": "x.md"},
+    params.SyncFile: {"path": "/x.md"}, params.SyncAll: {}, params.History: {"file": "x.md"},
+    params.Document: {"file": "x.md"},
     params.Revision: {"file": "x.md", "revision": "0" * 8}, params.Export: {"file": "x.md"},
     params.OpenDocument: {"file": "x.md"},
     params.Edit: {"file": "x.md", "start": 0, "changes": [[0, 0, "x"]]},
@@ -25,7 +26,9 @@ LEAST: dict[type[params.Params], dict[str, Any]] = {
     params.Subscribe: {"topic": "t"}, params.Open: {"url": "mqtt://h"},
     params.Close: {"connection": 1},
     params.Send: {"peer_id": PEER, "kind": "note", "content": ""}, params.Lines: {},
-    params.LogLevel: {"level": "info"},
+    params.LogLevel: {"level": "info"}, params.MirrorGit: {"path": "/m"},
+    params.Pin: {"file": "x.md", "revision": "0" * 8},
+    params.Diff: {"file": "x.md", "old": "0" * 8},
     params.Resolve: {"file": "x.md", "number": "0" * 8, "choice": "a"},
 }  # fmt: skip
 
@@ -81,7 +84,7 @@ def test_optional_fields_have_a_type(kind: type[params.Params]) -> None:
         (params.Open, {"password": "a\0"}), (params.Open, {"client_id": ""}),
         (params.IdentityFile, {"passphrase": "x" * (limits.PASSPHRASE_MAX + 1)}),
         (params.Peer, {"peer_id": "x" * 257}), (params.Resolve, {"number": "0" * 7}),
-        (params.Resolve, {"number": "A" * 8}), (params.Resolve, {"choice": "both"}),
+        (params.Resolve, {"number": "A" * 8}), (params.Resolve, {"choice": "neither"}),
         (params.Resolve, {"value": 5}),
     ],
 )  # fmt: skip

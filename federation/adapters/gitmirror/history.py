@@ -9,6 +9,10 @@ all commits to know which revisions are among them; where the two differ (after
 a crash, after a commit of the user) the commits are read, and it is mended.
 A commit is made of the revision and its place alone, so making it twice makes
 the same one.
+
+The first parent of a commit is always the one before it on the branch; a
+revision that was made from several has their commits as further parents, but
+not one with the same content: `git log FILE` would leave out the others.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dulwich.errors import FileFormatException, NotGitRepository
@@ -48,7 +52,8 @@ class History:
 
     def __init__(self, path: Path, *, bare: bool) -> None:
         self._path = path
-        self._known: set[str] = set()
+        #: revision -> its commit
+        self._known: dict[str, ObjectID] = {}
         #: the tip of the branch that ``_known`` is about
         self._tip: ObjectID | None = None
         with _refusing(path):
@@ -58,6 +63,12 @@ class History:
             self._bare = self._git == path
             if self._git.is_symlink() or not _is_ours(self._git / _MARKER):
                 raise Refusal("config-unsafe-sync-dir", f"{path} is not a mirror made here")
+
+    def missing(self, revisions: Iterable[str]) -> set[str]:
+        """Those of these revisions that are no commits yet."""
+        with _refusing(self._path), contextlib.closing(Repo(self._path)) as repo:
+            self._catch_up(repo)
+            return {one for one in revisions if one not in self._known}
 
     def record(self, revisions: Iterable[MirrorEntry]) -> int:
         """Make each new revision a commit; how many were new."""
@@ -96,8 +107,10 @@ class History:
             tree = None if tip is None else _commit(repo, tip).tree
             for one in new:
                 tree = trees.change(tree, one.file, one.content)
-                parent = commits[-1] if commits else tip
-                commits.append(trees.add(_make(one, tree, parent)))
+                before = commits[-1] if commits else tip
+                made = dict(zip((each.revision for each in new), commits, strict=False))
+                parents = self._parents(repo, trees, one, self._known | made, before)
+                commits.append(trees.add(_make(one, tree, parents)))
             if not commits:
                 return 0
             self._store(repo, trees)
@@ -111,6 +124,20 @@ class History:
                 self._tip = commits[-1]
                 return len(new)
         raise Refusal("path-io-error", f"{self._path}: somebody else moves {BRANCH.decode()}")
+
+    def _parents(
+        self, repo: Repo, trees: Trees, one: MirrorEntry, known: Mapping[str, ObjectID],
+        before: ObjectID | None,
+    ) -> list[ObjectID]:  # fmt: skip
+        """What a commit comes after, and what its revision joins."""
+        if before is None:
+            return []
+        found = [before]
+        if len(one.parents) > 1:
+            for name in filter(None, map(known.get, one.parents)):
+                if name not in found and not trees.holds(_tree_of(repo, trees, name), one):
+                    found.append(name)
+        return found
 
     def _store(self, repo: Repo, trees: Trees) -> None:
         """Make the objects durable, before a branch names them."""
@@ -130,7 +157,7 @@ class History:
         noted, last = self._noted()
         found, reached = _walk(repo, tip, last)
         if reached:
-            self._known = {revision for revision, _ in noted}
+            self._known = dict(noted)
             self._note(found, "a")
         else:  # the branch is another one now
             self._known.clear()
@@ -147,7 +174,7 @@ class History:
     def _note(self, found: Iterable[tuple[str, ObjectID]], mode: str) -> None:
         """Write down which commits are which revisions: more of them, or all anew."""
         found = list(found)
-        self._known.update(revision for revision, _ in found)
+        self._known.update(found)
         # A line that a crash has cut ends here, and is none.
         head = _HEADER if mode == "w" else "\n"
         lines = "".join(f"{revision} {commit.decode()}\n" for revision, commit in found)
@@ -184,10 +211,10 @@ def _unlock(path: Path) -> None:
             lock.unlink()
 
 
-def _make(one: MirrorEntry, tree: ObjectID, parent: ObjectID | None) -> Commit:
+def _make(one: MirrorEntry, tree: ObjectID, parents: list[ObjectID]) -> Commit:
     commit = Commit()
     commit.tree = tree
-    commit.parents = [] if parent is None else [parent]
+    commit.parents = parents
     commit.author, commit.committer = one.signature, COMMITTER
     commit.author_time = commit.commit_time = one.seconds
     commit.author_timezone = commit.commit_timezone = 0
@@ -200,6 +227,12 @@ def _commit(repo: Repo, name: ObjectID) -> Commit:
     if not isinstance(found, Commit):
         raise KeyError(name)
     return found
+
+
+def _tree_of(repo: Repo, trees: Trees, name: ObjectID) -> ObjectID:
+    made = trees.objects.get(name)
+    tree: ObjectID = (made if isinstance(made, Commit) else _commit(repo, name)).tree
+    return tree
 
 
 def _walk(
@@ -220,7 +253,8 @@ def _walk(
         revision = revision_in(commit.message) if commit.committer == COMMITTER else None
         if revision is not None:
             found.append((revision, name))
-        ahead += commit.parents
+        # the further parents of ours are all before the first one
+        ahead += commit.parents if revision is None else commit.parents[:1]
     return found[::-1], reached
 
 

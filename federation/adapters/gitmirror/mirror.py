@@ -28,6 +28,10 @@ class Mirror:
             raise Refusal("missing-program", "dulwich", hint=hint) from None
         self._history = History(path, bare=bare)
 
+    def missing(self, revisions: Iterable[str]) -> set[str]:
+        """Those of these revisions (ids) that are no commits yet."""
+        return self._history.missing(revisions)
+
     def record(self, revisions: Iterable[MirrorEntry]) -> int:
         """Make each revision a commit, in this order; how many were new.
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dulwich.object_store import BaseObjectStore
 from dulwich.objects import Blob, ObjectID, ShaFile, Tree
 
+from federation.adapters.gitmirror.entry import MirrorEntry
+
 _FILE = 0o100644
 
 
@@ -29,6 +31,16 @@ class Trees:
         blob = None if content is None else self.add(Blob.from_string(content))
         changed = self._change(tree, file.encode().split(b"/"), blob)
         return self.add(Tree()) if changed is None else changed
+
+    def holds(self, tree: ObjectID, one: MirrorEntry) -> bool:
+        """Whether a tree has the file of a revision just as that has it."""
+        mode, here = stat.S_IFDIR, tree
+        for part in one.file.encode().split(b"/"):
+            below = self._tree(here) if stat.S_ISDIR(mode) else Tree()
+            if part not in below:
+                return one.content is None
+            mode, here = below[part]
+        return one.content is not None and here == Blob.from_string(one.content).id
 
     def _change(
         self, tree: ObjectID | None, parts: Sequence[bytes], blob: ObjectID | None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from federation import limits
 from federation.adapters.store.contents import Contents
 from federation.adapters.store.packing import id_range, pack_id, unpack_id
-from federation.adapters.store.rows import NUMBER, Rows, is_id
+from federation.adapters.store.rows import NUMBER, SIGNED, Rows, is_id
 from federation.errors import Fault, Refusal
 from federation.replica.records import Document, Revision
 
@@ -159,11 +159,12 @@ class DocumentTables:
         return found[0] if found else None
 
     def revisions(
-        self, file: str, limit: int | None = None, before: str | None = None
-    ) -> list[Revision]:
+        self, file: str, limit: int | None = None, before: str | None = None, *,
+        signed: bool = False,
+    ) -> list[Revision]:  # fmt: skip
         """A document's revisions in the order they were recorded; ``limit``: the last of them.
 
-        ``before`` (a revision): those recorded before that one.
+        ``before`` (a revision): those recorded before that one; ``signed``: no views.
         """
         number = limits.SAFE_INTEGER
         if before is not None:
@@ -175,8 +176,9 @@ class DocumentTables:
                 raise Refusal("unknown-revision", before)
             (number,) = row
         most = -1 if limit is None else limit
-        where = f"{_IN_FILE} AND r.number<?2 ORDER BY r.number DESC LIMIT ?3"
-        return self._rows.select(where, file, number, most)[::-1]
+        where = f"{_IN_FILE} AND r.number<?2 AND ({SIGNED} OR NOT ?4)"
+        where += " ORDER BY r.number DESC LIMIT ?3"
+        return self._rows.select(where, file, number, most, signed)[::-1]
 
     def count_revisions(self) -> dict[str, int]:
         """File -> how many revisions."""

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from federation import limits
 from federation.adapters.store.documents import DocumentTables
 from federation.adapters.store.packing import pack_id, unpack_id
-from federation.adapters.store.rows import NUMBER, is_id
+from federation.adapters.store.rows import NUMBER, SIGNED, is_id
 from federation.adapters.store.savepoint import attempt
 from federation.errors import Refusal
 from federation.replica import retention
+from federation.replica.records import Revision
 from federation.replica.retention import Kept
 
 
@@ -39,6 +40,26 @@ class HistoryTables(DocumentTables):
         """The pinned revisions of a document."""
         rows = self._db.execute("SELECT revision FROM pins WHERE file=?", (file,))
         return {str(revision) for (revision,) in rows}
+
+    # --- everything, in order ---------------------------------------------------------
+    def recorded(self, after: int, most: int) -> list[tuple[int, Revision]]:
+        """The signed revisions of all documents behind a number, with their numbers."""
+        where = f"r.number>?1 AND {SIGNED} ORDER BY r.number LIMIT ?2"
+        return self._rows.numbered(where, after, most)
+
+    def last_recorded(self) -> int:
+        """The number of the newest signed revision; 0 for none."""
+        row = self._db.execute(
+            f"SELECT r.number FROM revisions r WHERE {SIGNED} ORDER BY r.number DESC LIMIT 1"
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def count_recorded(self, after: int) -> int:
+        """How many signed revisions are behind a number."""
+        (count,) = self._db.execute(
+            f"SELECT count(*) FROM revisions r WHERE r.number>? AND {SIGNED}", (after,)
+        ).fetchone()
+        return int(count)
 
     # --- compaction -----------------------------------------------------------------
     def dropped(self, file: str) -> set[str]:

@@ -21,6 +21,9 @@ _COLUMNS: Final = (
 #: the number of a file or an author; for one that is not known, none has it
 NUMBER: Final = "(SELECT number FROM names WHERE name={})"
 
+#: somebody signed the revision ``r``: it is no view
+SIGNED: Final = f"r.author IS NOT {NUMBER.format(chr(39) * 2)}"
+
 
 def is_id(column: str, value: str) -> str:
     """The condition that a column of ids is a value; both are packed.
@@ -40,11 +43,15 @@ class Rows:
     # --- reading --------------------------------------------------------------------
     def select(self, where: str, *values: object) -> list[Revision]:
         """The revisions ``r`` of which a condition holds."""
+        return [one for _number, one in self.numbered(where, *values)]
+
+    def numbered(self, where: str, *values: object) -> list[tuple[int, Revision]]:
+        """The same with their numbers, which count up as they are recorded."""
         rows = self._db.execute(f"SELECT {_COLUMNS} FROM revisions r WHERE {where}", values)
         found = rows.fetchall()
         ids: dict[int, str] = {row[0]: packing.unpack_id(row[1]) for row in found}
         names: dict[int, str] = {}
-        return [self._revision(row, ids, names) for row in found]
+        return [(row[0], self._revision(row, ids, names)) for row in found]
 
     def get(self, name: str) -> Revision | None:
         """A revision by its id."""

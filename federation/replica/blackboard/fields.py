@@ -102,10 +102,14 @@ def own_content(entry: Entry) -> Hashable:
 
 def merge_entry(base: Entry | None, a: Entry, b: Entry, report: Report) -> Entry:
     """Both sides' changes of one entry; its level is the caller's to decide."""
-    clash = Clash(b.title or a.title, report)
+    heading = _heading(
+        base.heading if base else None, a.heading, b.heading, Clash(b.title or a.title, report)
+    )
+    # the others are found below the heading that stands
+    clash = Clash(split_heading(heading)[0].strip(), report)
     return Entry(
         b.level,
-        _heading(base.heading if base else None, a.heading, b.heading, clash),
+        heading,
         _planning(base.planning if base else None, a.planning, b.planning, clash),
         _drawer(base.drawer if base else None, a.drawer, b.drawer, clash),
         merge_body(base.body if base else None, a.body, b.body, clash.body),

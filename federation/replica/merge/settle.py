@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from federation import limits
 from federation.errors import Refusal
 from federation.replica.merge import tree
 from federation.replica.merge.document import is_canvasl, split_lines
@@ -19,12 +20,16 @@ from federation.replica.merge.value import Frame, Path
 _BREAKS: Final = re.compile(r"[\r\n]+[ \t\r\n]*")
 
 
-def put(kind: str, content: bytes, path: Path, entry: str, value: str | None) -> bytes | None:
+def put(
+    kind: str, content: bytes, path: Path, entry: str, value: str | None,
+    others: Sequence[str | None] = (),
+) -> bytes | None:  # fmt: skip
     """The document with ``value`` (JSON text or line; None: removed) at a conflict's place.
 
     None where the place is not to be found any more.  ``entry`` is the entry
-    as it was when the conflict was seen.  Refused: ``bad-params`` for a value
-    that is no JSON, or no line, where the document has such.
+    as it was when the conflict was seen, cut at ``limits.CONFLICT_TEXT``; in a
+    text it may be one of ``others`` that stands there.  Refused: ``bad-params``
+    for a value that is no JSON, or no line, where the document has such.
     """
     try:
         text = content.decode("utf-8")
@@ -36,8 +41,17 @@ def put(kind: str, content: bytes, path: Path, entry: str, value: str | None) ->
         inside = _in_canvas(canvas[1], path, entry, _checked(value))
         changed = None if inside is None else canvas[0] + inside + canvas[2]
     else:
-        changed = _in_text(text, entry, value)
+        line = int(path[0]) if len(path) == 1 and path[0].isdecimal() else 1
+        changed = _in_text(text, entry, value or "", line, others)
     return None if changed is None else changed.encode()
+
+
+def is_plain(kind: str, content: bytes) -> bool:
+    """Whether a document's conflicts are about lines of text, not about values."""
+    text = content.decode("utf-8", "replace")
+    if kind == "canvasl":
+        return not is_canvasl(text)
+    return kind != "json-canvas" or _canvas(text) is None
 
 
 def _checked(value: str | None) -> str | None:
@@ -54,21 +68,58 @@ def _checked(value: str | None) -> str | None:
     return found.text
 
 
-def _in_text(text: str, entry: str, value: str | None) -> str | None:
+def _in_text(
+    text: str, entry: str, value: str, line: int, others: Sequence[str | None]
+) -> str | None:
     """A text with other lines in the place of those of a conflict."""
-    if not entry or entry not in text:
+    if entry:
+        changed = replaced(text, entry, value, line)
+        if changed is not None:
+            return changed
+    for one in others:  # what occurs again may be something else
+        if one and len(_places(text, one)) == 1:
+            return replaced(text, one, value)
+    return None
+
+
+def _places(text: str, lines: str) -> list[int]:
+    """Where some lines are in a text, as whole lines."""
+    found: list[int] = []
+    at = text.find(lines)
+    while at >= 0:
+        end = at + len(lines)
+        whole = lines[-1] in "\r\n" or end == len(text) or text[end] in "\r\n"
+        if whole and (at == 0 or text[at - 1] in "\r\n"):
+            found.append(at)
+        at = text.find(lines, at + 1)
+    return found
+
+
+def place_of(text: str, lines: str, line: int = 1) -> int | None:
+    """Where some whole lines begin in a text; of several places the one nearest to a line."""
+    found = _places(text, lines)
+    return min(found, key=lambda at: abs(text.count("\n", 0, at) + 1 - line), default=None)
+
+
+def replaced(text: str, lines: str, new: str, line: int = 1) -> str | None:
+    """A text with ``new`` in the place of whole ``lines``; None where they are not there."""
+    at = place_of(text, lines, line)
+    if at is None:
         return None
-    before, _entry, after = text.partition(entry)
-    new = value or ""
-    if new and after and entry[-1] in "\r\n" and new[-1] not in "\r\n":
-        new += "\r\n" if entry.endswith("\r\n") else entry[-1]
+    before, after = text[:at], text[at + len(lines) :]
+    if lines[-1] not in "\r\n":  # the line end behind belongs to the last line
+        new = new.rstrip("\r\n")
+        if not new:
+            after = after.removeprefix("\r").removeprefix("\n")
+    elif new and after and new[-1] not in "\r\n":
+        new += "\r\n" if lines.endswith("\r\n") else lines[-1]
     return before + new + after
 
 
 def _in_lines(text: str, path: Path, entry: str, value: str | None) -> str | None:
     mark, lines, ended = split_lines(text)
-    place = _find([Entry(line) for line in lines], entry)
-    if place is not None and value is None and len(path) == 1:
+    place = _find([Entry(line) for line in lines], entry, path[0])
+    if place is not None and value is None and len(path) == 1 and not _is_cut(entry):
         # what only resembles the entry is another one: that is not to be deleted
         there, gone = Entry(lines[place]), Entry(entry)
         if there.text != gone.text and (gone.name is None or there.name != gone.name):
@@ -78,7 +129,7 @@ def _in_lines(text: str, path: Path, entry: str, value: str | None) -> str | Non
     elif value is not None:
         value = _as_line(value, entry)
     if place is None:
-        if len(path) != 1 or value is None:
+        if len(path) != 1 or value is None or _is_cut(entry):
             return None
         lines.append(value)
     elif len(path) == 1:
@@ -124,7 +175,9 @@ def _in_canvas(root: Value, path: Path, entry: str, value: str | None) -> str | 
     entries = root.members[key] if key is not None else None
     if not entry or entries is None or entries.kind != "array" or len(path) < 2:
         return _set(root, path, value)
-    found = _find([Entry(text) for text in entries.texts], entry)
+    found = _find([Entry(text) for text in entries.texts], entry, path[1])
+    if found is None and _is_cut(entry):
+        return None
     if found is None:
         changed = _set_item(entries, path[1:], value) if len(path) == 2 else None
     elif len(path) == 2:
@@ -135,8 +188,19 @@ def _in_canvas(root: Value, path: Path, entry: str, value: str | None) -> str | 
     return None if changed is None else root.changed({root.keys.index(key): changed})
 
 
-def _find(entries: Sequence[Entry], wanted: str) -> int | None:
-    """The same line, else the only one of that id, else the most similar one."""
+def _is_cut(entry: str) -> bool:
+    """Whether only the beginning of an entry was kept beside its conflict."""
+    return len(entry) >= limits.CONFLICT_TEXT
+
+
+def _find(entries: Sequence[Entry], wanted: str, called: str) -> int | None:
+    """The same line, else the only one of that id, else the most similar one.
+
+    One of which only the beginning is known is the only one ``called`` so.
+    """
+    if _is_cut(wanted):
+        named = [place for place, one in enumerate(entries) if one.id == called]
+        return named[0] if len(named) == 1 else None
     like = Entry(wanted)
     for place, entry in enumerate(entries):
         if entry.text == wanted:

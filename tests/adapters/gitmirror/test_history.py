@@ -108,6 +108,32 @@ def test_bytes_of_a_batch_are_bounded(
     assert batches == [3, 3, 1]
 
 
+def test_what_joins_several_has_them_as_parents(mirror: History, path: Path) -> None:
+    base, one, other = entry(1, "d/x.md"), entry(2, "d/x.md"), entry(3, "d/x.md", peer=BOB)
+    both = replace(entry(4, "d/x.md"), parents=(one.revision, other.revision, "f" * 64))
+    mirror.record([base, one, other])
+    mirror.record([entry(9, "z.md"), both])
+    commits = log(path, "%H")
+    assert log(path, "%P")[-1].split() == [commits[3], commits[1], commits[2]]
+    # every commit is found again by its first parents alone, and none twice
+    (path / MARKER).write_text("meta-log mirror 1\n")
+    again = History(path, bare=True)
+    assert again.missing([base.revision, both.revision, "e" * 64]) == {"e" * 64}
+    assert again.record([base, one, other, both, entry(9, "z.md")]) == 0
+    lines = (path / MARKER).read_text().splitlines()
+    assert len(lines) == len(set(lines)) == 1 + 5
+    assert len(log(path, "%s")) == 5
+
+
+def test_no_version_is_hidden_by_one_with_the_same_text(mirror: History, path: Path) -> None:
+    one, other = entry(1, content=b"same"), entry(2, content=b"else")
+    both = replace(entry(3, content=b"same"), parents=(one.revision, other.revision))
+    gone = replace(entry(4, content=None), parents=(both.revision, other.revision))
+    mirror.record([one, other, both, gone])
+    assert [len(line.split()) for line in log(path, "%P")] == [0, 1, 1, 2]
+    assert len(git(path, "log", "--format=%s", "main", "--", "x.md").splitlines()) == 4
+
+
 # --- crashes ------------------------------------------------------------------------------
 class Killed(BaseException):
     """The process ended here."""

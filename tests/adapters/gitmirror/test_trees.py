@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.adapters.gitmirror.trees import Trees
+from tests.adapters.gitmirror.plain_git import entry
 
 NAMES = st.sampled_from(["a", "b", "a/x", "a/y", "a/x/deep", "a.b", "b/c/d/e", "z"])
 
@@ -19,15 +20,24 @@ def flat(trees: Trees, tree: ObjectID, prefix: str = "") -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     holder = trees.objects[tree]
     assert isinstance(holder, Tree)
-    for entry in holder.items():
-        name = prefix + entry.path.decode()
-        if entry.mode == 0o100644:
-            found[name] = trees.objects[entry.sha].as_raw_string()
+    for one in holder.items():
+        name = prefix + one.path.decode()
+        if one.mode == 0o100644:
+            found[name] = trees.objects[one.sha].as_raw_string()
         else:
-            below = flat(trees, entry.sha, f"{name}/")
+            below = flat(trees, one.sha, f"{name}/")
             assert below, "git keeps no empty folders"
             found |= below
     return found
+
+
+def test_what_a_tree_holds() -> None:
+    trees = Trees(MemoryObjectStore())
+    tree = trees.change(None, "a/x.md", b"one")
+    assert trees.holds(tree, entry(1, "a/x.md", b"one"))
+    for name, content in (("a/x.md", b"two"), ("a", b"one"), ("b/x.md", b"one"), ("a/x.md", None)):
+        assert not trees.holds(tree, entry(1, name, content))
+    assert trees.holds(tree, entry(1, "b/x.md", None))
 
 
 @settings(max_examples=100, deadline=None)

@@ -7,6 +7,7 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -289,3 +290,18 @@ def test_a_full_disk_keeps_everything(tmp_path: Path) -> None:
     store._db.execute("PRAGMA max_page_count=1000000")
     assert store.compact("x.md", 1, NEVER) == 18
     check(store)
+
+
+def test_all_signed_revisions_in_order() -> None:
+    store = SqliteStore(":memory:")
+    assert (store.last_recorded(), store.recorded(0, 9)) == (0, [])
+    line_of(store, 2)
+    line_of_other = add(store, "r7", file="y.md")
+    view = replace(line_of_other, revision="view", author="")
+    store.add_revision(view, store.content(view.content_hash))
+    found = store.recorded(0, 9)
+    assert [one.revision for _number, one in found] == ["r0", "r1", "r7"]
+    assert store.last_recorded() == found[-1][0]
+    assert store.recorded(found[0][0], 1) == found[1:2]
+    assert [store.count_recorded(number) for number in (0, found[1][0], found[2][0])] == [3, 1, 0]
+    store.close()
