@@ -10,8 +10,8 @@ from pathlib import Path
 
 from federation import __version__, limits
 from federation.adapters import logs
-from federation.adapters.disk import read_user_file
 from federation.adapters.doors import FrontEnd, Handler
+from federation.adapters.userfiles import read_user_file
 from federation.daemon.identities import Identities
 from federation.daemon.paths import user_path
 from federation.daemon.peer import RunningPeer
