@@ -73,7 +73,7 @@ class DocumentStore(Protocol):
         ...
 
     def standing(self, author: str) -> tuple[int, dict[str, int]]:
-        """Shared documents whose current revision is of ``author``, and who has how many of these."""
+        """Shared documents whose current revision is of ``author``; how many of them peers have."""
         ...
 
     def own_documents(self, author: str) -> set[str]:

@@ -104,6 +104,7 @@ class Disk:
     def __init__(self, state_dir: Path) -> None:
         self._state = state_dir
         self.synced = state_dir / "synced"
+        self.is_new = not self.synced.exists()
         for name in ("synced", "conflicts", "received", "tmp"):
             _make_folder(state_dir / name)
         for left in (state_dir / "tmp").iterdir():
@@ -262,10 +263,7 @@ class Disk:
                 beside.unlink()
 
     def remove_synced(self, file: str, known: str | None) -> Modified | None:
-        """Remove a document's file, if it holds what is ``known``; folders left empty go, too.
-
-        Otherwise as ``write_synced``.
-        """
+        """Remove a document's file, as ``write_synced``; folders left empty go, too."""
         name = file.rsplit("/", 1)[-1]
         with self._folder(file, make=False) as folder:
             if folder is None or self._check_leaf(folder, file) is None:

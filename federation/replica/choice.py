@@ -11,7 +11,8 @@ from federation.replica.records import Clashing
 def fits(kind: str, conflict: Clashing, value: str | None) -> bool:
     """Whether ``value`` (None: removed) is what a document of this kind can have there.
 
-    A whole document is kept or deleted.  Where a whole entry was, an entry; ``put`` looks at the rest.
+    A whole document is kept or deleted.  Where a whole entry was, an entry; ``put`` looks
+    at the rest.
     """
     if not conflict.path:
         return False

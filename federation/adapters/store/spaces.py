@@ -25,9 +25,7 @@ class SpaceTables:
         rows = self._db.execute(
             "SELECT name, kind, folder, auto_sync, interval FROM spaces ORDER BY name"
         )
-        return [
-            Space(name, kind, folder, bool(on), every) for name, kind, folder, on, every in rows
-        ]
+        return [Space(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
 
     def put_space(self, space: Space) -> None:
         """Insert or replace a space."""
