@@ -348,7 +348,10 @@ class Place:
         self.peer.outlet.notice(Notice(event, body))
 
     def report(self, name: str, reason: str) -> None:
-        """A file is not synced, and why."""
+        """A file is not synced, and why; below ``synced/`` there may be anything."""
+        if self.home:
+            log.info("a file is not synced", extra={"file": self.path_of(name), "reason": reason})
+            return
         about = {"revision": None, "peer_id": None, "reason": reason}
         self.peer.outlet.notice(Notice("sync-failed", {"file": self.path_of(name), **about}))
 

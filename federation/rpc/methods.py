@@ -54,11 +54,14 @@ _BROKER = (
     "config-bad-url", "config-bad-port", "config-plaintext-non-loopback", "config-secret-in-url",
 )  # fmt: skip
 #: what is told of a space
-_SPACE = (
-    "name, kind: open | local, folder: path or null, home: path, documents: count, "
-    "auto_sync: bool, interval: seconds, state: watching | off | holding | away, reason: text, "
-    "waiting: changed files, held: deletions, held_documents: [name], last_import: UTC or null"
-)
+_SPACE = {
+    "name": "its name", "kind": "open | local", "folder": "path or null", "home": "path",
+    "documents": "count", "auto_sync": "bool", "interval": "seconds",
+    "state": "watching | off | holding | away", "reason": "why it is away",
+    "waiting": "changed files", "held": "deletions", "held_documents": "[name]",
+    "last_import": "UTC or null",
+}  # fmt: skip
+_SPACES = "[{" + ", ".join(f"{name}: {what}" for name, what in _SPACE.items()) + "}]"
 _TOPIC = ("bad-topic", "unknown-connection")
 
 _ALL: Final = (
@@ -132,20 +135,20 @@ _ALL: Final = (
            (*_OTHER, "revoked-peer")),
     Method("sync.status", "Who has which document, and what waits in the spaces.", p.Deleted,
            {"documents": "[{file, revision, pending: [peer ids], acknowledged: [peer ids], "
-                         "deleted: bool}]", "spaces": "as in spaces.list"}),
+                         "deleted: bool}]", "spaces": _SPACES}),
     Method("spaces.list", "Every space, its folders and what waits in them.", p.Nothing,
-           {"spaces": f"[{{{_SPACE}}}]"}),
+           {"spaces": _SPACES}),
     Method("spaces.create", "Make a local space: nothing of it ever leaves this machine.",
-           p.CreateSpace, {"(fields)": _SPACE},
+           p.CreateSpace, _SPACE,
            ("bad-space", "space-exists", "space-encrypted", "queue-full")),
     Method("spaces.share", "Show the documents of a space in a folder, and take its changes.",
-           p.ShareFolder, {"(fields)": _SPACE},
+           p.ShareFolder, _SPACE,
            ("unknown-space", "space-shared", "folder-overlap", *_PATH, "file-not-found",
-            "path-not-directory", "path-symlink-escape")),
+            "path-not-directory")),
     Method("spaces.leave", "Share the folder of a space no more; a local space is forgotten.  "
            "Files and histories stay.", p.Space, {"space": "its name"}, ("unknown-space",)),
     Method("spaces.set", "Change auto-sync and interval of a space.", p.SetSpace,
-           {"(fields)": _SPACE}, ("unknown-space",)),
+           _SPACE, ("unknown-space",)),
     Method("spaces.confirm", "The deletions that are held are meant.", p.Space,
            {"space": "its name", "count": "files"}, ("unknown-space", "nothing-held")),
     Method("spaces.restore", "The deletions that are held are not meant: the files come back.",

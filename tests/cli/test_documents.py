@@ -67,37 +67,53 @@ def test_comparing_with_the_peers(run: Run, state: Path) -> None:
 
 
 def test_sync_status(run: Run, state: Path) -> None:
-    rows = [{"file": "a\n", "revision": REVISION, "pending": [BOB], "acknowledged": []}]
-    with standing_in(state, {"sync.status": {"documents": rows}}):
-        assert run("sync-status").out.splitlines()[1].split() == [
-            "a\ufffd", REVISION[:12], "0", BOB[:13]
+    rows = [{"file": "a\n", "revision": REVISION, "pending": [BOB], "acknowledged": [],
+             "deleted": False}]  # fmt: skip
+    space = {"name": "commons", "kind": "open", "folder": "/f", "home": "/h", "documents": 1,
+             "auto_sync": True, "interval": 60.0, "state": "holding", "reason": "", "waiting": 2,
+             "held": 12, "held_documents": ["x"], "last_import": None}  # fmt: skip
+    answer = {"documents": rows, "spaces": [space]}
+    with standing_in(state, {"sync.status": answer}) as peer:
+        lines = run("sync-status").out.splitlines()
+        assert lines[1].split() == [
+            "commons", "open", "/f", "1", "on", "60", "s", "2", "12", "-", "holding"
         ]  # fmt: skip
-        assert run("sync-status", "--json").data == {"documents": rows}
-    with standing_in(state, {"sync.status": {"documents": []}}):
+        assert "12 deletions of commons held: `space confirm commons`" in lines[2]
+        assert lines[5].split() == ["a\ufffd", REVISION[:12], "0", BOB[:13]]
+        assert run("sync-status", "--json").data == answer
+        rows[0]["deleted"] = True
+        assert "(deleted)" in run("sync-status", "--deleted").out
+        assert [given["deleted"] for _method, given in peer.asked] == [False, False, True]
+    with standing_in(state, {"sync.status": {"documents": [], "spaces": []}}):
         assert "No documents" in run("sync-status").out
 
 
 def test_history_by_name_and_by_path(run: Run, state: Path) -> None:
     entry: dict[str, Any] = {"revision": REVISION, "peer_id": BOB, "name": None, "size": 3,
                              "time": "2025-01-07T12:00:00Z", "clock": "unverified",
-                             "content_hash": "", "parents": [], "state": "current"}  # fmt: skip
+                             "content_hash": "", "parents": [], "state": "current",
+                             "deleted": False}  # fmt: skip
     answers = {"documents.history": {"file": "d/a.org", "revisions": [entry]},
+               "spaces.list": {"spaces": [{"name": "box", "folder": "/box"},
+                                          {"name": "commons", "folder": None}]},
                "status": {"synced_dir": "/s/synced"}}  # fmt: skip
     with standing_in(state, answers) as peer:
         out = run("history", "d/a.org").out
         run("history", "/s/synced/d/../d/a.org")
         run("history", "/elsewhere/a.org")
+        run("history", "/box/d/a.org")
     assert "(unverified)" in out
     assert "peer-bbbbbbbb" in out
     assert "together" not in out
     asked = [params["file"] for method, params in peer.asked if method == "documents.history"]
-    assert asked == ["d/a.org", "d/a.org", "a.org"]
+    assert asked == ["d/a.org", "d/a.org", "a.org", "~box/d/a.org"]
 
 
 def test_history_says_what_is_shown_together(run: Run, state: Path) -> None:
     entry: dict[str, Any] = {"revision": REVISION, "peer_id": BOB, "name": "Bob", "size": 3,
                              "time": "2025-01-07T12:00:00Z", "clock": "ok",
-                             "content_hash": "", "parents": [], "state": "merged"}  # fmt: skip
+                             "content_hash": "", "parents": [], "state": "merged",
+                             "deleted": False}  # fmt: skip
     answer = {"file": "a.org", "revisions": [entry | {"state": "past"}, entry, entry]}
     with standing_in(state, {"documents.history": answer}):
         lines = run("history", "a.org").out.splitlines()

@@ -26,6 +26,8 @@ LEAST: dict[type[params.Params], dict[str, Any]] = {
     params.Close: {"connection": 1},
     params.Send: {"peer_id": PEER, "kind": "note", "content": ""}, params.Lines: {},
     params.LogLevel: {"level": "info"},
+    params.Deleted: {}, params.Space: {"space": "x"}, params.CreateSpace: {"space": "x"},
+    params.ShareFolder: {"path": "/x"}, params.SetSpace: {},
     params.Resolve: {"file": "x.md", "number": "0" * 8, "choice": "a"},
 }  # fmt: skip
 
