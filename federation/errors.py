@@ -140,6 +140,14 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "folder-too-large": _R(2033, "the folder has more files than are synced", "share a part of it"),
     "disk-full": _R(2030, "the disk is full", "free some space; nothing was lost"),
+    "folder-overlap": _R(
+        2034, "the folder holds, or lies in, one that is watched already", "share another one"
+    ),
+    "bad-space": _R(
+        2035,
+        "this cannot be the name of a space",
+        "lower-case letters, digits, - and _, 64 at the most, a letter or digit first",
+    ),
     # 3xxx: configuration
     "config-bad-config": _R(3001, "the configuration file is not valid TOML", "correct or reset"),
     "config-unknown-key": _R(3002, "there is no such key", "`config` lists the keys"),
@@ -259,6 +267,15 @@ REASONS: Final[dict[str, Reason]] = {
     "bad-params": _R(
         5016, "the value cannot stand in its place", "give JSON as it stands in the document"
     ),
+    "unknown-space": _R(5017, "there is no such space", "`space list` lists them"),
+    "space-exists": _R(5018, "there is such a space already", "choose another name"),
+    "space-shared": _R(5019, "the space shares another folder already", "`space leave` it first"),
+    "space-encrypted": _R(
+        5020,
+        "encrypted spaces with members are not built yet",
+        "`space create NAME` makes a local one, of which nothing leaves this machine",
+    ),
+    "nothing-held": _R(5021, "no deletions are held there", "`sync-status` shows what is held"),
     "missing-program": _R(5011, "a program that this needs is not installed", "install it"),
 }
 

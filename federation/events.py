@@ -71,6 +71,15 @@ EVENTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
          "current": "what the document shows",
          "conflicts": "[numbers of the new conflicts]; none for versions that cannot be merged"},
     ),
+    "deletions-held": (
+        "many files were deleted at once, and that waits for a yes; or it waits no more",
+        {"space": "its name", "folder": "absolute path", "count": "files, 0 for no more",
+         "documents": "[the first of them]"},
+    ),
+    "folder-away": (
+        "a folder of a space is not there, or is there again",
+        {"space": "its name", "folder": "absolute path", "reason": "why; empty: it is back"},
+    ),
     "message-received": (
         "a message passed its checks, or came on a subscribed topic",
         {

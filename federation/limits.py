@@ -224,6 +224,12 @@ MASS_DELETE: Final = 10
 MASS_DELETE_SHARE: Final = 0.25
 MASS_DELETE_ANY: Final = 1000
 MASS_DELETE_WINDOW: Final = 60.0
+#: `sync` waits so long for folders to come to rest: longer than it takes to be sure of a rename.
+FOLDER_TAKE: Final = 15.0
+#: Spaces of one peer, each with two threads that watch at the most.
+SPACES: Final = 64
+#: Names of held deletions that an event brings.
+HELD_SHOWN: Final = 20
 #: Changes on disk are gathered for so long: a save makes several.
 WATCH_GATHER: Final = 0.1
 #: Names with news that wait for one folder; more of them are one whole listing.

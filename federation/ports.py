@@ -61,11 +61,11 @@ class DocumentStore(Protocol):
         ...
 
     def documents(self) -> list[Document]:
-        """All documents, by name."""
+        """All documents, the deleted ones too, by name."""
         ...
 
     def count_documents(self) -> int:
-        """How many documents."""
+        """How many documents that are not deleted."""
         ...
 
     def conflicted(self) -> list[str]:
@@ -73,11 +73,11 @@ class DocumentStore(Protocol):
         ...
 
     def standing(self, author: str) -> tuple[int, dict[str, int]]:
-        """Documents whose current revision is of ``author``, and who has how many of these."""
+        """Shared documents whose current revision is of ``author``; how many of them peers have."""
         ...
 
     def own_documents(self, author: str) -> set[str]:
-        """The documents whose current revision is of ``author``."""
+        """The shared documents whose current revision is of ``author``."""
         ...
 
     def is_folder(self, file: str) -> bool:

@@ -104,6 +104,7 @@ class Disk:
     def __init__(self, state_dir: Path) -> None:
         self._state = state_dir
         self.synced = state_dir / "synced"
+        self.is_new = not self.synced.exists()
         for name in ("synced", "conflicts", "received", "tmp"):
             _make_folder(state_dir / name)
         for left in (state_dir / "tmp").iterdir():
@@ -261,6 +262,41 @@ class Disk:
             with contextlib.suppress(OSError):
                 beside.unlink()
 
+    def remove_synced(self, file: str, known: str | None) -> Modified | None:
+        """Remove a document's file, as ``write_synced``; folders left empty go, too."""
+        name = file.rsplit("/", 1)[-1]
+        with self._folder(file, make=False) as folder:
+            if folder is None or self._check_leaf(folder, file) is None:
+                return None
+            if _locked(folder, name):
+                raise Refusal("path-local-modified", file)
+            present = self._read(folder, name, file)
+            if hashlib.sha256(present).hexdigest() != known:
+                return Modified(present)
+            late = self._take_away(folder, name, present)
+        *parts, _ = file.split("/")
+        with contextlib.suppress(Refusal, OSError):
+            while parts:
+                with self._folder("/".join(parts), make=False) as above:
+                    os.rmdir(parts.pop(), dir_fd=above)
+        return late
+
+    def _take_away(self, folder: int, name: str, present: bytes) -> Modified | None:
+        """Move a file aside and remove it there; what somebody saved in that moment comes back."""
+        self._number += 1
+        beside = self._state / "tmp" / f"{os.getpid()}-{self._number}"
+        try:
+            os.rename(name, beside, src_dir_fd=folder)
+            late = beside.read_bytes()
+            if late == present:
+                beside.unlink()
+            else:
+                _rename(beside, folder, name, _NOREPLACE)
+            os.fsync(folder)
+        except OSError as error:
+            raise io_refusal(error, name) from error
+        return None if late == present else Modified(late)
+
     def read_synced(self, file: str) -> bytes | None:
         """What a document's file holds; None where there is none."""
         with self._folder(file, make=False) as folder:
@@ -362,22 +398,3 @@ def _locked(folder: int, name: str) -> bool:
     except OSError as error:
         return error.errno in (errno.EINVAL, errno.EPERM)  # a file; another user's process
     return True
-
-
-def read_user_file(path: Path, limit: int) -> bytes:
-    """A file that the user named, whole; a link, a folder or a device is refused."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise io_refusal(error, path) from error
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode):  # fdopen would raise its own error for a folder
-        os.close(handle)
-        raise Refusal("path-not-regular", str(path))
-    with os.fdopen(handle, "rb") as stream:
-        if found.st_size > limit:
-            raise Refusal("file-too-large", f"{path}: {found.st_size} bytes")
-        try:
-            return stream.read(limit + 1)
-        except OSError as error:
-            raise io_refusal(error, path) from error

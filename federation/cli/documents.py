@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 from federation.cli.context import Context, Row
 from federation.cli.output import CommandError, Result, clean, count, short_id, table
 from federation.errors import Refusal
+from federation.replica.spaces import document_in
 
 
 def sync(context: Context) -> Result:
@@ -55,25 +57,57 @@ def _sync_all(context: Context, peer: str | None) -> Result:
 
 
 def sync_status(context: Context) -> Result:
-    """Who has which document."""
-    data = context.call("sync.status")
+    """What waits in each space, and who has which document."""
+    data = context.call("sync.status", {"deleted": bool(context.argument("deleted"))})
+    lines = [*space_lines(cast("list[Row]", data["spaces"])), ""]
     documents = cast("list[Row]", data["documents"])
     rows = [
-        (document["file"], str(document["revision"])[:12], len(document["acknowledged"]),
+        (str(document["file"]) + (" (deleted)" if document["deleted"] else ""),
+         str(document["revision"])[:12], len(document["acknowledged"]),
          " ".join(map(short_id, document["pending"])) or "-")
         for document in documents
     ]  # fmt: skip
     headers = ("document", "revision", "peers have it", "waiting for")
-    return Result(data, table(headers, rows) if rows else ["No documents yet."])
+    return Result(data, lines + (table(headers, rows) if rows else ["No documents yet."]))
+
+
+def space_lines(spaces: Sequence[Row]) -> list[str]:
+    """A line for each space, and what to do about deletions that are held."""
+    rows = [
+        (space["name"], space["kind"], space["folder"] or space["home"], space["documents"],
+         "on" if space["auto_sync"] else "off", f"{space['interval']:g} s", space["waiting"],
+         space["held"], space["last_import"] or "-", _state(space))
+        for space in spaces
+    ]  # fmt: skip
+    headers = ("space", "kind", "folder", "documents", "auto-sync", "interval", "waiting", "held",
+               "last import", "state")  # fmt: skip
+    lines = table(headers, rows)
+    for space in spaces:
+        if space["held"]:
+            name = clean(space["name"])
+            lines.append(
+                f"{count(space['held'], 'deletion')} of {name} held: `space confirm {name}` "
+                f"deletes, `space restore-held {name}` brings the files back."
+            )
+    return lines
+
+
+def _state(space: Row) -> str:
+    reason = f" ({space['reason']})" if space["reason"] else ""
+    return f"{space['state']}{reason}"
 
 
 def document_name(context: Context) -> str:
-    """The document that the argument names; a path below ``synced/`` names it, too."""
+    """The document that the argument names; a path in a folder of a space names it, too."""
     given = str(context.argument("file"))
     if not os.path.isabs(given):
         return given
-    synced = Path(str(context.call("status")["synced_dir"]))
     path = Path(os.path.abspath(given))
+    for space in cast("list[Row]", context.call("spaces.list")["spaces"]):
+        folder = space["folder"]
+        if folder is not None and path.is_relative_to(folder):
+            return document_in(str(space["name"]), path.relative_to(folder).as_posix())
+    synced = Path(str(context.call("status")["synced_dir"]))
     return path.relative_to(synced).as_posix() if path.is_relative_to(synced) else path.name
 
 

@@ -39,7 +39,8 @@ def _list(context: Context) -> Result:
     rows = [
         (str(entry["revision"])[:12],
          entry["time"] + ("" if entry["clock"] == "ok" else " (unverified)"),
-         entry.get("name") or short_id(entry["peer_id"]), entry["size"], _state(entry))
+         entry.get("name") or short_id(entry["peer_id"]),
+         "deleted" if entry["deleted"] else entry["size"], _state(entry))
         for entry in found
     ]  # fmt: skip
     lines = table(("revision", "time", "who", "bytes", "state"), rows)

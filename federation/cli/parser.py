@@ -153,6 +153,36 @@ def _mirror(parser: argparse.ArgumentParser) -> None:
                         help="a new or empty folder, or a mirror made before")  # fmt: skip
 
 
+def _sync_status(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--deleted", action="store_true", help="show deleted documents, too")
+
+
+def _space(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", default="list",
+                        choices=("list", "show", "share", "create", "leave", "confirm",
+                                 "restore-held"),
+                        help="list (default), show: what there is; share: show a space in a "
+                        "folder, and take its changes; create: a local space, of which nothing "
+                        "leaves this machine; leave: watch its folder no more; confirm, "
+                        "restore-held: the deletions that are held are meant, or not")  # fmt: skip
+    parser.add_argument("target", nargs="?", metavar="NAME|FOLDER",
+                        help="the space; of share the folder")  # fmt: skip
+    parser.add_argument("--space", metavar="NAME", help="of share: the space (default commons)")
+    parser.add_argument("--encrypted", action="store_true",
+                        help="of create: with members (refused: not built yet)")  # fmt: skip
+
+
+def _switch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("switch", choices=("on", "off"), help="what it is to be")
+    parser.add_argument("--space", metavar="NAME", help="the space (default commons)")
+
+
+def _interval(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("seconds", type=_whole(1, 86400), metavar="SECONDS",
+                        help="between two whole looks at the folders")  # fmt: skip
+    parser.add_argument("--space", metavar="NAME", help="the space (default commons)")
+
+
 def _config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", nargs="?", metavar="KEY", help="one key")
     parser.add_argument("value", nargs="?", metavar="VALUE",
@@ -194,10 +224,18 @@ VERBS: Final = (
     Verb("trust", "Accept or block a peer.", "peers:trust", "accept|block PEER", _trust),
     Verb("sync", "Import a file, or compare everything with the peers.", "documents:sync",
          "[FILE] [--peer PEER] [--wait] [--timeout S]", _sync),
-    Verb("sync-status", "Who has which document.", "documents:sync_status"),
     Verb("history", "The revisions of a document.", "history:history",
          "FILE [--limit N] [--before REVISION] [--diff OLD [NEW] | --show REVISION | "
          "--export REVISION TARGET | --pin REVISION | --unpin REVISION]", _history),
+    Verb("sync-status", "What waits in each space, and who has which document.",
+         "documents:sync_status", "[--deleted]", _sync_status),
+    Verb("space", "Share a folder; make, list and leave spaces.", "spaces:space",
+         "[list | show NAME | share FOLDER [--space NAME] | create NAME | leave NAME | "
+         "confirm NAME | restore-held NAME]", _space),
+    Verb("auto-sync", "Take changes of files as they happen, or only by `sync`.",
+         "spaces:auto_sync", "on|off [--space NAME]", _switch),
+    Verb("interval", "How often the folders of a space are looked through.",
+         "spaces:interval", "SECONDS [--space NAME]", _interval),
     Verb("restore", "Make an earlier revision the newest.", "documents:restore",
          "FILE REVISION", _restore),
     Verb("conflicts", "Values that two changed at once, and versions that cannot be merged.",

@@ -20,6 +20,7 @@ HOOK_EVENTS: Final = (
     "ready", "broker-connected", "broker-lost", "peer-discovered", "peer-connected",
     "peer-disconnected", "peer-trusted", "identity-changed", "sync-started", "sync-completed",
     "sync-failed", "document-changed", "document-held", "conflict-detected",
+    "deletions-held", "folder-away",
     "message-received", "events-dropped",
 )  # fmt: skip
 

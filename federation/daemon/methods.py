@@ -10,12 +10,13 @@ from pathlib import Path
 
 from federation import __version__, limits
 from federation.adapters import logs
-from federation.adapters.disk import read_user_file
 from federation.adapters.doors import FrontEnd, Handler
+from federation.adapters.userfiles import read_user_file
 from federation.daemon.histories import Histories
 from federation.daemon.identities import Identities
 from federation.daemon.paths import user_path
 from federation.daemon.peer import RunningPeer
+from federation.daemon.space_methods import SpaceMethods
 from federation.errors import Refusal
 from federation.node import queries
 from federation.node.heads import Recorded
@@ -33,6 +34,7 @@ class Methods:
         self._node = peer.node
         self._identities = Identities(peer)
         self._histories = Histories(peer)
+        self._spaces = SpaceMethods(peer)
 
     def handlers(self) -> Mapping[str, Handler]:
         """Method name -> handler."""
@@ -71,6 +73,7 @@ class Methods:
             **self._histories.handlers(),
             **self._peer.mirroring.handlers(),
             **self._identities.handlers(),
+            **self._spaces.handlers(),
         }
 
     # --- the peer itself ---------------------------------------------------------------
@@ -86,6 +89,7 @@ class Methods:
         return {
             "version": __version__,
             **known,
+            "held_deletions": peer.spaces.held,
             "state_dir": str(peer.options.state_dir),
             "synced_dir": str(peer.disk.synced),
             "broker": peer.link.status(),
@@ -183,7 +187,7 @@ class Methods:
         """``sync.file``."""
         peer, node = self._peer, self._node
         path = user_path(given.path)
-        file = peer.disk.document_of(path)
+        file = peer.spaces.document_of(path) or path.name
         most = peer.options.node.max_document
 
         def record() -> Recorded:
@@ -219,7 +223,7 @@ class Methods:
         peer, node = self._peer, self._node
         if given.peer_id is not None:
             node.book.require(given.peer_id)
-        imported = await peer.readback.take_all()
+        imported = await peer.readback.take_all() + await peer.spaces.take_all()
         if given.peer_id is not None:
             one = given.peer_id
             await peer.turns.ask(lambda now: node.at(now, lambda: node.hello(one)))
@@ -227,14 +231,17 @@ class Methods:
         asked = await peer.turns.ask(lambda now: node.at(now, node.compare_all))
         return {"imported": imported, "peers": asked}
 
-    async def sync_status(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+    async def sync_status(self, _front_end: FrontEnd, given: p.Deleted) -> Answer:
         """``sync.status``."""
-        rows = await self._peer.turns.ask(lambda _now: queries.sync_status(self._node))
-        return {"documents": [asdict(row) for row in rows]}
+        node, deleted = self._node, given.deleted
+        rows = await self._peer.turns.ask(lambda _now: queries.sync_status(node, deleted=deleted))
+        spaces = await self._peer.spaces.rows()
+        return {"documents": [asdict(row) for row in rows], "spaces": spaces}
 
-    async def documents(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+    async def documents(self, _front_end: FrontEnd, given: p.Deleted) -> Answer:
         """``documents.list``."""
-        rows = await self._peer.turns.ask(lambda _now: queries.documents(self._node))
+        node, deleted = self._node, given.deleted
+        rows = await self._peer.turns.ask(lambda _now: queries.documents(node, deleted=deleted))
         return {"documents": rows}
 
     async def export(self, _front_end: FrontEnd, given: p.Export) -> Answer:

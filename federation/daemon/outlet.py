@@ -49,6 +49,14 @@ class Outlet:
         self.tell: Callable[[str, dict[str, object]], None] = lambda _event, _body: None
         #: subscribe to a topic, or no longer; set by the link
         self.follow: Callable[[Follow], None] = lambda _effect: None
+        #: whether a file may be written now: it may be missing, and nobody has said why
+        self.may_write: Callable[[str], bool] = lambda _file: True
+        #: whether what somebody wrote into a file is recorded now
+        self.may_import: Callable[[str], bool] = lambda _file: True
+        #: a document shows another version now
+        self.changed: Callable[[str], None] = lambda _file: None
+        #: a document's file holds its newest version, or is gone with it
+        self.wrote: Callable[[str], None] = lambda _file: None
         self._later: dict[str, WriteFile] = {}
         self._retry: asyncio.TimerHandle | None = None
 
@@ -91,6 +99,7 @@ class Outlet:
         newest = {one.file: one for one in effects if isinstance(one, WriteFile)}
         for write in newest.values():
             self._write(write)
+            self.changed(write.file)
         for effect in effects:
             if isinstance(effect, WriteConflict | DropConflicts):
                 self._conflict(effect)
@@ -114,9 +123,12 @@ class Outlet:
         if revision is None or document is None or document.current != effect.revision:
             return
         before = self._store.revision(document.written) if document.written else None
+        known = before.content_hash if before and not before.deleted else None
         try:
-            content = self._store.content(revision.content_hash)
-            found = self._put(effect, content, before.content_hash if before else None)
+            if not self.may_write(effect.file):
+                raise Refusal("path-local-modified", effect.file)
+            content = None if revision.deleted else self._store.content(revision.content_hash)
+            found = self._put(effect, content, known)
         except Refusal as refusal:
             self._write_later(effect, refusal)
             return
@@ -127,24 +139,33 @@ class Outlet:
             self._edited_outside(effect, found)
             return
         self._later.pop(effect.file, None)
+        self.wrote(effect.file)
         if self.turns is not None:
             self.turns.post_lazily(
                 lambda now: self._node.receive_written(effect.file, effect.revision, now)
             )
 
-    def _put(self, effect: WriteFile, content: bytes, known: str | None) -> Modified | None:
-        """Write the file, unless it holds what nobody has recorded yet."""
-        found = self._disk.write_synced(effect.file, content, known)
+    def _put(self, effect: WriteFile, content: bytes | None, known: str | None) -> Modified | None:
+        """Write the file (None: remove it), unless it holds what nobody has recorded yet."""
+        found = self._change(effect.file, content, known)
         if found is None:
             return None
         digest = hashlib.sha256(found.content).hexdigest()
         if not self._store.has_content(effect.file, digest):
             return found
         # a crash came between writing the file and noting it
-        return self._disk.write_synced(effect.file, content, digest)
+        return self._change(effect.file, content, digest)
+
+    def _change(self, file: str, content: bytes | None, known: str | None) -> Modified | None:
+        if content is None:
+            return self._disk.remove_synced(file, known)
+        return self._disk.write_synced(file, content, known)
 
     def _edited_outside(self, effect: WriteFile, found: Modified) -> None:
         """Somebody changed the file meanwhile: that is a version of its own."""
+        if not self.may_import(effect.file):
+            self._write_later(effect, Refusal("path-local-modified", effect.file))
+            return
         log.info("edited outside meanwhile; both versions are kept", extra={"file": effect.file})
         path = self._disk.synced_path(effect.file)
 

@@ -28,6 +28,7 @@ from federation.daemon.mirroring import Mirroring
 from federation.daemon.opened import Opened
 from federation.daemon.outlet import Outlet
 from federation.daemon.readback import Readback
+from federation.daemon.spaces import Spaces
 from federation.daemon.turns import Turns, instant
 from federation.daemon.upkeep import Upkeep
 from federation.events import CONTENT
@@ -97,6 +98,7 @@ class RunningPeer:
         self.extras = Extras(self)
         self.opened = Opened(self)
         self.readback = Readback(self)
+        self.spaces = Spaces(self)
         self.upkeep = Upkeep(self)
         self.mirroring = Mirroring(self)
         self.programs: Programs | None = None
@@ -127,6 +129,7 @@ class RunningPeer:
         self.turns.on_pressure = self._pressure
         self.link.on_user_message = self.extras.own_broker_message
         self.link.on_connected = self.extras.copies[0].reset
+        self.spaces.load()
         self.outlet.settle(self.node.library.heads.unwritten())
 
     def _front_end_gone(self, front_end: FrontEnd) -> None:
@@ -163,11 +166,13 @@ class RunningPeer:
         reading = asyncio.ensure_future(self.readback.at_start())
         tidying = asyncio.ensure_future(self.upkeep.run())
         mirroring = asyncio.ensure_future(self.mirroring.run())
+        self.spaces.start()
         await self.link.start()
         await asyncio.wait({turning, stopping}, return_when=asyncio.FIRST_COMPLETED)
         reading.cancel()
         tidying.cancel()
         mirroring.cancel()
+        await self.spaces.close()
         if turning.done():
             turning.result()
         await self._stop(turning)

@@ -21,6 +21,7 @@ from federation.node.letters import Letters
 from federation.node.library import Library
 from federation.node.post import send, send_to
 from federation.replica.records import Peer, Revision
+from federation.replica.spaces import may_leave
 from federation.wire import topics
 from federation.wire.messages import Message
 
@@ -58,6 +59,8 @@ class Delivery:
         Only what changed, where all who are there understand that; ``whole``:
         the whole text, wherever it fits one message.
         """
+        if not may_leave(revision.file):
+            return
         context = self._context
         about = (revision.file, revision.revision)
         if announce:
@@ -363,12 +366,9 @@ class Delivery:
         self._handing.handle_timer()
         for file, revision_id, peers in self._awaiting.overdue(now):
             waiting = "1 online peer has" if len(peers) == 1 else f"{len(peers)} online peers have"
+            why = f"{waiting} not acknowledged it; it is tried again"
             self._context.notify(
-                "sync-failed",
-                file=file,
-                revision=revision_id,
-                peer_id=peers[0],
-                reason=f"{waiting} not acknowledged it; it is tried again",
+                "sync-failed", file=file, revision=revision_id, peer_id=peers[0], reason=why
             )
         for peer_id, comparison in list(self._comparisons.items()):
             if comparison.due > now:

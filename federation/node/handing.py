@@ -19,6 +19,7 @@ from federation.node.joining import Joining
 from federation.node.library import Library
 from federation.node.post import send_to
 from federation.replica.records import Revision
+from federation.replica.spaces import may_leave
 
 #: what a message costs beside its content, in bytes
 _EACH = 1024
@@ -158,7 +159,7 @@ class Handing:
         own = self._library.heads.root
         _at, _own, root = self._listed[peer_id]
         self._listed[peer_id] = (self._context.now.mono, own, root)
-        heads = [list(head) for head in self._context.store.all_heads()]
+        heads = [list(head) for head in self._library.heads.shared()]
         pages = [
             heads[start : start + limits.HEADS_PER_MESSAGE]
             for start in range(0, len(heads), limits.HEADS_PER_MESSAGE)
@@ -179,7 +180,8 @@ class Handing:
         if not wanted:
             del self._wanted[peer_id]
         revision = None if revision_id is None else self._context.store.revision(revision_id)
-        if revision is None or not revision.author:  # a merge is nobody's message
+        # a merge is nobody's message
+        if revision is None or not revision.author or not may_leave(revision.file):
             return 0
         try:
             fields, cost = self._payload(peer_id, revision)
@@ -220,6 +222,8 @@ class Handing:
             document = store.document(file)
             revision = None if document is None else store.revision(document.current)
             if revision is None or not revision.author or revision.author in there:
+                continue
+            if not may_leave(file):
                 continue
             if any(
                 peer_id != revision.author

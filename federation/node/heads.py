@@ -19,6 +19,7 @@ from federation.replica.choice import holds, own_value, stand
 from federation.replica.kinds import merge_kind
 from federation.replica.names import kind_of
 from federation.replica.records import Clashing, Document, Revision
+from federation.replica.spaces import may_leave
 from federation.replica.succession import contains, is_older, place, reach
 from federation.replica.view import Viewer, carried, view_id
 
@@ -53,7 +54,11 @@ class Heads:
     # --- the root of all heads ---------------------------------------------
     def reload(self) -> None:
         """Compute the root again from the store."""
-        self._root = sum(self._leaf(*head) for head in self._context.store.all_heads()) % 2**256
+        self._root = sum(self._leaf(*head) for head in self.shared()) % 2**256
+
+    def shared(self) -> list[tuple[str, str]]:
+        """(file, revision) of every head that other peers may know of, sorted."""
+        return [head for head in self._context.store.all_heads() if may_leave(head[0])]
 
     @staticmethod
     def _leaf(file: str, revision: str) -> int:
@@ -70,11 +75,13 @@ class Heads:
         return f"{self._root:064x}"
 
     def _set_heads(self, file: str, before: Sequence[Revision], after: Sequence[str]) -> None:
+        self._context.store.set_heads(file, after)
+        if not may_leave(file):
+            return
         old = {head.revision for head in before}
         self._root -= sum(self._leaf(file, revision) for revision in old - set(after))
         self._root += sum(self._leaf(file, revision) for revision in set(after) - old)
         self._root %= 2**256
-        self._context.store.set_heads(file, after)
 
     # --- recording ----------------------------------------------------------
     def record(
@@ -112,7 +119,12 @@ class Heads:
         return self._show(revision, heads, local=local)
 
     def _stand(self, revision: Revision) -> None:
-        """The conflicts of the versions that a revision joined stand until they are settled."""
+        """The conflicts of the versions that a revision joined stand until they are settled.
+
+        What deletes the document leaves none.
+        """
+        if revision.deleted:
+            return
         found = [self._signed(name) for name in revision.parents]
         parents = [one for one in found if one is not None]
         joined = [
@@ -153,7 +165,7 @@ class Heads:
         document = store.document(file)
         heads = store.heads(file)
         store.drop_passing(file)
-        if len({head.content_hash for head in heads}) == 1:
+        if len({(head.content_hash, head.deleted) for head in heads}) == 1:
             shown: Revision | None = min(heads, key=lambda head: head.revision)
         else:
             view = self._viewer.merged(file, merge_kind(file), heads)
@@ -165,7 +177,7 @@ class Heads:
         if self._context.settings.strategy == "manual":
             shown = self._own_values(heads, shown)
         written = document.written if document else None
-        placed = Document(file, kind, shown.revision, written)
+        placed = Document(file, kind, shown.revision, written, shown.deleted)
         if document is None or document.current != shown.revision:
             store.put_document(placed)
             self._context.effects.append(WriteFile(file, shown.revision))
@@ -255,7 +267,8 @@ class Heads:
         What the user syncs here is what the user sees here; what comes from
         others replaces the current version only when its author had seen it.
         """
-        names = [head.revision for head in heads]
+        # a deletion beside versions that cannot be merged is seen in the history only
+        names = [head.revision for head in heads if not head.deleted]
         stays = document is not None and document.current in names
         current = document.current if document and stays and not local else cause.revision
         if current not in names:
@@ -325,5 +338,9 @@ class Heads:
                 merged = one.current not in heads
                 others = () if merged else tuple(head for head in heads if head != one.current)
                 effects.append(DropConflicts(one.file, others))
-                effects.extend(WriteConflict(one.file, other) for other in others)
+                effects.extend(
+                    WriteConflict(one.file, other)
+                    for other in others
+                    if not self.get(other).deleted
+                )
         return effects

@@ -15,12 +15,14 @@ from federation.errors import Refusal
 from federation.events import WriteFile
 from federation.node import settling
 from federation.node.context import Context
+from federation.node.deleting import delete
 from federation.node.heads import Heads, Recorded
 from federation.node.packing import Packing, get_content, is_text, put_content
 from federation.replica.choice import fits, own_side
 from federation.replica.kinds import merge_kind
 from federation.replica.names import check_name
 from federation.replica.records import Document, Revision
+from federation.replica.spaces import check_document
 from federation.replica.succession import (
     dot_of,
     parents_after,
@@ -46,17 +48,20 @@ class Library:
         content: bytes,
         path: str | None,
         opened: str | Sequence[str] | None = None,
+        *,
+        apart: bool = False,
     ) -> Recorded:
         """Record what the user has in ``path`` (absolute), or None for no path.
 
         Its base is the revision last synced from that path, else the current
         head; ``opened``, the hash of the content that an editor began with (or
-        several, oldest first), says better.  Content that the base or the head
-        has already is no change.
+        several, oldest first), says better.  ``apart``: what comes from a path
+        that nothing was synced from was made from nothing that is here.
+        Content that the base or the head has already is no change.
         """
         context = self._context
         store = context.store
-        check_name(file, *self._extensions())
+        check_document(file, *self._extensions())
         if len(content) > context.settings.max_document:
             raise Refusal("file-too-large", f"{len(content)} bytes")
         self._check_place(file)
@@ -69,7 +74,12 @@ class Library:
             last = store.revision(known[1]) if known is not None and known[0] == file else None
             base = self._base(current, last, opened)
             digest = hashlib.sha256(content).hexdigest()
-            same = next((one for one in (current, *base) if one.content_hash == digest), None)
+            if current.deleted and not apart and base and base[0].content_hash == digest:
+                base = [current]  # the same again, after it was deleted
+            found = (one for one in (current, *base) if one.content_hash == digest)
+            same = next((one for one in found if not one.deleted), None)
+            if apart and last is None and not current.deleted:
+                base = []
             if same is not None:
                 self._unchanged(same, path, current)
                 return Recorded(same, "unchanged")
@@ -116,7 +126,15 @@ class Library:
         """Make the content of an earlier revision the newest: it succeeds all heads."""
         revision = self.find(file, prefix)
         content = self._context.store.content(revision.content_hash)
-        return self._write(file, content, self._context.store.heads(file))
+        heads = self._context.store.heads(file)
+        return self._write(file, content, heads, deleted=revision.deleted)
+
+    def delete(self, file: str, path: str | None) -> Recorded | None:
+        """Record a deletion; None where there is nothing to delete."""
+        return delete(
+            self._context, file, path,
+            lambda name, base, settled: self._write(name, b"", base, settled, deleted=True),
+        )  # fmt: skip
 
     def resolve(self, file: str, number: str, choice: str, value: str | None) -> Recorded:
         """Settle a conflict on every peer.
@@ -136,6 +154,9 @@ class Library:
             raise Refusal("unknown-conflict", f"{number} ({'ambiguous' if found else 'none'})")
         (one,) = found
         shown = self.heads.get(self.require(file).current)
+        if not one.path and choice not in ("both", "value"):
+            keep = settling.side(one, choice, self._context.peer_id) != "a"
+            return self._keep_or_delete(self.require(file), keep)
         content = self._context.store.content(shown.content_hash)
         if choice == "value" and not fits(merge_kind(file), one, value):
             raise Refusal("bad-params", "value: a whole entry is needed here")
@@ -144,6 +165,14 @@ class Library:
         if choice != "kept" or self._context.settings.strategy == "manual":
             content = settling.settled(one, content, chosen, must=choice != "kept")
         return self._write(file, content, [shown], resolves=[one.number])
+
+    def _keep_or_delete(self, document: Document, keep: bool) -> Recorded:
+        """Settle the conflict of deletions with an edit of the document."""
+        found = self._context.store.open_conflicts(document.file)
+        settled = [one.number for one in found if not keep or not one.path]
+        shown = self.heads.get(document.current)
+        content = self._context.store.content(shown.content_hash) if keep else b""
+        return self._write(document.file, content, [shown], settled, deleted=not keep)
 
     def join(self, file: str) -> Recorded | None:
         """Sign what several heads show together; None where one head says it already."""
@@ -169,7 +198,7 @@ class Library:
         settled: list[str] = []
         for one in self._context.store.open_conflicts(file):
             side = own_side(one, me)
-            if side is None:
+            if side is None or not one.path:
                 continue
             wanted = one.a if (side == "a") == (strategy == "prefer_local") else one.b
             if wanted != one.kept:
@@ -181,8 +210,9 @@ class Library:
         return self._write(file, content, [shown], resolves=settled) if settled else None
 
     def _write(
-        self, file: str, content: bytes, base: Sequence[Revision], resolves: Sequence[str] = ()
-    ) -> Recorded:
+        self, file: str, content: bytes, base: Sequence[Revision], resolves: Sequence[str] = (),
+        *, deleted: bool = False,
+    ) -> Recorded:  # fmt: skip
         """Sign and record a revision of our own made from ``base``.
 
         What was made from a merged version was made from all that is in it.
@@ -209,6 +239,8 @@ class Library:
         }
         if resolves:
             message["resolves"] = list(resolves)
+        if deleted:
+            message["deleted"] = True
         put_content(message, content)
         signed, revision_id = envelope.sign_revision(message, context.key)
         revision = self._revision_of(signed, context.now.wall_us, revision_id)
@@ -220,7 +252,8 @@ class Library:
         if not revision.author:
             return [self.heads.get(name) for name in revision.parents]
         heads = self._context.store.heads(revision.file)
-        same = [one for one in heads if one.content_hash == revision.content_hash]
+        says = (revision.content_hash, revision.deleted)
+        same = [one for one in heads if (one.content_hash, one.deleted) == says]
         return same if revision.revision in [one.revision for one in same] else [revision]
 
     def _extensions(self) -> tuple[frozenset[str], ...]:
@@ -242,14 +275,14 @@ class Library:
         """Whether the file can be there: on the disk, and beside documents not written yet."""
         store = self._context.store
         self._context.files.check(file)
-        if store.document(file) is not None:
+        if _is_there(store.document(file)):
             return
         if store.is_folder(file):
             raise Refusal("path-not-regular", file)
         folder = file
         while "/" in folder:
             folder = folder.rpartition("/")[0]
-            if store.document(folder) is not None:
+            if _is_there(store.document(folder)):
                 raise Refusal("path-not-directory", file)
 
     def receive(self, message: Message, revision_id: str, content: bytes) -> Recorded:
@@ -283,6 +316,7 @@ class Library:
             binary=binary, plain=vector is None, counted=counted,
             envelope=canonical.encode(head).decode(), vector=known,
             parents=tuple(str(one) for one in parents) if isinstance(parents, list) else (),
+            deleted=message.get("deleted") is True,
         )  # fmt: skip
 
     # --- reading --------------------------------------------------------------
@@ -303,3 +337,7 @@ class Library:
         if not found:
             raise Refusal("unknown-revision", f"{prefix} of {file}")
         return found[0]
+
+
+def _is_there(document: Document | None) -> bool:
+    return document is not None and not document.deleted

@@ -24,6 +24,7 @@ from federation.node.library import Library
 from federation.node.post import send_to
 from federation.replica.edits import Change, Draft, from_json
 from federation.replica.records import Peer, Revision
+from federation.replica.spaces import may_leave
 from federation.wire import topics
 from federation.wire.messages import Message
 
@@ -88,6 +89,8 @@ class Live:
         """
         self.checkpoint(file)
         shown = self._library.heads.get(self._library.require(file).current)
+        if shown.deleted:
+            raise Refusal("unknown-document", file)
         if content_hash is not None and shown.content_hash != content_hash:
             raise Refusal("unknown-base", f"{file} shows another text now")
         joined = self._library.join(file)
@@ -99,7 +102,7 @@ class Live:
             if len(self._own) >= limits.OPEN_DOCUMENTS:
                 raise Refusal("queue-full", f"{limits.OPEN_DOCUMENTS} open documents")
             own = self._own[file] = _Own(self._draft(shown))
-            self._context.effects.append(Follow(topics.live(file), True))
+            self._follow(file, True)
         elif own.draft.base != shown.revision:
             own.draft = self._draft(shown)
             own.sent = 0
@@ -124,7 +127,12 @@ class Live:
             del self._own[file]
             for key in [key for key in self._others if key[0] == file]:
                 del self._others[key]
-            self._context.effects.append(Follow(topics.live(file), False))
+            self._follow(file, False)
+
+    def _follow(self, file: str, on: bool) -> None:
+        """Listen to what others type, or no longer."""
+        if may_leave(file):
+            self._context.effects.append(Follow(topics.live(file), on))
 
     def edit(self, file: str, start: int, changes: Sequence[Change]) -> dict[str, object]:
         """Changes that a front end made; ``start``: how many there were before.
@@ -174,6 +182,8 @@ class Live:
 
     def _send(self, file: str, draft: Draft, start: int, to: str | None = None) -> None:
         """Changes from number ``start`` on, in messages of a bounded size."""
+        if not may_leave(file):
+            return
         for low in range(start, draft.count, limits.EDITS_PER_MESSAGE):
             part = draft.changes[low : low + limits.EDITS_PER_MESSAGE]
             fields: dict[str, object] = {

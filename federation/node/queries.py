@@ -11,6 +11,7 @@ from federation.identity.peer_id import short_id
 from federation.identity.words import fingerprint, pair_words
 from federation.node.router import Node
 from federation.replica.records import Clashing, Peer, Revision
+from federation.replica.spaces import parts_of
 from federation.wire import timestamps
 
 #: an author's clock further off than this is shown as unverified (microseconds)
@@ -114,16 +115,19 @@ class SyncRow:
     revision: str
     pending: list[str]
     acknowledged: list[str]
+    deleted: bool
 
 
-def sync_status(node: Node) -> list[SyncRow]:
-    """Who lacks and who has each document of ours."""
+def sync_status(node: Node, *, deleted: bool = False) -> list[SyncRow]:
+    """Who lacks and who has each document of ours; ``deleted``: of the deleted ones, too."""
     store = node.context.store
     table = store.acknowledgements()
     able = _able(store.peers())
     own = store.own_documents(node.context.peer_id)
     rows: list[SyncRow] = []
     for document in store.documents():
+        if document.deleted and not deleted:
+            continue
         have = table.get(document.file, {})
         acknowledged = [peer for peer, revision in have.items() if revision == document.current]
         ours = document.file in own
@@ -133,25 +137,28 @@ def sync_status(node: Node) -> list[SyncRow]:
                 document.current,
                 [one for one in able if ours and have.get(one) != document.current],
                 sorted(acknowledged),
+                document.deleted,
             )
         )
     return rows
 
 
-def documents(node: Node) -> list[dict[str, object]]:
-    """Every document."""
+def documents(node: Node, *, deleted: bool = False) -> list[dict[str, object]]:
+    """Every document that is not deleted; ``deleted``: these, too."""
     store = node.context.store
     conflicted = set(store.conflicted())
     counts = store.count_revisions()
     rows: list[dict[str, object]] = []
     for document in store.documents():
         revision = store.revision(document.current)
-        if revision is None:
+        if revision is None or (document.deleted and not deleted):
             continue
         rows.append(
             {
                 "file": document.file,
+                "space": parts_of(document.file)[0],
                 "kind": document.kind,
+                "deleted": document.deleted,
                 **_author(node, revision),
                 "size": revision.size,
                 "revisions": counts.get(document.file, 0),
@@ -208,6 +215,7 @@ def history(
                 "state": state,
                 "pinned": revision.revision in pinned,
                 "dropped": revision.revision in dropped,
+                "deleted": revision.deleted,
             }
         )
     return rows
@@ -221,7 +229,7 @@ def conflicts(node: Node) -> list[dict[str, object]]:
         document = store.document(file)
         if document is None:
             continue
-        heads = store.heads(file)
+        heads = [head for head in store.heads(file) if not head.deleted]
         merged = all(head.revision != document.current for head in heads)
         versions = [] if merged or len(heads) == 1 else [
             {

@@ -130,13 +130,23 @@ class Node:
             if preferred is not None:
                 self.delivery.publish(preferred.revision, message=preferred.message)
 
-    def import_changed(self, file: str, content: bytes, path: str) -> bool:
-        """Import and publish a file only if its content is new; whether it was."""
-        recorded = self.library.import_content(file, content, path)
+    def import_changed(self, file: str, content: bytes, path: str, *, apart: bool = False) -> bool:
+        """Import and publish a file only if its content is new; whether it was.
+
+        ``apart``: a file that was never synced is beside a document of its name.
+        """
+        recorded = self.library.import_content(file, content, path, apart=apart)
         if recorded.place == "unchanged":
             return False
         self._publish(recorded)
         return True
+
+    def delete(self, file: str, path: str | None = None) -> Recorded | None:
+        """Delete a document for everybody; None where there is nothing to delete."""
+        recorded = self.library.delete(file, path)
+        if recorded is not None:
+            self._publish(recorded)
+        return recorded
 
     def restore(self, file: str, prefix: str) -> Recorded:
         """Bring an earlier revision back as the newest."""

@@ -16,16 +16,22 @@ def chosen(
 
     ``bad-params`` for one that the conflict does not have.
     """
-    if choice in ("ours", "theirs"):
-        side = own_side(one, peer_id)
-        if side is None:
-            raise Refusal("bad-params", f"{choice}: neither side is yours alone; say a or b")
-        choice = side if choice == "ours" else {"a": "b", "b": "a"}[side]
+    choice = side(one, choice, peer_id)
     if choice == "both":
         if not is_lines(merge_kind(one.file), content, one):
             raise Refusal("bad-params", "both: only lines of text can stand together")
         return both(one)
     return {"a": one.a, "b": one.b, "kept": one.kept}.get(choice, value)
+
+
+def side(one: Clashing, choice: str, peer_id: str) -> str:
+    """The choice with ``ours`` and ``theirs`` as ``a`` or ``b``; ``bad-params`` without a side."""
+    if choice not in ("ours", "theirs"):
+        return choice
+    own = own_side(one, peer_id)
+    if own is None:
+        raise Refusal("bad-params", f"{choice}: neither side is yours alone; say a or b")
+    return own if choice == "ours" else {"a": "b", "b": "a"}[own]
 
 
 def settled(one: Clashing, content: bytes, wanted: str | None, *, must: bool) -> bytes:

@@ -13,8 +13,11 @@ from federation.replica.records import Clashing
 def fits(kind: str, conflict: Clashing, value: str | None) -> bool:
     """Whether ``value`` (None: removed) is what a document of this kind can have there.
 
-    Where a whole entry was, an entry; ``put`` looks at the rest.
+    A whole document is kept or deleted.  Where a whole entry was, an entry; ``put`` looks
+    at the rest.
     """
+    if not conflict.path:
+        return False
     depth = {"canvasl": 1, "json-canvas": 2}.get(kind)
     if value is None or len(conflict.path) != depth:
         return True
@@ -40,6 +43,8 @@ def stand(kind: str, content: bytes, conflict: Clashing, value: str | None) -> b
 
 def is_lines(kind: str, content: bytes, conflict: Clashing) -> bool:
     """Whether a conflict is about lines, of which both versions may stand."""
+    if not conflict.path:
+        return False
     if kind == BOARD:
         return conflict.path[-1] == "(body)"
     return is_plain(kind, content)
@@ -53,6 +58,8 @@ def both(conflict: Clashing) -> str:
 
 def holds(kind: str, content: bytes, conflict: Clashing, value: str | None) -> bool:
     """Whether a document of this kind has ``value`` (None: nothing) at a conflict's place."""
+    if not conflict.path:
+        return value is not None
     changed = stand(kind, content, conflict, value)
     return changed == content or (changed is None and value is None)
 
@@ -64,7 +71,12 @@ def own_side(conflict: Clashing, peer_id: str) -> str | None:
 
 
 def own_value(conflict: Clashing, peer_id: str) -> tuple[str | None] | None:
-    """The value of a peer's side, in a tuple; None where it has no side."""
+    """The value of a peer's side, in a tuple; None where it has no side.
+
+    Nor has anybody in the conflict with a deletion: the document stays until it is settled.
+    """
+    if not conflict.path:
+        return None
     if peer_id in conflict.author_a.split(","):
         return (conflict.a,)
     return (conflict.b,) if peer_id == conflict.author_b else None

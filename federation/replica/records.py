@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from federation import limits
+
 Trust = Literal["unknown", "accepted", "blocked"]
 
 
@@ -59,6 +61,8 @@ class Revision:
     counted: bool = True
     vector: Mapping[str, int] = field(default_factory=dict)
     parents: tuple[str, ...] = ()
+    #: it says that the document is deleted; its content is empty
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ class Clashing:
     ``number`` is its id, the same on every peer.  ``entry`` is the merged entry
     around the value, ``path`` leads to it; ``a`` and ``b`` are the two values
     (None: removed) and ``kept`` is what stands in the document.  ``view`` is
-    the revision that has it, ``author_*`` are the peers.
+    the revision that has it, ``author_*`` are the peers.  Without a ``path`` the
+    document itself is meant: ``a`` deleted what ``b`` edited.
     """
 
     number: str
@@ -86,12 +91,30 @@ class Clashing:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document: its current revision, and the one that its file holds."""
+    """A document: its current revision, and the one that its file holds.
+
+    One that is ``deleted`` has no file, once that is ``written``.
+    """
 
     file: str
     kind: str
     current: str
     written: str | None = None
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A space: ``kind`` is ``open`` (``commons``) or ``local``; ``folder`` is the one it shares.
+
+    ``interval``: seconds between two whole looks at its folders.
+    """
+
+    name: str
+    kind: Literal["open", "local"]
+    folder: str | None = None
+    auto_sync: bool = True
+    interval: float = limits.FOLDER_INTERVAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from federation import limits
 from federation.replica.kinds import merge_versions
@@ -22,6 +23,8 @@ from federation.replica.succession import contains
 
 Find = Callable[[str], Revision | None]
 Content = Callable[[Revision], bytes | None]
+#: stands for the whole document where that is in conflict with its deletion
+EDITED: Final = "the document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,25 @@ class Viewer:
         """All heads in one, or None where one of them is no text.
 
         The heads are folded in the order of their ids; where a scalar was
-        changed twice, the later one's value stands.
+        changed twice, the later one's value stands.  A deletion takes nothing
+        from those who edited: it is a conflict.  None, too, if all are deletions.
         """
-        merged = self._fold(kind, sorted(heads, key=lambda head: head.revision), 0)
+        ordered = sorted(heads, key=lambda head: head.revision)
+        living = [head for head in ordered if not head.deleted]
+        merged = self._fold(kind, living, 0) if living else None
         if merged is None:
             return None
-        content, conflicts, parts = merged
+        content, conflicts = merged
         digest = hashlib.sha256(content).hexdigest()
-        number = view_id(parts, digest)
-        return View(number, content, _numbered(file, number, conflicts))
+        number = view_id([head.revision for head in ordered], digest)
+        found = _numbered(file, number, conflicts)
+        authors = ",".join(dict.fromkeys(one.author for one in living))
+        gone = [_deletion(file, number, head, authors) for head in ordered if head.deleted]
+        return View(number, content, (*found, *gone))
 
     def _fold(
         self, kind: str, heads: Sequence[Revision], depth: int
-    ) -> tuple[bytes, list[tuple[Conflict, str, str]], list[str]] | None:
+    ) -> tuple[bytes, list[tuple[Conflict, str, str]]] | None:
         content = self._content(heads[0])
         if content is None:
             return None
@@ -75,7 +84,7 @@ class Viewer:
                 (one, ",".join(dict.fromkeys(side)), head.author)
                 for one, side in zip(merged.conflicts, sides, strict=True)
             ]
-        return content, conflicts, [head.revision for head in heads]
+        return content, conflicts
 
     def _sides(
         self, kind: str, taken: Sequence[Revision], head: Revision, depth: int,
@@ -102,7 +111,8 @@ class Viewer:
         self, kind: str, taken: Sequence[Revision], head: Revision, depth: int
     ) -> bytes | None:
         """What both were made from; several such versions are merged themselves."""
-        common = self.common(taken, head)
+        # after a deletion, both began anew
+        common = [one for one in self.common(taken, head) if not one.deleted]
         if not common or depth >= limits.MERGE_BASES:
             return None
         if len(common) == 1:
@@ -186,6 +196,14 @@ def _numbered(
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def _deletion(file: str, view: str, head: Revision, authors: str) -> Clashing:
+    """The conflict of a deletion with those who edited the document at once."""
+    digest = hashlib.sha256(f"canvasl-deletion/v1\0{head.revision}\0{file}".encode())
+    return Clashing(
+        digest.hexdigest(), file, view, (), "", EDITED, None, EDITED, EDITED, head.author, authors
+    )
 
 
 def carried(conflicts: Iterable[Clashing], view: str) -> list[Clashing]:

@@ -53,6 +53,15 @@ _NAME = (
 _BROKER = (
     "config-bad-url", "config-bad-port", "config-plaintext-non-loopback", "config-secret-in-url",
 )  # fmt: skip
+#: what is told of a space
+_SPACE = {
+    "name": "its name", "kind": "open | local", "folder": "path or null", "home": "path",
+    "documents": "count", "auto_sync": "bool", "interval": "seconds",
+    "state": "watching | off | holding | away", "reason": "why it is away",
+    "waiting": "changed files", "held": "deletions", "held_documents": "[name]",
+    "last_import": "UTC or null",
+}  # fmt: skip
+_SPACES = "[{" + ", ".join(f"{name}: {what}" for name, what in _SPACE.items()) + "}]"
 _TOPIC = ("bad-topic", "unknown-connection")
 
 _MIRROR: Final = {
@@ -75,6 +84,7 @@ _ALL: Final = (
             "peers": "{known, online, connected, accepted, blocked, waiting: peers with held "
                      "documents}",
             "documents": "count", "held": "documents held back", "conflicts": "count",
+            "held_deletions": "deleted files that wait for a yes",
             "outbox": "documents and messages not yet acknowledged",
             "refused": "inbound messages refused since the start",
             "repeated": "inbound messages that had come before, likewise",
@@ -126,20 +136,39 @@ _ALL: Final = (
                         "path; else null",
             "acknowledged": "[peer ids]; with `wait` only", "missing": "[peer ids]; likewise"},
            (*_FILE, *_NAME, "queue-full")),
-    Method("sync.all", "Import what changed below the synced folder; compare with the peers.",
+    Method("sync.all", "Import what changed in every folder; compare with the peers.",
            p.SyncAll, {"imported": "count", "peers": "[peer ids asked]"},
            (*_OTHER, "revoked-peer")),
-    Method("sync.status", "Who has which document.", p.Nothing,
-           {"documents": "[{file, revision, pending: [peer ids], acknowledged: [peer ids]}]"}),
-    Method("documents.list", "Every document.", p.Nothing,
-           {"documents": "[{file, kind, revision, peer_id: author, name: author's name or null, "
+    Method("sync.status", "Who has which document, and what waits in the spaces.", p.Deleted,
+           {"documents": "[{file, revision, pending: [peer ids], acknowledged: [peer ids], "
+                         "deleted: bool}]", "spaces": _SPACES}),
+    Method("spaces.list", "Every space, its folders and what waits in them.", p.Nothing,
+           {"spaces": _SPACES}),
+    Method("spaces.create", "Make a local space: nothing of it ever leaves this machine.",
+           p.CreateSpace, _SPACE,
+           ("bad-space", "space-exists", "space-encrypted", "queue-full")),
+    Method("spaces.share", "Show the documents of a space in a folder, and take its changes.",
+           p.ShareFolder, _SPACE,
+           ("unknown-space", "space-shared", "folder-overlap", *_PATH, "file-not-found",
+            "path-not-directory")),
+    Method("spaces.leave", "Share the folder of a space no more; a local space is forgotten.  "
+           "Files and histories stay.", p.Space, {"space": "its name"}, ("unknown-space",)),
+    Method("spaces.set", "Change auto-sync and interval of a space.", p.SetSpace,
+           _SPACE, ("unknown-space",)),
+    Method("spaces.confirm", "The deletions that are held are meant.", p.Space,
+           {"space": "its name", "count": "files"}, ("unknown-space", "nothing-held")),
+    Method("spaces.restore", "The deletions that are held are not meant: the files come back.",
+           p.Space, {"space": "its name", "count": "files"}, ("unknown-space", "nothing-held")),
+    Method("documents.list", "Every document.", p.Deleted,
+           {"documents": "[{file, space, deleted: bool, kind, revision, "
+                         "peer_id: author, name: author's name or null, "
                          "time: UTC, clock: ok | unverified, size, revisions: count, "
                          "conflict: bool, path, written: bool}]"}),
     Method("documents.history", "The revisions of a document, oldest first.", p.History,
            {"file": "name", "revisions": "[{revision, peer_id, name or null, time, "
                     "clock: ok | unverified, size, content_hash, parents: [id], "
                     "state: current | merged | concurrent | past, pinned: bool, "
-                    "dropped: bool: its text is not kept any more}]",
+                    "dropped: bool: its text is not kept any more, deleted: bool}]",
             "more": "bool: there are older ones"}, _REVISION),
     Method("history.pin", "Keep the text of a revision whatever else is dropped, or no longer.",
            p.Pin, {"file": "name", "revision": "id", "pinned": "bool"},

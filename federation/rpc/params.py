@@ -17,6 +17,9 @@ from federation import limits
 #: Text that reaches a program or a file: no NUL, bounded.
 Path = Annotated[str, msgspec.Meta(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+SpaceName = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+#: of whole looks at a folder: a listing takes up to a second
+Interval = Annotated[float, msgspec.Meta(ge=1, le=86400)]
 PeerId = Annotated[str, msgspec.Meta(max_length=256)]
 Topic = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=limits.WAIT_MAX)]
@@ -70,6 +73,44 @@ class SyncAll(Params):
     """Compare with one peer, or with all that are online."""
 
     peer_id: PeerId | None = None
+
+
+class Deleted(Params):
+    """``deleted``: documents that were deleted, too."""
+
+    deleted: bool = False
+
+
+class Space(Params):
+    """One space by its name."""
+
+    space: SpaceName
+
+
+class CreateSpace(Params):
+    """A new space.  ``encrypted`` ones, with members, are refused: they are not built yet."""
+
+    space: SpaceName
+    kind: Literal["local", "encrypted"] = "local"
+
+
+class ShareFolder(Params):
+    """A folder that is to show the documents of a space."""
+
+    path: Path
+    space: SpaceName = "commons"
+
+
+class SetSpace(Params):
+    """Settings of a space: what is left out stays as it is.
+
+    ``auto_sync``: take changes of files as they happen; ``interval``: seconds
+    between two whole looks at the folders.
+    """
+
+    space: SpaceName = "commons"
+    auto_sync: bool | None = None
+    interval: Interval | None = None
 
 
 class Document(Params):

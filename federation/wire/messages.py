@@ -92,9 +92,10 @@ TYPES: Final[dict[str, MessageType]] = {
         frozenset({TopicKind.ANNOUNCE, TopicKind.PRESENCE}),
     ),
     "canvasl-sync": MessageType(
-        "The whole text of a document.",
+        "The whole text of a document.  With `deleted`, and then without any text: "
+        "the document is deleted.",
         {"file": forms.FILE, "content": forms.TEXT},
-        _HISTORY,
+        {**_HISTORY, "deleted": forms.FLAG},
         _SYNC,
     ),
     "canvasl-binary": MessageType(
@@ -228,6 +229,8 @@ def parse(payload: bytes, topic: str, *, limit: int = limits.WIRE_MESSAGE) -> Me
             known[name].check(name, item)
     if type_ == "canvasl-piece":
         _check_piece(value)
+    if value.get("deleted") is True and value.get("content"):
+        raise Refusal("bad-field", "deleted, with a content")
     if b"\\u0000" in payload:
         _check_nul(value)
     message = Message(type_, value, payload, value["peer_id"], timestamp_us)

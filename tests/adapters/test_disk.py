@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from federation.adapters import disk as module
-from federation.adapters.disk import Disk, Modified, read_user_file
+from federation.adapters.disk import Disk, Modified
 from federation.errors import Refusal
 
 
@@ -372,19 +372,29 @@ def test_the_document_name_of_a_local_file(disk: Disk, tmp_path: Path) -> None:
     assert disk.document_of(alias / "a" / "x.md") == "a/x.md"
 
 
-def test_reading_what_the_user_names(tmp_path: Path) -> None:
-    path = tmp_path / "x.md"
-    path.write_bytes(b"x" * 100)
-    assert read_user_file(path, 100) == b"x" * 100
-    os.mkfifo(tmp_path / "fifo")
-    (tmp_path / "link").symlink_to(path)
-    for name, limit, reason in (
-        ("x.md", 99, "file-too-large"),
-        ("nothing", 100, "file-not-found"),
-        ("fifo", 100, "path-not-regular"),
-        ("link", 100, "path-symlink-escape"),
-        (".", 100, "path-not-regular"),
-        ("x.md/y", 100, "path-not-directory"),
-    ):
-        assert reason_of(read_user_file, tmp_path / name, limit) == reason, name
-    assert reason_of(read_user_file, Path("/dev/zero"), 100) == "path-not-regular"
+def test_removing_takes_only_what_is_known(disk: Disk, state: Path) -> None:
+    disk.write_synced("a/b/x.md", b"one", None)
+    assert disk.remove_synced("a/b/x.md", digest(b"other")) == Modified(b"one")
+    (state / "synced/a/b/.#x.md").symlink_to(f"me@{os.uname().nodename}.{os.getpid()}")
+    assert reason_of(disk.remove_synced, "a/b/x.md", digest(b"one")) == "path-local-modified"
+    (state / "synced/a/b/.#x.md").unlink()
+    for _ in range(2):  # what is gone is no error
+        assert disk.remove_synced("a/b/x.md", digest(b"one")) is None
+    assert not (state / "synced/a/b").exists()
+    assert not any((state / "tmp").iterdir())
+
+
+def test_what_is_saved_in_the_moment_of_removing_stays(
+    disk: Disk, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.write_synced("x.md", b"one", None)
+    real = os.rename
+
+    def late(source: str, target: object, **handles: int) -> None:
+        monkeypatch.setattr(os, "rename", real)
+        (state / "synced/x.md").write_bytes(b"late")
+        real(source, target, **handles)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "rename", late)
+    assert disk.remove_synced("x.md", digest(b"one")) == Modified(b"late")
+    assert (state / "synced/x.md").exists()

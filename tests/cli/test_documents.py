@@ -67,13 +67,24 @@ def test_comparing_with_the_peers(run: Run, state: Path) -> None:
 
 
 def test_sync_status(run: Run, state: Path) -> None:
-    rows = [{"file": "a\n", "revision": REVISION, "pending": [BOB], "acknowledged": []}]
-    with standing_in(state, {"sync.status": {"documents": rows}}):
-        assert run("sync-status").out.splitlines()[1].split() == [
-            "a\ufffd", REVISION[:12], "0", BOB[:13]
+    rows = [{"file": "a\n", "revision": REVISION, "pending": [BOB], "acknowledged": [],
+             "deleted": False}]  # fmt: skip
+    space = {"name": "commons", "kind": "open", "folder": "/f", "home": "/h", "documents": 1,
+             "auto_sync": True, "interval": 60.0, "state": "holding", "reason": "", "waiting": 2,
+             "held": 12, "held_documents": ["x"], "last_import": None}  # fmt: skip
+    answer = {"documents": rows, "spaces": [space]}
+    with standing_in(state, {"sync.status": answer}) as peer:
+        lines = run("sync-status").out.splitlines()
+        assert lines[1].split() == [
+            "commons", "open", "/f", "1", "on", "60", "s", "2", "12", "-", "holding"
         ]  # fmt: skip
-        assert run("sync-status", "--json").data == {"documents": rows}
-    with standing_in(state, {"sync.status": {"documents": []}}):
+        assert "12 deletions of commons held: `space confirm commons`" in lines[2]
+        assert lines[5].split() == ["a\ufffd", REVISION[:12], "0", BOB[:13]]
+        assert run("sync-status", "--json").data == answer
+        rows[0]["deleted"] = True
+        assert "(deleted)" in run("sync-status", "--deleted").out
+        assert [given["deleted"] for _method, given in peer.asked] == [False, False, True]
+    with standing_in(state, {"sync.status": {"documents": [], "spaces": []}}):
         assert "No documents" in run("sync-status").out
 
 

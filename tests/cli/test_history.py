@@ -20,24 +20,29 @@ OTHER = "89abcdef"
 def test_history_by_name_and_by_path(run: Run, state: Path) -> None:
     entry: dict[str, Any] = {"revision": REVISION, "peer_id": BOB, "name": None, "size": 3,
                              "time": "2025-01-07T12:00:00Z", "clock": "unverified",
-                             "content_hash": "", "parents": [], "state": "current"}  # fmt: skip
+                             "content_hash": "", "parents": [], "deleted": False,
+                             "state": "current"}  # fmt: skip
     answers = {"documents.history": {"file": "d/a.org", "revisions": [entry]},
+               "spaces.list": {"spaces": [{"name": "box", "folder": "/box"},
+                                          {"name": "commons", "folder": None}]},
                "status": {"synced_dir": "/s/synced"}}  # fmt: skip
     with standing_in(state, answers) as peer:
         out = run("history", "d/a.org").out
         run("history", "/s/synced/d/../d/a.org")
         run("history", "/elsewhere/a.org")
+        run("history", "/box/d/a.org")
     assert "(unverified)" in out
     assert "peer-bbbbbbbb" in out
     assert "together" not in out
     asked = [params["file"] for method, params in peer.asked if method == "documents.history"]
-    assert asked == ["d/a.org", "d/a.org", "a.org"]
+    assert asked == ["d/a.org", "d/a.org", "a.org", "~box/d/a.org"]
 
 
 def test_history_says_what_is_shown_together(run: Run, state: Path) -> None:
     entry: dict[str, Any] = {"revision": REVISION, "peer_id": BOB, "name": "Bob", "size": 3,
                              "time": "2025-01-07T12:00:00Z", "clock": "ok",
-                             "content_hash": "", "parents": [], "state": "merged"}  # fmt: skip
+                             "content_hash": "", "parents": [], "deleted": False,
+                             "state": "merged"}  # fmt: skip
     answer = {"file": "a.org", "revisions": [entry | {"state": "past"}, entry, entry]}
     with standing_in(state, {"documents.history": answer}):
         lines = run("history", "a.org").out.splitlines()
@@ -48,7 +53,7 @@ def test_history_says_what_is_shown_together(run: Run, state: Path) -> None:
 def test_pages_and_marks(run: Run, state: Path) -> None:
     entry: dict[str, Any] = {"revision": REVISION, "peer_id": BOB, "name": "Bob", "size": 3,
                              "time": "2025-01-07T12:00:00Z", "clock": "ok", "content_hash": "",
-                             "parents": [], "state": "past", "pinned": True,
+                             "parents": [], "deleted": False, "state": "past", "pinned": True,
                              "dropped": False}  # fmt: skip
     rows = [entry, entry | {"pinned": False, "dropped": True}]
     answer = {"file": "a.org", "revisions": rows, "more": True}

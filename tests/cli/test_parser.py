@@ -13,8 +13,10 @@ from federation.config import KEYS
 
 CONTRACT = {"serve", "bot", "broker", "demo", "emacs-setup", "emacs-path", "identity", "status",
             "health", "peers", "discovered", "connect", "sync", "sync-status", "history", "restore",
-            "conflicts", "resolve", "config", "logs", "trust"}  # fmt: skip
-NEEDS = {"serve": ["--stdio"], "connect": ["x"], "trust": ["accept", "x"], "history": ["f"],
+            "conflicts", "resolve", "config", "logs", "trust", "space", "auto-sync",
+            "interval"}  # fmt: skip
+NEEDS = {"auto-sync": ["on"], "interval": ["9"],
+         "serve": ["--stdio"], "connect": ["x"], "trust": ["accept", "x"], "history": ["f"],
          "restore": ["f", "12345678"], "resolve": ["f", "12345678", "a"]}  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from federation import limits
+from federation.machines.folder import Known, Seen
 from tests.daemon.mini_broker import MiniBroker
 from tests.daemon.running import NOBODY, Front, Remote, Running, key_of
 
@@ -54,6 +55,13 @@ class Provoked:
         remote = await self.here.known()
         await self.front.call("trust.block", peer_id=remote.peer_id)
         return remote
+
+
+def hold(here: Running, space: str) -> None:
+    """A deletion in a space waits for a yes, as of many files."""
+    folder = here.peer.spaces.places(space)[0].folder
+    folder.known["gone.md"] = Known("0" * 64, Seen(1, 1, 1))
+    folder._deletions._held.add("gone.md")
 
 
 Provocation = Callable[[Provoked], Awaitable[Params]]

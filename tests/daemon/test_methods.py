@@ -19,13 +19,15 @@ from federation.wire import topics
 from tests.adapters.keystores import cheap
 from tests.daemon import file_provocations as _file_provocations  # they register themselves
 from tests.daemon import history_provocations as _history_provocations
+from tests.daemon import space_provocations as _space_provocations
 from tests.daemon.mini_broker import MiniBroker
-from tests.daemon.provocations import PROVOCATIONS, Provoked
+from tests.daemon.provocations import PROVOCATIONS, Provoked, hold
 from tests.daemon.running import Front, RpcError, Running, key_of, running, until
 
 __all__ = [
     "_file_provocations",
     "_history_provocations",
+    "_space_provocations",
     "cheap",
 ]  # a fixture, and what is imported for its effect
 
@@ -104,6 +106,9 @@ async def _world(here: Running) -> dict[str, dict[str, object]]:
     here.peer.options.log_path.write_text("a line\n")
     peer: dict[str, object] = {"peer_id": friend.peer_id}
     signed = await front.call("identity.sign", message="text")
+    for space in ("held", "kept", "left"):
+        await front.call("spaces.create", space=space)
+        hold(here, space)
     own = key_of(1).peer_id
     return {
         "identity.words": peer,
@@ -115,6 +120,11 @@ async def _world(here: Running) -> dict[str, dict[str, object]]:
         "trust.accept": peer,
         "trust.block": {"peer_id": key_of(3).peer_id},
         "sync.file": {"path": here.write("b.md", "b")},
+        "spaces.create": {"space": "new"},
+        "spaces.share": {"path": str(Path(here.write("shared/a.md", "x")).parent)},
+        "spaces.leave": {"space": "left"},
+        "spaces.confirm": {"space": "held"},
+        "spaces.restore": {"space": "kept"},
         "documents.history": {"file": "a.md"},
         "history.pin": {"file": "a.md", "revision": first},
         "history.diff": {"file": "a.md", "old": first},
@@ -158,7 +168,7 @@ async def test_every_method_answers_exactly_the_documented_fields(tmp_path: Path
             check(await caller.call(name, **params.get(name, {})), documented)
             called.append(name)
         assert sorted(called) == sorted(METHODS)
-        assert len(called) == 42
+        assert len(called) == 49
 
 
 async def test_sync_file_that_waits_says_who_has_it(tmp_path: Path) -> None:

@@ -147,19 +147,15 @@ async def test_what_may_be_half_written_is_read_a_moment_later(
         assert contents(here, "a.md") == [b"first of a.md", b"half and half"]
 
 
-async def test_a_deletion_is_neither_told_nor_undone(tmp_path: Path) -> None:
+async def test_a_synced_folder_that_is_gone_says_nothing_of_its_documents(tmp_path: Path) -> None:
     async with running(tmp_path) as here:
         await synced(here, "a.md", "b.md")
     shutil.rmtree(tmp_path / "state/synced")
     async with running(tmp_path) as here:
         await here.peer.readback.at_start()
-        assert not (here.peer.disk.synced / "a.md").exists()
         assert [len(contents(here, one)) for one in ("a.md", "b.md")] == [1, 1]
-        revision = here.peer.store.heads("a.md")[0].revision
-        answer = await here.front().call("documents.restore", file="a.md", revision=revision)
-        await until(lambda: (here.peer.disk.synced / "a.md").exists())
-        assert here.synced("a.md") == b"first of a.md"
-        assert answer["file"] == "a.md"
+        for one in ("a.md", "b.md"):
+            assert here.synced(one) == f"first of {one}".encode(), "written again"
 
 
 async def test_what_was_written_but_not_noted_is_no_edit(tmp_path: Path) -> None:

@@ -190,6 +190,19 @@ def test_edits_are_refused_with_their_reasons() -> None:
     assert text_of(a) == TEXT
 
 
+def test_nothing_typed_in_a_local_space_leaves() -> None:
+    world, a, _b = pair()
+    a.sync("~box/diary.md", b"secret")
+    world.broker.log.clear()
+    a.do(lambda: a.node.live.open("~box/diary.md", None))
+    a.do(lambda: a.node.live.edit("~box/diary.md", 0, [Change(0, 0, "my ")]))
+    assert a.followed == {topics.live(FILE)}
+    world.run(5)
+    assert a.files.synced["~box/diary.md"] == b"my secret"
+    assert not [raw for _topic, raw in world.broker.log if b"diary" in raw or b"edit" in raw]
+    a.do(lambda: a.node.live.close("~box/diary.md"))
+
+
 def test_strangers_type_nothing_here() -> None:
     world = World()
     a = world.add()

@@ -152,7 +152,10 @@ class SimPeer(Client):
     def _write(self, effect: WriteFile) -> None:
         document = self.store.document(effect.file)
         if document is not None and document.current == effect.revision:
-            self.files.synced[effect.file] = self.content(effect.revision)
+            if document.deleted:
+                self.files.synced.pop(effect.file, None)
+            else:
+                self.files.synced[effect.file] = self.content(effect.revision)
             self.later.append(
                 lambda now: self.node.receive_written(effect.file, effect.revision, now)
             )
@@ -367,7 +370,8 @@ class World:
             assert peer.node.library.heads.root == first.node.library.heads.root
             for document in peer.store.documents():
                 shown = peer.content(document.current)
-                assert peer.files.synced[document.file] == shown
+                file = None if document.deleted else shown
+                assert peer.files.synced.get(document.file) == file
                 heads = peer.store.heads(document.file)
                 merged = document.current not in {head.revision for head in heads}
                 opaque = not all(is_text(peer.content(head.revision)) for head in heads)
@@ -376,7 +380,7 @@ class World:
                         head.content_hash
                     )
                     for head in heads
-                    if opaque and head.revision != document.current
+                    if opaque and head.revision != document.current and not head.deleted
                 }
                 there = first.store.document(document.file)
                 assert there is not None

@@ -29,6 +29,8 @@ LEAST: dict[type[params.Params], dict[str, Any]] = {
     params.LogLevel: {"level": "info"}, params.MirrorGit: {"path": "/m"},
     params.Pin: {"file": "x.md", "revision": "0" * 8},
     params.Diff: {"file": "x.md", "old": "0" * 8},
+    params.Deleted: {}, params.Space: {"space": "x"}, params.CreateSpace: {"space": "x"},
+    params.ShareFolder: {"path": "/x"}, params.SetSpace: {},
     params.Resolve: {"file": "x.md", "number": "0" * 8, "choice": "a"},
 }  # fmt: skip
 

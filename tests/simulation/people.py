@@ -99,7 +99,7 @@ def act(world: World, dice: random.Random, step: int) -> None:
     peer = dice.choice(world.peers)
     if not peer.running:
         peer.restart()
-    turn = dice.randrange(12)
+    turn = dice.randrange(14)
     if turn == 0 and peer.connected:
         peer.go_offline(clean=dice.random() < 0.5)
     elif turn == 1 and not peer.connected:
@@ -116,6 +116,12 @@ def act(world: World, dice: random.Random, step: int) -> None:
         pair = dice.sample(world.peers, 2)
         world.broker.partitions ^= {frozenset(one.peer_id for one in pair)}
     file = dice.choice(FILES)
+    if turn == 12:
+        delete(peer, file)
+        return
+    if turn == 13:
+        bring_back(peer, dice, file)
+        return
     if file not in peer.files.synced:
         return
     content = edited(dice, file, peer.files.synced[file], f"mark{step}")
@@ -123,6 +129,28 @@ def act(world: World, dice: random.Random, step: int) -> None:
         peer.sync(file, content, peer.files.synced_path(file))
     except Refusal as refusal:
         assert refusal.reason == "queue-full"
+
+
+def delete(peer: SimPeer, file: str) -> None:
+    """Somebody deletes a file."""
+    if peer.files.synced.pop(file, None) is None:
+        return
+    path = peer.files.synced_path(file)
+    try:
+        peer.do(lambda: peer.node.delete(file, path))
+    except Refusal as refusal:
+        assert refusal.reason == "queue-full"
+        peer.files_again()
+
+
+def bring_back(peer: SimPeer, dice: random.Random, file: str) -> None:
+    """Somebody wants an earlier version of what was deleted."""
+    document = peer.store.document(file)
+    if document is None or not document.deleted:
+        return
+    signed = [one for one in peer.store.revisions(file) if one.author and not one.deleted]
+    revision = dice.choice(signed).revision
+    peer.do(lambda: peer.node.restore(file, revision))
 
 
 def settle_one(peer: SimPeer, dice: random.Random) -> None:
@@ -164,7 +192,12 @@ def check(world: World) -> None:
     for peer in world.peers:
         assert all(count == 1 for count in peer.heard.values()), "a message was taken twice"
         for file in FILES:
-            check_valid(file, peer.files.synced[file])
+            content = peer.files.synced.get(file)
+            document = peer.store.document(file)
+            assert document is not None
+            assert document.deleted == (content is None)
+            if content is not None:
+                check_valid(file, content)
     check_nothing_lost(world)
 
 

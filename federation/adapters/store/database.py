@@ -23,13 +23,14 @@ from federation.adapters.store.peers import PeerTables
 from federation.adapters.store.rows import Rows
 from federation.adapters.store.savepoint import attempt
 from federation.adapters.store.schema import VERSION, migrate
+from federation.adapters.store.spaces import SpaceTables
 from federation.adapters.store.trouble import is_passing, refusal_of
 from federation.errors import Fault, Refusal
 
 T = TypeVar("T")
 
 
-class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables):
+class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables, SpaceTables):
     """The store of one peer.  Not thread-safe: one loop owns it."""
 
     def __init__(self, path: Path | str) -> None:

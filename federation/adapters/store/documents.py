@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from federation import limits
 from federation.adapters.store.contents import Contents
@@ -21,6 +21,10 @@ _IN_FILE = f"r.file={NUMBER.format('?1')}"
 _CURRENT = is_id("r.revision", "packed(d.current)")
 
 
+def _document(row: tuple[Any, ...]) -> Document:
+    return Document(row[0], row[1], row[2], row[3], bool(row[4]))
+
+
 class DocumentTables:
     """The part of the store that ``ports.DocumentStore`` describes."""
 
@@ -31,15 +35,16 @@ class DocumentTables:
     def document(self, file: str) -> Document | None:
         """The document of this name."""
         row = self._db.execute("SELECT * FROM documents WHERE file=?", (file,)).fetchone()
-        return None if row is None else Document(*row)
+        return None if row is None else _document(row)
 
     def documents(self) -> list[Document]:
-        """All documents, by name."""
-        return [Document(*row) for row in self._db.execute("SELECT * FROM documents ORDER BY file")]
+        """All documents, the deleted ones too, by name."""
+        rows = self._db.execute("SELECT * FROM documents ORDER BY file")
+        return [_document(row) for row in rows]
 
     def count_documents(self) -> int:
-        """How many documents."""
-        (count,) = self._db.execute("SELECT count(*) FROM documents").fetchone()
+        """How many documents that are not deleted."""
+        (count,) = self._db.execute("SELECT count(*) FROM documents WHERE NOT deleted").fetchone()
         return int(count)
 
     def conflicted(self) -> list[str]:
@@ -60,13 +65,14 @@ class DocumentTables:
 
     def _differ(self, file: str) -> bool:
         """Whether the heads of a document say different things."""
-        return len({head.content_hash for head in self.heads(file)}) > 1
+        return len({head.content_hash for head in self.heads(file) if not head.deleted}) > 1
 
     def standing(self, author: str) -> tuple[int, dict[str, int]]:
         """Documents whose current revision is of ``author``, and who has how many of these."""
         rows = self._db.execute(
             "WITH own AS MATERIALIZED (SELECT d.file, d.current FROM documents d "
-            f"JOIN revisions r ON {_CURRENT} WHERE r.author = {NUMBER.format('?')}) "
+            f"JOIN revisions r ON {_CURRENT} WHERE r.author = {NUMBER.format('?')} "
+            "AND d.file NOT GLOB '~*') "
             "SELECT '', count(*) FROM own UNION ALL "
             "SELECT a.peer_id, count(*) FROM own JOIN acknowledged a "
             "ON a.file = own.file AND a.revision = own.current GROUP BY a.peer_id",
@@ -79,7 +85,7 @@ class DocumentTables:
         """The documents whose current revision is of ``author``."""
         rows = self._db.execute(
             f"SELECT d.file FROM documents d JOIN revisions r ON {_CURRENT} "
-            f"WHERE r.author = {NUMBER.format('?')}",
+            f"WHERE r.author = {NUMBER.format('?')} AND d.file NOT GLOB '~*'",
             (author,),
         )
         return {str(file) for (file,) in rows}
@@ -101,15 +107,16 @@ class DocumentTables:
         """Whether there are documents below this name."""
         # "0" comes right behind "/"
         row = self._db.execute(
-            "SELECT 1 FROM documents WHERE file>? AND file<? LIMIT 1", (file + "/", file + "0")
+            "SELECT 1 FROM documents WHERE file>? AND file<? AND NOT deleted LIMIT 1",
+            (file + "/", file + "0"),
         ).fetchone()
         return row is not None
 
     def put_document(self, document: Document) -> None:
         """Insert or replace a document."""
         self._db.execute(
-            "INSERT OR REPLACE INTO documents VALUES (?,?,?,?)",
-            (document.file, document.kind, document.current, document.written),
+            "INSERT OR REPLACE INTO documents VALUES (?,?,?,?,?)",
+            (document.file, document.kind, document.current, document.written, document.deleted),
         )
 
     def heads(self, file: str) -> list[Revision]:

@@ -200,6 +200,13 @@ def unpack_envelope(data: bytes, about: Revision) -> str:
     raise Fault("a message in the store is damaged")
 
 
+def says_deleted(envelope: str) -> bool:
+    """Whether a signed message says that its document is deleted."""
+    if '"deleted":true' not in envelope:  # as canonical JSON writes it; then it is read
+        return False
+    return json.loads(envelope).get("deleted") is True
+
+
 def said(envelope: str) -> int | None:
     """The counter that a signed message carries, if any."""
     try:

@@ -78,7 +78,8 @@ class PeerTables:
             "INSERT OR REPLACE INTO acknowledged SELECT ?, d.file, coalesce("
             "(SELECT h.revision FROM heads h WHERE h.file=d.file AND h.revision=d.current), "
             "(SELECT min(h.revision) FROM heads h WHERE h.file=d.file), d.current) "
-            "FROM documents d EXCEPT SELECT peer_id, file, revision FROM acknowledged",
+            "FROM documents d WHERE d.file NOT GLOB '~*' "
+            "EXCEPT SELECT peer_id, file, revision FROM acknowledged",
             (peer_id,),
         )
 

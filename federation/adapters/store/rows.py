@@ -73,7 +73,8 @@ class Rows:
             binary=bool(row[10]), plain=bool(row[11]), counted=bool(row[12]),
             vector=vector, parents=parents, envelope="",
         )  # fmt: skip
-        return replace(bare, envelope=packing.unpack_envelope(row[15], bare))
+        envelope = packing.unpack_envelope(row[15], bare)
+        return replace(bare, envelope=envelope, deleted=packing.says_deleted(envelope))
 
     def _id(self, number: int, ids: dict[int, str]) -> str:
         """The id of a row."""

@@ -140,6 +140,24 @@ CREATE TABLE revisions (
 );
 """
 
+# What is deleted; spaces, and the folders that are watched for them.
+_V3: Final = """
+ALTER TABLE documents ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0;
+-- Spaces with a setting of their own; commons is there without.
+CREATE TABLE spaces (
+  name TEXT PRIMARY KEY, kind TEXT NOT NULL, folder TEXT, auto_sync INTEGER NOT NULL,
+  interval REAL NOT NULL
+) WITHOUT ROWID;
+-- Watched folders (place: the path of the root), and what their files were last known to hold.
+CREATE TABLE roots (
+  place TEXT PRIMARY KEY, device INTEGER NOT NULL, inode INTEGER NOT NULL, marker TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE files (
+  place TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, PRIMARY KEY (place, name)
+) WITHOUT ROWID;
+"""
+
 #: The indexes of ids have their first eight bytes: enough to tell apart what there is.
 _V2_INDEXES: Final = """
 DROP TABLE revisions_1;
@@ -184,7 +202,7 @@ class Step:
 
 
 #: entry 0 makes a new database
-MIGRATIONS: Final = (Step(_V1), Step(_V2, _repack, _V2_INDEXES))
+MIGRATIONS: Final = (Step(_V1), Step(_V2, _repack, _V2_INDEXES), Step(_V3))
 VERSION: Final = len(MIGRATIONS)
 
 

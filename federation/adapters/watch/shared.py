@@ -119,34 +119,35 @@ class Shared:
         """
         with self._opened(file, make=True) as (folder, name):
             busy = rooted.is_locked(folder, name)
-            present, mode = _present(folder, name)
-            if present != content:
-                # asked again: what an editor is writing at this moment is read half
-                if busy or rooted.is_locked(folder, name):
-                    raise Refusal("path-local-modified", file)
-                if present is not None and _digest(present) != known:
-                    return Modified(present)
-                displaced = self._replace(folder, name, content, present, mode)
-                if displaced is not None:
-                    return displaced
-            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        return Known(_digest(content), rooted.seen_of(status))
+            present, status = _present(folder, name)
+            if status is not None and present == content:
+                return Known(_digest(content), rooted.seen_of(status))
+            # asked again: what an editor is writing at this moment is read half
+            if busy or rooted.is_locked(folder, name):
+                raise Refusal("path-local-modified", file)
+            if present is not None and _digest(present) != known:
+                return Modified(present)
+            mode = 0o600 if status is None else stat.S_IMODE(status.st_mode) & 0o777
+            return self._replace(folder, name, content, present, mode)
 
     def _replace(
         self, folder: int, name: str, content: bytes, present: bytes | None, mode: int
-    ) -> Modified | None:
+    ) -> Known | Modified:
         with self._beside(folder) as beside:
             rooted.write_file(folder, beside, content, mode)
+            # now, and not in its place: there somebody may write to it at once
+            status = os.stat(beside, dir_fd=folder, follow_symlinks=False)
+            known = Known(_digest(content), rooted.seen_of(status))
             try:
                 _put(folder, beside, name, new=present is None)
             except FileExistsError:
                 return Modified(rooted.read_file(folder, name)[0])
             os.fsync(folder)
             if present is None:
-                return None
+                return known
             late = _late(folder, beside, present, lambda: rooted.exchange(folder, beside, name))
             if late is None:
-                return None
+                return known
             os.fsync(folder)
             ours = _content(folder, beside)
             return Modified(late, None if ours == content else ours)
@@ -250,13 +251,12 @@ def _late(folder: int, beside: str, present: bytes, undo: Callable[[], None]) ->
     return found
 
 
-def _present(folder: int, name: str) -> tuple[bytes | None, int]:
-    """What is there, and its mode without the dangerous bits; None and 0600 if nothing is."""
+def _present(folder: int, name: str) -> tuple[bytes | None, os.stat_result | None]:
+    """What is there, and its status before it was read; None if nothing is."""
     try:
-        content, status = rooted.read_file(folder, name)
+        return rooted.read_file(folder, name)
     except FileNotFoundError:
-        return None, 0o600
-    return content, stat.S_IMODE(status.st_mode) & 0o777
+        return None, None
 
 
 def _content(folder: int, name: str) -> bytes | None:

@@ -37,6 +37,11 @@ class Deletions:
         """What waits for a yes."""
         return tuple(sorted(self._held))
 
+    @property
+    def waiting(self) -> int:
+        """How many are missing, and not long enough to be held or deleted."""
+        return sum(name not in self._held for name in self._missing)
+
     def miss(self, name: str, now: float) -> None:
         """This file is not there."""
         if name not in self._restoring:

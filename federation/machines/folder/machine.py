@@ -117,6 +117,15 @@ class Folder:
         """Names that are not synced -> why (a reason of ``errors.REASONS``)."""
         return self._names.refused
 
+    @property
+    def unsettled(self) -> int:
+        """How many files changed, or are missing, and it is not said yet what that means."""
+        return len(self._restless) + len(self._reading) + self._deletions.waiting
+
+    def wants(self, name: str) -> bool:
+        """Whether a file of this name would be looked into."""
+        return name in self.known or self._names.may_be(name)
+
     # --- from the user ------------------------------------------------------------------
     def set_auto_sync(self, on: bool, now: float) -> list[Effect]:
         """Off: nothing is looked at but when asked.  On: at once, and from now on."""

@@ -42,6 +42,16 @@ class Names:
         """Name -> reason."""
         return {name: reason for name, (reason, _) in self._refused.items()}
 
+    def may_be(self, name: str) -> bool:
+        """Whether a new file of this name is a document."""
+        if is_aside(name) or name in self._refused:
+            return False
+        try:
+            check_name(name, self._extensions)
+        except Refusal:
+            return False
+        return True
+
     def judge(self, name: str, seen: Seen, *, known: bool) -> tuple[bool, list[Report]]:
         """Whether to look into this file, and what to tell."""
         before = self._refused.get(name)

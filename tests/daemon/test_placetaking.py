@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""What other programs wrote becomes revisions: of what the file held, or of nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from federation.errors import Refusal
+from tests.daemon.folders import holds, quick, shown, two
+from tests.daemon.running import NOBODY, running, until
+
+__all__ = ["quick"]  # a fixture
+
+
+async def test_a_file_that_differs_from_a_document_is_merged_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "x.md").write_bytes(b"mine\n")
+    async with running(tmp_path, NOBODY) as here:
+        await here.sync("x.md", "theirs\n")
+        await here.front().call("spaces.share", path=str(folder))
+        await until(lambda: len(here.peer.store.heads("x.md")) == 2)
+        await until(lambda: {*(folder / "x.md").read_text().split()} == {"mine", "theirs"})
+        assert here.synced("x.md") == (folder / "x.md").read_bytes()
+
+
+async def test_an_edit_survives_a_deletion_until_somebody_chooses(tmp_path: Path) -> None:
+    async with two(tmp_path) as (a, b, fa, fb):
+        for name in ("keep.md", "x.md", "y.md"):
+            (fa / name).write_bytes(b"one\n")
+            await until(lambda name=name: holds(fb / name, b"one\n"))  # type: ignore[misc]
+        for here in (a, b):
+            await here.front().call("spaces.set", auto_sync=False)
+        for name in ("x.md", "y.md"):
+            (fa / name).unlink()
+            (fb / name).write_bytes(b"one\ntwo\n")
+        (row,) = (await a.front().call("spaces.list"))["spaces"]
+        assert (row["waiting"], row["state"]) == (2, "off")
+        a.peer.link.connection.pause()
+        b.peer.link.connection.pause()
+        for here in (a, b):
+            await here.front().call("sync.all")
+        a.peer.link.connection.resume()
+        b.peer.link.connection.resume()
+        await until(lambda: holds(fa / "x.md", b"one\ntwo\n") and holds(fa / "y.md", b"one\ntwo\n"))
+        assert (fb / "x.md").exists()
+        for here in (a, b):
+            await until(lambda here=here: here.peer.store.conflicted() == ["x.md", "y.md"])  # type: ignore[misc]
+        rows = (await a.front().call("conflicts.list"))["conflicts"]
+        number = {row["file"]: row["places"][0]["number"] for row in rows}
+        assert rows[0]["places"][0]["path"] == []
+        assert rows[0]["places"][0]["a"]["value"] is None
+        await a.front().call("conflicts.resolve", file="x.md", number=number["x.md"], choice="a")
+        await b.front().call("conflicts.resolve", file="y.md", number=number["y.md"], choice="b")
+        await until(lambda: not (fb / "x.md").exists() and not (fa / "x.md").exists())
+        for here in (a, b):
+            await until(lambda here=here: here.peer.store.conflicted() == [])  # type: ignore[misc]
+        assert shown(a, "y.md") == shown(b, "y.md") == b"one\ntwo\n"
+
+
+async def test_what_cannot_be_recorded_is_told_or_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    async with running(tmp_path) as here:
+        front = here.front()
+        await front.call("events.subscribe")
+        await front.call("spaces.share", path=str(folder))
+        real = here.peer.node.import_changed
+        tries: list[str] = []
+
+        def refusing(file: str, *given: object, **named: object) -> bool:
+            tries.append(file)
+            if tries.count(file) == 1:
+                raise Refusal("disk-full" if file == "a.md" else "file-too-large", file)
+            return real(file, *given, **named)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(here.peer.node, "import_changed", refusing)
+        (folder / "a.md").write_text("a")
+        (folder / "b.md").write_text("b")
+        await until(lambda: shown(here, "a.md") == b"a")
+        await until(lambda: [one for one in front.events if one["event"] == "sync-failed"])
+        (failed,) = [one for one in front.events if one["event"] == "sync-failed"]
+        assert failed["file"] == str(folder / "b.md")
+        assert shown(here, "b.md") is None

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Spaces of a running peer: what is refused, what stays here, what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.folders import holds, quick, shown
+from tests.daemon.mini_broker import MiniBroker
+from tests.daemon.running import RpcError, running, until
+
+__all__ = ["quick"]  # a fixture
+
+
+async def test_nothing_of_a_local_space_leaves_this_machine(tmp_path: Path) -> None:
+    canary = "canary-7f3a"
+    folder = tmp_path / "private"
+    folder.mkdir()
+    async with (
+        MiniBroker() as broker,
+        running(tmp_path / "a", broker.url) as a,
+        running(tmp_path / "b", broker.url, number=2) as b,
+    ):
+        await until(lambda: bool(a.peer.node.book.online() and b.peer.node.book.online()))
+        front = a.front()
+        row = await front.call("spaces.create", space="diary")
+        assert row["kind"] == "local"
+        root = a.peer.node.library.heads.root
+        await front.call("spaces.share", path=str(folder), space="diary")
+        (folder / f"{canary}.md").write_text(f"{canary} one")
+        await until(lambda: shown(a, f"~diary/{canary}.md") == f"{canary} one".encode())
+        home = Path(row["home"])
+        await until(lambda: (home / f"{canary}.md").exists())
+        (home / f"{canary}.md").write_text(f"{canary} two")
+        await until(lambda: holds(folder / f"{canary}.md", f"{canary} two".encode()))
+        answer = await front.call("sync.file", path=str(folder / f"{canary}.md"))
+        assert answer["file"] == f"~diary/{canary}.md"
+        await front.call("sync.all")
+        assert a.peer.node.library.heads.root == root
+        await a.sync("open.md", "everybody may read this")
+        await until(lambda: shown(b, "open.md"))
+        # who knows the id of a revision, and asks for it, gets nothing either
+        (first, *_) = a.peer.store.revisions(f"~diary/{canary}.md")
+        friend = await a.known(3)
+        wanted = friend.signed("sync-want", to=a.peer.node.context.peer_id,
+                               revisions=[first.revision])  # fmt: skip
+        await friend.say(f"canvasl/peers/{a.peer.node.context.peer_id}/messages", wanted)
+        await front.call("sync.all")
+        await asyncio.sleep(0)
+        assert b.peer.store.documents()[0].file == "open.md"
+        assert broker.published
+        for topic, payload in ((one.topic, one.payload) for one in broker.published):
+            assert canary not in topic
+            assert canary.encode() not in payload
+            assert b"diary" not in payload
+            assert first.revision.encode() not in payload or payload == wanted
+        status = await front.call("sync.status")
+        assert [one["pending"] for one in status["documents"]] == [[friend.peer_id], []]
+        assert [one["acknowledged"] for one in status["documents"]][1] == []
+        await front.call("spaces.leave", space="diary")
+        assert (folder / f"{canary}.md").exists()
+        assert [one["name"] for one in (await front.call("spaces.list"))["spaces"]] == ["commons"]
+
+
+async def test_spaces_that_cannot_be(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    (folder / "inside").mkdir(parents=True)
+    async with running(tmp_path) as here:
+        front = here.front()
+        for name, reason in (("", "rpc-invalid-params"), ("A b", "bad-space"),
+                             ("commons", "space-exists")):  # fmt: skip
+            assert await front.reason("spaces.create", space=name) == reason
+        encrypted = await front.reason("spaces.create", space="x", kind="encrypted")
+        assert encrypted == "space-encrypted"
+        await front.call("spaces.create", space="x")
+        assert await front.reason("spaces.create", space="x") == "space-exists"
+        assert await front.reason("spaces.share", path=str(folder), space="y") == "unknown-space"
+        await front.call("spaces.share", path=str(folder), space="x")
+        other = tmp_path / "other"
+        other.mkdir()
+        assert await front.reason("spaces.share", path=str(other), space="x") == "space-shared"
+        for path, reason in (
+            (folder / "inside", "folder-overlap"), (tmp_path, "folder-overlap"),
+            (here.peer.disk.synced, "folder-overlap"), (tmp_path / "no", "file-not-found"),
+        ):  # fmt: skip
+            assert await front.reason("spaces.share", path=str(path)) == reason, path
+        with pytest.raises(RpcError):
+            await front.call("spaces.set", interval=0)
+        await front.call("spaces.set", space="x", auto_sync=False, interval=7)
+    async with running(tmp_path) as here:
+        row = (await here.front().call("spaces.list"))["spaces"][1]
+        assert (row["name"], row["auto_sync"], row["interval"]) == ("x", False, 7)
+        assert (row["folder"], row["state"]) == (str(folder.resolve()), "off")
