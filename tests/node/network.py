@@ -49,10 +49,13 @@ class Client:
         self.waiting: list[tuple[str, bytes]] = []
         #: topics beside those of every peer
         self.followed: set[str] = set()
+        self._listens: dict[str, bool] = {}
 
     def listens(self, topic: str) -> bool:
-        filters = (*topics.subscriptions(self.peer_id), *self.followed)
-        return any(topics.matches(one, topic) for one in filters)
+        if topic not in self._listens:
+            filters = topics.subscriptions(self.peer_id)
+            self._listens[topic] = any(topics.matches(one, topic) for one in filters)
+        return self._listens[topic] or topic in self.followed
 
     def take(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """A message arrives."""
