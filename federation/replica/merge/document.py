@@ -9,12 +9,13 @@ joins.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from federation import limits
-from federation.replica.merge import strings, tree
+from federation.replica.merge import ends, strings, tree
 from federation.replica.merge.changes import common
 from federation.replica.merge.entries import ListMerge, Row
 from federation.replica.merge.links import Links, needed_with
@@ -64,17 +65,56 @@ def merge(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged | None:
         return Merged(a)
     if a == base:
         return Merged(b)
+    if _turned(a, b):
+        merged = merge(kind, base, b, a)
+        return merged and Merged(merged.content, tuple(map(_swapped, merged.conflicts)))
     ours, theirs, old = (_text(one) for one in (a, b, base))
     if ours is None or theirs is None or (base is not None and old is None):
         return None
     one = _Merge()
-    if kind == "canvasl" and is_canvasl(ours) and is_canvasl(theirs):
-        text = one.lines(old or "", ours, theirs)
-    elif kind == "json-canvas" and (merged := one.canvas(old, ours, theirs)) is not None:
-        text = merged
-    else:
-        text = merge_text(old or "", ours, theirs, one.report, one.work)
-    return Merged(text.encode(), tuple(one.conflicts))
+    if kind == "json-canvas" and (merged := one.canvas(old, ours, theirs)) is not None:
+        return Merged(merged.encode(), tuple(one.conflicts))
+    return _by_lines(one, old, ours, theirs, as_entries=kind == "canvasl")
+
+
+def _by_lines(
+    one: _Merge, base: str | None, a: str, b: str, *, as_entries: bool
+) -> Merged:
+    """Documents of lines; what is around all lines is merged for itself."""
+    as_entries = as_entries and is_canvasl(a) and is_canvasl(b)
+    old, ours, theirs = (None if text is None else ends.of(text) for text in (base, a, b))
+    assert ours is not None
+    assert theirs is not None
+    joined = ends.can_join(old, ours, theirs)
+    lines = ["" if text is None or around is None else ends.bare(text, around, joined=joined)
+             for text, around in zip((base, a, b), (old, ours, theirs), strict=True)]  # fmt: skip
+    around = ends.merged(old, ours, theirs)
+    merge_lines = one.lines if as_entries else one.text
+    text = ends.dressed(merge_lines(*lines), around, joined=joined)
+    end = around.end if joined and around.end == "\r\n" else "\n"
+    shown = (_shown(clash, text, end, as_entries=as_entries) for clash in one.conflicts)
+    return Merged(text.encode(), tuple(shown))
+
+
+def _shown(one: Conflict, text: str, end: str, *, as_entries: bool) -> Conflict:
+    """A conflict with the line ends that its place has in the result."""
+    if as_entries:
+        return replace(one, entry=one.entry.replace("\n", end) + end[:-1])
+    texts = (one.entry, one.base, one.a, one.b, one.kept)
+    entry, base, a, b, kept = (part and part.replace("\n", end) for part in texts)
+    if entry and entry not in text:
+        # the last line of a text whose last line does not end
+        entry = entry.removesuffix(end)
+    return Conflict(one.path, entry or "", base, a, b, kept)
+
+
+def _turned(a: bytes, b: bytes) -> bool:
+    """Whether b comes first: a coin that is the same wherever, and however often, it is tossed."""
+    return hashlib.sha256(a).digest() > hashlib.sha256(b).digest()
+
+
+def _swapped(one: Conflict) -> Conflict:
+    return replace(one, a=one.b, b=one.a)
 
 
 def _text(content: bytes | None) -> str | None:
@@ -130,18 +170,16 @@ class _Merge:
         return found
 
     # --- CanvasL ---------------------------------------------------------------
+    def text(self, base: str, a: str, b: str) -> str:
+        """The merged lines of a text."""
+        return merge_text(base, a, b, self.report, self.work)
+
     def lines(self, base: str, a: str, b: str) -> str:
-        """The merged lines."""
-        versions = [split_lines(text) for text in (base, a, b)]
-        marks = [mark for mark, _lines, _ended in versions]
-        lines = [found for _mark, found, _ended in versions]
-        ends = [ended for _mark, _lines, ended in versions]
-        ended = _changed(ends[0] if lines[0] else ends[1], ends[1], ends[2])
-        merged = self._all_lines(lines) if sum(map(len, lines)) <= limits.MERGE_LINES else None
-        if merged is None:
-            merged = self._windows(*lines)
-        text = _changed(marks[0], marks[1], marks[2]) + "\n".join(merged)
-        return text + "\n" if merged and ended else text
+        """The merged entries."""
+        lines = [split_lines(text)[1] for text in (base, a, b)]
+        few = sum(map(len, lines)) <= limits.MERGE_LINES
+        merged = self._all_lines(lines) if few else self._windows(*lines)
+        return "\n".join(merged) + "\n" if merged else ""
 
     def _all_lines(self, lines: Sequence[Sequence[str]]) -> list[str]:
         base, a, b = (self._entries(one) for one in lines)

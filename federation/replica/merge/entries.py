@@ -80,7 +80,8 @@ class ListMerge:
     def _survivors(self, kept: Collection[object]) -> dict[int, tuple[str, str | None, str | None]]:
         """Entries that stay although a side deleted them, with their three texts.
 
-        A deletion yields to an edit, to a move, and to what still needs the entry.
+        A deletion yields to an edit, to a move, and to what still needs the entry;
+        not to a side that put everything into a new order.
         """
         found: dict[int, tuple[str, str | None, str | None]] = {}
         pairs_a, pairs_b = self._ours.pairs, self._theirs.pairs
@@ -91,10 +92,10 @@ class ListMerge:
             here, there = pairs_a.get(number), pairs_b.get(number)
             needed = bool(needs) and entry.name in needs
             if here is not None:
-                left, moved = self.a[here], number in self._ours.moved
+                left, moved = self.a[here], self._ours.has_moved(number)
                 texts: tuple[str, str | None, str | None] = (entry.text, left.text, None)
             elif there is not None:
-                left, moved = self.b[there], number in self._theirs.moved
+                left, moved = self.b[there], self._theirs.has_moved(number)
                 texts = (entry.text, None, left.text)
             else:
                 left, moved, texts = entry, False, (entry.text, None, None)

@@ -19,18 +19,23 @@ from typing import Final
 
 from federation import limits
 from federation.replica.merge import meaning, tree
+from federation.replica.merge.changes import changes
 from federation.replica.merge.meaning import NOTHING, Members, Number
 from federation.replica.merge.tree import Value
 from federation.replica.merge.work import Work
 
 #: what two entries must share to be taken for one that was edited
 ALIKE: Final = 0.5
+#: ... where it was also moved
+KNOWN: Final = 0.6
 #: resemblance of long texts is measured on this much of them
 _LOOK: Final = 200
 #: comparing entries of this length costs as much as a pair does
 _COSTLY: Final = 1024
 #: texts below this length are compared by pairs of characters, longer ones by threes
 _SHORT: Final = 24
+#: how far back a neighbour with a partner is looked for
+_NEAR: Final = 16
 #: members of an edge that name what it joins, and where
 _ENDS: Final = ("from", "to", "fromNode", "toNode", "fromSide", "toSide")
 #: those of them that name entries
@@ -136,15 +141,39 @@ class _Pairing:
         #: what has no partner yet
         self._left: list[int] = list(range(start, len(old) - end))
         self._right: list[int] = list(range(start, len(new) - end))
+        if self._has_twins():
+            self._by_order()
         self._by_key(lambda entry: entry.text, self._in_order)
         self._by_key(lambda entry: entry.meaning, self._in_order)
         self._by_key(lambda entry: entry.name, self._by_likeness)
         self._by_place()
+        self._anywhere()
 
     def _forget_paired(self) -> None:
         taken = set(self.pairs.values())
         self._left = [index for index in self._left if index not in self.pairs]
         self._right = [index for index in self._right if index not in taken]
+
+    def _has_twins(self) -> bool:
+        """Whether some bytes occur several times among what is left on either side."""
+        return any(
+            len(left) != len({entries[index].text for index in left})
+            for entries, left in ((self._old, self._left), (self._new, self._right))
+        )
+
+    def _by_order(self) -> None:
+        """Pair the same bytes that are in the same order, as a comparison of lines does."""
+        if not self._left or not self._right:
+            return
+        old, new = ([entries[index].text for index in left] for entries, left in
+                    ((self._old, self._left), (self._new, self._right)))  # fmt: skip
+        low, new_low = 0, 0
+        first, new_first = self._left[0], self._right[0]
+        for gap in [*changes(old, new, self._work), (len(old), 0, len(new), 0)]:
+            same = range(gap[0] - low)
+            self.pairs.update((first + low + at, new_first + new_low + at) for at in same)
+            low, new_low = gap[1], gap[3]
+        self._forget_paired()
 
     def _by_key(
         self,
@@ -186,16 +215,25 @@ class _Pairing:
                 self._in_order(ones, others)
             return
         self._work.pairs -= cost
+        alike = recognised if least == KNOWN else likeness
+        places = {one: self._expected(one) for one in ones}
         scores = sorted(
-            (-likeness(self._old[one], self._new[other]), abs(place - position), one, other)
-            for place, one in enumerate(ones)
-            for position, other in enumerate(others)
+            (-alike(self._old[one], self._new[other]), abs(places[one] - other), one, other)
+            for one in ones
+            for other in others
         )
         taken: set[int] = set()
         for score, _distance, one, other in scores:
             if -score >= least and one not in self.pairs and other not in taken:
                 self.pairs[one] = other
                 taken.add(other)
+
+    def _expected(self, one: int) -> int:
+        """Where an entry would stand behind the nearest one before it that has a partner."""
+        for before in range(one - 1, max(one - _NEAR, 0) - 1, -1):
+            if before in self.pairs:
+                return self.pairs[before] + one - before
+        return one
 
     def _by_place(self) -> None:
         """Pair what is left between two neighbours that are the same in both."""
@@ -210,6 +248,14 @@ class _Pairing:
                 self.pairs.update(zip(ones, others, strict=True))
             elif others:
                 self._by_likeness(ones, others, ALIKE)
+
+    def _anywhere(self) -> None:
+        """Pair what was moved and changed at once, where enough of it is as it was."""
+        self._forget_paired()
+        ones = [index for index in self._left if _is_telling(self._old[index])]
+        others = [index for index in self._right if _is_telling(self._new[index])]
+        if ones and others:
+            self._by_likeness(ones, others, KNOWN)
 
     def _all_replaced(self, ones: list[int], others: list[int]) -> bool:
         """Whether things at the same places are the same things with other values."""
@@ -282,6 +328,8 @@ def likeness(one: Entry, other: Entry) -> float:
         return 1.0
     a, b = one.loaded, other.loaded
     if isinstance(a, Members) and isinstance(b, Members):
+        if one.id is not None and other.id is not None and one.id != other.id:
+            return recognised(one, other)
         return _members_alike(one.members, other.members)
     if a is not NOTHING and b is not NOTHING and type(a) is not type(b):
         return 0.0
@@ -291,6 +339,56 @@ def likeness(one: Entry, other: Entry) -> float:
     ours, theirs = one.shape[kind], other.shape[kind]
     both = len(ours) + len(theirs)
     return 2 * len(ours & theirs) / both if both else 0.0
+
+
+def recognised(one: Entry, other: Entry) -> float:
+    """How far an entry can be known again by its values alone, wherever it stands.
+
+    Long values tell more than short ones: most entries of a canvas have the
+    same type and size.  Edges with other ids that join other things differ.
+    """
+    if not isinstance(one.loaded, Members) or not isinstance(other.loaded, Members):
+        return likeness(one, other)
+    ours, theirs = one.members, other.members
+    keys = ours.keys() | theirs.keys()
+    if one.id != other.id:
+        keys -= {"id"}
+        if any(ours.get(end) != theirs.get(end) for end in ENDS):
+            return 0.0
+    most = both = 0.0
+    for key in keys:
+        mine, other_value = ours.get(key, NOTHING), theirs.get(key, NOTHING)
+        weight = max(_weight(mine), _weight(other_value))
+        most += weight
+        if mine == other_value:
+            both += weight
+        else:
+            both += weight * _shared_words(mine, other_value)
+    return both / most if most else 0.0
+
+
+def _shared_words(one: object, other: object) -> float:
+    """How much two strings have in common; little for other values of one key."""
+    if one is NOTHING or other is NOTHING:
+        return 0.0
+    if not isinstance(one, str) or not isinstance(other, str):
+        return 0.2
+    ours, theirs = set(one[:_LOOK].split()), set(other[:_LOOK].split())
+    return 0.2 + 0.7 * len(ours & theirs) / max(len(ours), len(theirs), 1)
+
+
+def _weight(value: object) -> int:
+    """How much a value tells about what has it."""
+    if isinstance(value, str):
+        return 2 + min(len(value), 40)
+    if isinstance(value, Members | list):
+        return 2 + min(8 * len(value), 40)
+    return 0 if value is NOTHING else 2
+
+
+def _is_telling(entry: Entry) -> bool:
+    """Whether there is enough of an entry to know it again elsewhere."""
+    return entry.is_object or len(entry.text) >= _SHORT
 
 
 def _members_alike(ours: dict[str, object], theirs: dict[str, object]) -> float:

@@ -20,6 +20,8 @@ from federation.replica.merge.pairing import Pairs
 
 #: A slot of the merged order: entry number of the base, or of one side.
 Slot = tuple[str, int]
+#: so many moved entries, and half of all, are a new order: programs sort what they save
+_NEW_ORDER: Final = 8
 #: the kind of a slot that the base has
 BASE: Final = "base"
 
@@ -39,6 +41,12 @@ class Side:
         kept = [number for kind, number in self.order if kind == BASE]
         steady = _longest_rising(kept)
         self.moved = frozenset(kept) - steady
+
+        self._is_new_order = len(self.moved) >= max(_NEW_ORDER, len(kept) // 2)
+
+    def has_moved(self, number: int) -> bool:
+        """Whether somebody moved this entry: it is not only in another order with all others."""
+        return number in self.moved and not self._is_new_order
 
     def added(self) -> list[int]:
         """What is new on this side."""
