@@ -18,8 +18,8 @@ from federation import limits
 from federation.replica.merge import ends, strings, tree
 from federation.replica.merge.changes import common
 from federation.replica.merge.entries import ListMerge, Row
+from federation.replica.merge.entry import Entry
 from federation.replica.merge.links import Links, needed_with
-from federation.replica.merge.pairing import Entry
 from federation.replica.merge.text import merge_text
 from federation.replica.merge.tree import Value
 from federation.replica.merge.value import Clash, Frame, Path, Report, ValueMerge
@@ -72,14 +72,12 @@ def merge(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged | None:
     if ours is None or theirs is None or (base is not None and old is None):
         return None
     one = _Merge()
-    if kind == "json-canvas" and (merged := one.canvas(old, ours, theirs)) is not None:
-        return Merged(merged.encode(), tuple(one.conflicts))
+    if kind == "json-canvas" and (text := one.canvas(old, ours, theirs)) is not None:
+        return Merged(text.encode(), tuple(one.conflicts))
     return _by_lines(one, old, ours, theirs, as_entries=kind == "canvasl")
 
 
-def _by_lines(
-    one: _Merge, base: str | None, a: str, b: str, *, as_entries: bool
-) -> Merged:
+def _by_lines(one: _Merge, base: str | None, a: str, b: str, *, as_entries: bool) -> Merged:
     """Documents of lines; what is around all lines is merged for itself."""
     as_entries = as_entries and is_canvasl(a) and is_canvasl(b)
     old, ours, theirs = (None if text is None else ends.of(text) for text in (base, a, b))

@@ -7,8 +7,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from federation.replica.merge.entry import Entry
 from federation.replica.merge.meaning import printable
-from federation.replica.merge.pairing import Entry, Pairs, pair
+from federation.replica.merge.pairing import Pairs, pair
 from federation.replica.merge.sequence import BASE, Side, merge_orders
 from federation.replica.merge.value import Clash, Path, Report
 from federation.replica.merge.work import Work

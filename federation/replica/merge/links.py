@@ -13,8 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from federation.replica.merge.entries import Row
+from federation.replica.merge.entry import ENDS, Entry
 from federation.replica.merge.meaning import dump_string
-from federation.replica.merge.pairing import ENDS, Entry
 
 #: finds ends quickly; what it finds is looked at again
 _END: Final = re.compile(r'"(?:from|to)(?:Node)?"[ \t\n\r]*:[ \t\n\r]*("[^"\\]*(?:\\.[^"\\]*)*")')

@@ -269,7 +269,8 @@ def _rename(model: Model, uid: int, name: str) -> bool:
 
 
 _EDITS: dict[str, Callable[..., bool]] = {
-    "set": put, "word": _word, "key": _key, "drop": lambda model, uid, path: put(model, uid, path, None),
+    "set": put, "drop": lambda model, uid, path: put(model, uid, path, None),
+    "word": _word, "key": _key,
     "push": _push, "pull": _pull, "add": _add, "delete": _delete, "move": _move, "order": _order,
     "rename": _rename,
 }  # fmt: skip
@@ -277,4 +278,5 @@ _EDITS: dict[str, Callable[..., bool]] = {
 
 def apply(model: Model, edits: list[Op]) -> bool:
     """Make edits; whether all found their place."""
-    return all([_EDITS[str(name)](model, *rest) for name, *rest in edits])
+    found = [_EDITS[str(name)](model, *rest) for name, *rest in edits]
+    return all(found)

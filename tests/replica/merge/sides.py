@@ -8,11 +8,35 @@ import random
 import re
 
 from tests.replica.merge.models import (
-    Arr, End, Item, Model, Obj, Op, Step, Style, Tree, apply, look, tells,
+    Arr,
+    End,
+    Item,
+    Model,
+    Obj,
+    Op,
+    Step,
+    Style,
+    Tree,
+    apply,
+    look,
+    tells,
 )  # fmt: skip
 
 #: between the marks of a string: clusters of several code points, quotes, escapes
-SPICE = ["é", "e\u0301", "👩‍👩‍👧", "🇩🇪🇫🇷", "日本語", '\\"', "\\n", "\\u00e9", "\\ud83d", "\\\\", "a-b", ""]
+SPICE = [
+    "é",
+    "e\u0301",
+    "👩‍👩‍👧",
+    "🇩🇪🇫🇷",
+    "日本語",
+    '\\"',
+    "\\n",
+    "\\u00e9",
+    "\\ud83d",
+    "\\\\",
+    "a-b",
+    "",
+]
 #: keys of real canvases, and odd ones
 KEYS = ["x", "y", "width", "color", "a b", "日本", "", "kind", "text", "k\\u0031", "dimension"]
 _MARK = re.compile(r"[wknei][bcdfghklmnprstvz]{3}\d+q|[1-9]7\d{4}7")
@@ -275,7 +299,7 @@ class Sides:
             if isinstance(value, Obj):
                 keys = [key for key, _one in value.members]
                 waiting += [((*path, key), one) for key, one in value.members
-                            if keys.count(key) == 1 and (key, path) != ("id", ())]  # fmt: skip
+                            if keys.count(key) == 1 and key != "id"]  # fmt: skip
             elif isinstance(value, Arr):
                 for one in value.items:
                     token = token_of(tells(one))
@@ -283,7 +307,9 @@ class Sides:
                         waiting.append(((*path, ("tok", token)), one))
         return found
 
-    def _places(self, side: Model, kind: type | tuple[type, ...]) -> list[tuple[int, tuple[Step, ...], Tree]]:
+    def _places(
+        self, side: Model, kind: type | tuple[type, ...]
+    ) -> list[tuple[int, tuple[Step, ...], Tree]]:
         item = self._item(side)
         if item is None:
             return []
