@@ -147,8 +147,10 @@ class _Merge:
         self.conflicts: list[Conflict] = []
         self._values = ValueMerge(self._array, self.work)
         self._pool: dict[str, Entry] = {}
-        #: of a JSON Canvas: its lists by the array of side a, and their rows by path
-        self._lists: dict[int, ListMerge] = {}
+        #: lists that were compared, by their three arrays: lines of the same bytes share theirs
+        self._lists: dict[tuple[int, int, int], ListMerge] = {}
+        self._compared: list[Value | None] = []
+        #: of a JSON Canvas: the rows of its lists by path
         self._rows: dict[Path, list[Row]] = {}
         self._kept: frozenset[str] = frozenset()
 
@@ -266,11 +268,14 @@ class _Merge:
         return _changed(base, a, b)
 
     def _array(self, base: Value | None, a: Value, b: Value, path: Path, report: Report) -> str:
-        compared = self._lists.get(id(a))
+        key = (id(base), id(a), id(b))
+        compared = self._lists.get(key)
         if compared is None:
+            # as long as these are there, nothing else has their numbers
+            self._compared += (base, a, b)
             old = self._entries(base.texts if base is not None else ())
             compared = ListMerge(old, self._entries(a.texts), self._entries(b.texts), self.work)
-            self._lists[id(a)] = compared
+            self._lists[key] = compared
         if len(path) > 1:
             rows = compared.rows(self._item, path, report)
             return _framed(a, b, [(row.text, row.place) for row in rows])

@@ -167,7 +167,7 @@ def _nothing_lost(case: Case, text: str, conflicts: Sequence[Conflict | Clashing
     ))  # fmt: skip
     for token in base.keys() | result.keys() | set[str]().union(*sides):
         old, counts = base[token], [one[token] for one in sides]
-        if max(counts) > old and not result[token] and not listed[token] and token[0] != "n":
+        if max(counts) > old == 0 and not result[token] and not listed[token] and token[0] != "n":
             _fail("nothing lost", token)
         # an id may be gone or there more often: edges follow new ones
         if (
@@ -180,10 +180,14 @@ def _nothing_lost(case: Case, text: str, conflicts: Sequence[Conflict | Clashing
 
 def _as_wanted(case: Case, old: int, counts: list[int], found: int) -> bool:
     """Whether a mark is there as often as the sides want."""
+    if not case.known and len(counts) > len("ab"):
+        return True
     less = sum(max(old - one, 0) for one in counts)
     more = sum(max(one - old, 0) for one in counts)
     if max(old, *counts) > 1:
-        return found >= old - less and (found <= old + more or case.kind == "text")
+        # of three sides one may edit the copy that is left of two
+        few = found < old - less and len(counts) == len("ab")
+        return not few and (found <= old + more or case.kind == "text")
     wanted = next((one for one in counts if one != old), old)
     return found == wanted or not case.known
 

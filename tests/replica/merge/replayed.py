@@ -121,7 +121,8 @@ class _Meeting:
         names = [names - {None} for names in self._of("add", 2)]
         gone = self._of("delete", 1)
         moves = any(op[0] == "move" for _side, edits in self._made for op in edits)
-        in_text = self._base.is_text and (moves or bool(gone[0] & gone[1]))
+        lines = {item.uid for item in self._base.items if item.part == "line"}
+        in_text = (self._base.is_text and moves) or bool(gone[0] & gone[1] & lines)
         return shared or bool(names[0] & names[1]) or in_text or self._copies()
 
     def _copies(self) -> bool:
