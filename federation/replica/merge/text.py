@@ -28,6 +28,8 @@ _SIMILAR: Final = 0.5
 _LOOK: Final = 200
 #: two versions of lines are kept whole where less than this share of them is left
 _REWRITTEN: Final = 0.5
+#: with less than this share left they are other lines, whose changes have nothing to do with these
+_ANOTHER: Final = 0.2
 
 
 def lines_of(text: str) -> list[str]:
@@ -191,7 +193,7 @@ class TextMerge:
         if not base:
             return self._together(ours, theirs)
         woven = strings.weave(base, one, other, self._work) if one and other else None
-        if woven is not None and not woven.overlap:
+        if woven is not None and not woven.overlap and woven.kept >= _ANOTHER:
             return [woven.text]
         whole = woven is None or woven.kept < _REWRITTEN
         kept = self._together(ours, theirs) if whole or woven is None else [woven.text]
