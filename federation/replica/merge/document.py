@@ -9,7 +9,6 @@ joins.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
@@ -65,9 +64,6 @@ def merge(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged | None:
         return Merged(a)
     if a == base:
         return Merged(b)
-    if _turned(a, b):
-        merged = merge(kind, base, b, a)
-        return merged and Merged(merged.content, tuple(map(_swapped, merged.conflicts)))
     ours, theirs, old = (_text(one) for one in (a, b, base))
     if ours is None or theirs is None or (base is not None and old is None):
         return None
@@ -104,15 +100,6 @@ def _shown(one: Conflict, text: str, end: str, *, as_entries: bool) -> Conflict:
         # the last line of a text whose last line does not end
         entry = entry.removesuffix(end)
     return Conflict(one.path, entry or "", base, a, b, kept)
-
-
-def _turned(a: bytes, b: bytes) -> bool:
-    """Whether b comes first: a coin that is the same wherever, and however often, it is tossed."""
-    return hashlib.sha256(a).digest() > hashlib.sha256(b).digest()
-
-
-def _swapped(one: Conflict) -> Conflict:
-    return replace(one, a=one.b, b=one.a)
 
 
 def _text(content: bytes | None) -> str | None:

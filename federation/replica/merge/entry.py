@@ -73,6 +73,11 @@ class Entry:
         """Whether it is a JSON object with members."""
         return bool(self.members)
 
+    @property
+    def is_nameless_edge(self) -> bool:
+        """Whether it is known by what it joins only."""
+        return self.is_object and isinstance(self.name, tuple)
+
     def ends(self) -> set[str]:
         """The names that an edge joins, as written and without ``#``."""
         found = (_name_of(self.members.get(key)) for key in ENDS)

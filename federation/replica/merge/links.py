@@ -51,13 +51,17 @@ class Links:
         if not edges:
             return {}
         names = {Entry(text).name for text in self._texts}
-        before = [({entry.text for entry in one}, {entry.name for entry in one})
-                  for one in self._sides]  # fmt: skip
+        called = [{entry.name for entry in one} for one in self._sides]
+        texts = [{entry.text for entry in one} for one in self._sides]
+        made_of = {row.text: (row.a, row.b) for row in self._rows if row.text in edges}
         found: dict[str, frozenset[str]] = {}
         for text, ends in edges.items():
             known = set(names)
-            for texts, called in before:
-                known |= {end for end in ends if text in texts and end not in called}
+            sides = zip(made_of.get(text, (None, None)), texts, called, strict=True)
+            for entry, there, known_there in sides:
+                if entry is not None or text in there:
+                    has = ends if entry is None else ends & entry.ends()
+                    known |= {end for end in has if end not in known_there}
             needed = frozenset(str(end) for end in ends & Entry(text).ends() - known)
             if needed:
                 found[text] = needed

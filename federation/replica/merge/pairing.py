@@ -56,6 +56,7 @@ class _Pairing:
         self._by_key(lambda entry: entry.name, self._by_likeness)
         self._by_place()
         self._anywhere()
+        self._by_new_ends()
 
     def _forget_paired(self) -> None:
         taken = set(self.pairs.values())
@@ -164,6 +165,26 @@ class _Pairing:
         others = [index for index in self._right if is_telling(self._new[index])]
         if ones and others:
             self._by_likeness(ones, others, KNOWN)
+
+    def _by_new_ends(self) -> None:
+        """Pair edges without an id whose ends have new names."""
+        self._forget_paired()
+        ones = [index for index in self._left if self._old[index].is_nameless_edge]
+        others = [index for index in self._right if self._new[index].is_nameless_edge]
+        if not ones or not others:
+            return
+        names: dict[Hashable, Hashable] = {}
+        for index, other in self.pairs.items():
+            old, new = self._old[index], self._new[other]
+            if old.text != new.text and old.id != new.id:
+                names[old.id] = new.id
+        ends = {self._new[other].name: other for other in reversed(others)}
+        for one in ones:
+            name = self._old[one].name
+            ours = name if isinstance(name, tuple) else ()
+            other_one = ends.pop(tuple(names.get(end, end) for end in ours), -1)
+            if other_one >= 0:
+                self.pairs[one] = other_one
 
     def _all_replaced(self, ones: list[int], others: list[int]) -> bool:
         """Whether things at the same places are the same things with other values."""

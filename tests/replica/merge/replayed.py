@@ -182,7 +182,7 @@ def _rewritten(base: Model, side: Model) -> bool:
         return True
     there = ((item, side.item(item.uid)) for item in base.items)
     return any(
-        new and not _is_named(item, base, side) and _kept(item, base, new, side) < _MOST
+        new and not _is_named(item, base, side) and _kept(item, base, new, side) < _MOST + 0.1
         for item, new in there
     )
 
@@ -199,7 +199,8 @@ def _is_named(item: Item, base: Model, side: Model) -> bool:
 
 
 def _has_twins(model: Model) -> bool:
-    texts = [repr(item.value) for item in model.items if tokens_of(repr(item.value))]
+    texts = [repr(item.value) for item in model.items
+             if not isinstance(item.value, str) or tokens_of(item.value)]  # fmt: skip
     return len(texts) != len(set(texts))
 
 
