@@ -148,13 +148,9 @@ class _Merge:
     def _entries(self, texts: Sequence[str]) -> list[Entry]:
         """Entries, one for each different text."""
         pool, work = self._pool, self.work
-        found: list[Entry] = []
-        for text in texts:
-            entry = pool.get(text)
-            if entry is None:
-                entry = pool[text] = Entry(text, work)
-            found.append(entry)
-        return found
+        for text in set(texts) - pool.keys():
+            pool[text] = Entry(text, work)
+        return list(map(pool.__getitem__, texts))
 
     # --- CanvasL ---------------------------------------------------------------
     def text(self, base: str, a: str, b: str) -> str:

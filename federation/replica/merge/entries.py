@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from federation.replica.merge.entry import Entry
 from federation.replica.merge.meaning import printable
@@ -18,8 +18,7 @@ from federation.replica.merge.work import Work
 EntryMerge = Callable[[Entry | None, Entry, Entry, Path, Report], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One entry of the result; ``place`` is its index in side a, where it has one.
 
     ``base``, ``a`` and ``b`` are what it was made of.
@@ -63,9 +62,13 @@ class ListMerge:
         rows: list[Row] = []
         order = merge_orders(len(self.base), self._ours, self._theirs, alive, self._same)
         for kind, number in order:
-            old = self.base[number] if kind == BASE else None
-            here = {BASE: pairs_a.get(number), "a": number}.get(kind)
-            there = {BASE: pairs_b.get(number), "a": back.get(number), "b": number}.get(kind)
+            if kind == BASE:
+                old: Entry | None = self.base[number]
+                here, there = pairs_a.get(number), pairs_b.get(number)
+            else:
+                old = None
+                here = number if kind == "a" else None
+                there = number if kind == "b" else back.get(number)
             one = None if here is None else self.a[here]
             other = None if there is None else self.b[there]
             text = _one_sided(old, one, other)

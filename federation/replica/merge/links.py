@@ -47,7 +47,9 @@ class Links:
         return frozenset(name for names in self.dangling.values() for name in names)
 
     def _find(self) -> dict[str, frozenset[str]]:
-        edges = {text: ends for text in self._texts if (ends := _ends(text) & self._lost)}
+        edges = {text: ends for text in self._texts
+                 if ('"from' in text or '"to' in text)
+                 and (ends := _ends(text) & self._lost)}  # fmt: skip
         if not edges:
             return {}
         names = {Entry(text).name for text in self._texts}

@@ -11,6 +11,7 @@ comparison of lines pairs them.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -26,6 +27,11 @@ from federation.replica.merge.work import Work
 KNOWN: Final = 0.6
 #: comparing entries of this length costs as much as a pair does
 _COSTLY: Final = 1024
+_WORD: Final = re.compile(r"\w{4,}")
+#: words that so many entries have at most tell them from others
+_RARE: Final = 4
+#: so many pairs are compared without looking at words first
+_FEW_PAIRS: Final = 64
 #: how far back a neighbour with a partner is looked for
 _NEAR: Final = 16
 
@@ -49,9 +55,8 @@ class _Pairing:
         #: what has no partner yet
         self._left: list[int] = list(range(start, len(old) - end))
         self._right: list[int] = list(range(start, len(new) - end))
-        if self._has_twins():
-            self._by_order()
-        self._by_key(lambda entry: entry.text, self._in_order)
+        self._by_text()
+        self._by_key(lambda entry: entry.name, None)
         self._by_key(lambda entry: entry.meaning, self._in_order)
         self._by_key(lambda entry: entry.name, self._by_likeness)
         self._by_place()
@@ -63,12 +68,19 @@ class _Pairing:
         self._left = [index for index in self._left if index not in self.pairs]
         self._right = [index for index in self._right if index not in taken]
 
-    def _has_twins(self) -> bool:
-        """Whether some bytes occur several times among what is left on either side."""
-        return any(
-            len(left) != len({entries[index].text for index in left})
-            for entries, left in ((self._old, self._left), (self._new, self._right))
-        )
+    def _by_text(self) -> None:
+        """Pair the same bytes."""
+        ours = dict(zip((self._old[index].text for index in self._left), self._left, strict=True))
+        theirs = dict(zip((self._new[index].text for index in self._right), self._right,
+                          strict=True))  # fmt: skip
+        if len(ours) < len(self._left) or len(theirs) < len(self._right):
+            # some occur several times
+            self._by_order()
+            self._by_key(lambda entry: entry.text, self._in_order)
+            return
+        for text in ours.keys() & theirs.keys():
+            self.pairs[ours[text]] = theirs[text]
+        self._forget_paired()
 
     def _by_order(self) -> None:
         """Pair the same bytes that are in the same order, as a comparison of lines does."""
@@ -87,9 +99,9 @@ class _Pairing:
     def _by_key(
         self,
         key: Callable[[Entry], Hashable | None],
-        several: Callable[[list[int], list[int]], None],
+        several: Callable[[list[int], list[int]], None] | None,
     ) -> None:
-        """Pair what has the same key; ``several`` says which of several."""
+        """Pair what has the same key; ``several`` says which of several (None: none of them)."""
         if not self._left or not self._right:
             return
         news = _groups(self._new, self._right, key)
@@ -99,7 +111,7 @@ class _Pairing:
                 continue
             if len(ones) == len(others) == 1:
                 self.pairs[ones[0]] = others[0]
-            else:
+            elif several is not None:
                 several(ones, others)
         self._forget_paired()
 
@@ -116,24 +128,35 @@ class _Pairing:
 
     def _by_likeness(self, ones: list[int], others: list[int], least: float = 0.0) -> None:
         """Pair the two that are most alike, then the next two; in order where equal."""
+        cost = len(ones) * len(others) * self._cost(ones, others)
+        if cost <= min(limits.MERGE_LIKENESS_PAIRS, self._work.pairs):
+            self._work.pairs -= cost
+            both = ((one, other) for one in ones for other in others)
+            self._match(both, likeness, least)
+        elif not least:
+            self._in_order(ones, others)
+
+    def _cost(self, ones: list[int], others: list[int]) -> int:
+        """What comparing two of them costs at the most, in pairs."""
         longest = max(*(len(self._old[one].text) for one in ones),
                       *(len(self._new[other].text) for other in others))  # fmt: skip
-        cost = len(ones) * len(others) * (1 + longest // _COSTLY)
-        if cost > min(limits.MERGE_LIKENESS_PAIRS, self._work.pairs):
-            if not least:
-                self._in_order(ones, others)
-            return
-        self._work.pairs -= cost
-        alike = recognised if least == KNOWN else likeness
-        places = {one: self._expected(one) for one in ones}
-        scores = sorted(
-            (-alike(self._old[one], self._new[other]), abs(places[one] - other), one, other)
-            for one in ones
-            for other in others
-        )
+        return 1 + longest // _COSTLY
+
+    def _match(
+        self, both: Iterable[tuple[int, int]], alike: Callable[[Entry, Entry], float], least: float
+    ) -> None:
+        """Of possible pairs those that are most alike; of equal ones those that are closest."""
+        places: dict[int, int] = {}
+        scores: list[tuple[float, int, int, int]] = []
+        for one, other in both:
+            score = alike(self._old[one], self._new[other])
+            if score >= least:
+                if one not in places:
+                    places[one] = self._expected(one)
+                scores.append((-score, abs(places[one] - other), one, other))
         taken: set[int] = set()
-        for score, _distance, one, other in scores:
-            if -score >= least and one not in self.pairs and other not in taken:
+        for _score, _distance, one, other in sorted(scores):
+            if one not in self.pairs and other not in taken:
                 self.pairs[one] = other
                 taken.add(other)
 
@@ -163,8 +186,28 @@ class _Pairing:
         self._forget_paired()
         ones = [index for index in self._left if is_telling(self._old[index])]
         others = [index for index in self._right if is_telling(self._new[index])]
-        if ones and others:
-            self._by_likeness(ones, others, KNOWN)
+        if not ones or not others:
+            return
+        both = self._sharing_words(ones, others)
+        cost = len(both) * self._cost(ones, others)
+        if cost <= self._work.pairs:
+            self._work.pairs -= cost
+            self._match(both, recognised, KNOWN)
+
+    def _sharing_words(self, ones: list[int], others: list[int]) -> list[tuple[int, int]]:
+        """Pairs that have a word which few others have; of few entries all pairs."""
+        if len(ones) * len(others) <= _FEW_PAIRS:
+            return [(one, other) for one in ones for other in others]
+        ours = _words(self._old, ones)
+        theirs = _words(self._new, others)
+        found = {
+            (one, other)
+            for word in ours.keys() & theirs.keys()
+            if len(ours[word]) <= _RARE and len(theirs[word]) <= _RARE
+            for one in ours[word]
+            for other in theirs[word]
+        }
+        return sorted(found)
 
     def _by_new_ends(self) -> None:
         """Pair edges without an id whose ends have new names."""
@@ -204,6 +247,15 @@ def _common(old: Sequence[Entry], new: Sequence[Entry]) -> tuple[int, int]:
     while end < most - start and old[-1 - end].text == new[-1 - end].text:
         end += 1
     return start, end
+
+
+def _words(entries: Sequence[Entry], indices: Iterable[int]) -> dict[str, list[int]]:
+    """Word -> the entries that have it."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for index in indices:
+        for word in set(_WORD.findall(entries[index].text[:_COSTLY])):
+            found[word].append(index)
+    return found
 
 
 def _groups(

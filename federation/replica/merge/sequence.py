@@ -59,7 +59,7 @@ def _longest_rising(numbers: Sequence[int]) -> frozenset[int]:
     at: list[int] = []
     before: dict[int, int | None] = {}
     for number in numbers:
-        place = bisect_left(tails, number)
+        place = bisect_left(tails, number) if tails and number <= tails[-1] else len(tails)
         before[number] = at[place - 1] if place else None
         if place == len(tails):
             tails.append(number)
