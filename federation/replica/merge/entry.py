@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from functools import cached_property
 from itertools import pairwise
@@ -15,6 +16,8 @@ from federation.replica.merge.work import Work
 
 #: resemblance of long texts is measured on this much of them
 LOOK: Final = 200
+#: most entries begin with their id
+_ID_FIRST: Final = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*"id"[ \t\n\r]*:[ \t\n\r]*"([^"\\]*)"')
 #: members of an edge that name what it joins, and where
 _ENDS: Final = ("from", "to", "fromNode", "toNode", "fromSide", "toSide")
 #: those of them that name entries
@@ -55,6 +58,8 @@ class Entry:
     @cached_property
     def name(self) -> Hashable | None:
         """What its author calls it: an id, or the ends of an edge without one."""
+        if (plain := _ID_FIRST.match(self.text)) and self.text.count('"id"') == 1:
+            return plain[1]
         if not isinstance(self.loaded, Members):
             return _directive(self.text) if self.loaded is NOTHING else None
         found = _name_of(self.members.get("id"))
