@@ -60,17 +60,21 @@ class ListMerge:
         alive = (pairs_a.keys() & pairs_b.keys()) | survivors.keys()
         back = {mine: other for other, mine in self._same.items()}
         rows: list[Row] = []
+        base, ours, theirs = self.base, self.a, self.b
         order = merge_orders(len(self.base), self._ours, self._theirs, alive, self._same)
         for kind, number in order:
             if kind == BASE:
-                old: Entry | None = self.base[number]
+                old: Entry | None = base[number]
                 here, there = pairs_a.get(number), pairs_b.get(number)
             else:
                 old = None
                 here = number if kind == "a" else None
                 there = number if kind == "b" else back.get(number)
-            one = None if here is None else self.a[here]
-            other = None if there is None else self.b[there]
+            one = None if here is None else ours[here]
+            other = None if there is None else theirs[there]
+            if one is other and one is not None:
+                rows.append(Row(one.text, here, old, one, one))
+                continue
             text = _one_sided(old, one, other)
             if text is None or number in survivors:
                 where = (*path, label(old or one or other, number if steady else len(rows)))

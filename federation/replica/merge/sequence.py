@@ -145,7 +145,10 @@ def merge_orders(
     orders = [side.order[start : len(side.order) - end] for side in (a, b)]
     orders[1] = [slot for slot in orders[1] if slot[0] == BASE or slot[1] not in same]
     steady = [{(BASE, number) for number in side.steady & alive} for side in (a, b)]
-    merged = _merge(middle, orders, steady, alive)
+    runs = _together(middle, orders)
+    orders = [[slot for slot in order if slot in runs or slot[0] != BASE] for order in orders]
+    merged = [one for slot in _merge(list(runs), orders, steady, alive)
+              for one in runs.get(slot, (slot,))]  # fmt: skip
     before = [(BASE, number) for number in range(start)]
     after = [(BASE, number) for number in range(length - end, length)]
     return [*before, *merged, *after]
@@ -163,6 +166,19 @@ def _untouched(length: int, a: Side, b: Side) -> tuple[int, int]:
     ):
         end += 1
     return start, end
+
+
+def _together(base: list[Slot], orders: list[list[Slot]]) -> dict[Slot, list[Slot]]:
+    """The first of those that both sides left beside each other -> all of them."""
+    ours, theirs = (dict(pairwise(order)) for order in orders)
+    runs: dict[Slot, list[Slot]] = {}
+    run: list[Slot] = []
+    for slot in base:
+        if run and ours.get(run[-1]) == slot == theirs.get(run[-1]):
+            run.append(slot)
+        else:
+            run = runs[slot] = [slot]
+    return runs
 
 
 def _merge(
