@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import latency, live, report, signing, startup
+from tests.bench import latency, live, merging, report, signing, startup
 
 _LINES: dict[int, Callable[[Path], list[report.Line]]] = {
     1: latency.measure,
@@ -26,6 +26,7 @@ _LINES: dict[int, Callable[[Path], list[report.Line]]] = {
     8: lambda _folder: signing.measure(),
     13: startup.measure,
     14: live.measure_cost,
+    15: merging.measure,
 }
 
 
