@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import latency, live, report, signing, spread, startup
+from tests.bench import latency, live, merging, report, signing, spread, startup
 
 _LINES: dict[int, Callable[[Path], list[report.Line]]] = {
     1: latency.measure,
@@ -27,6 +27,7 @@ _LINES: dict[int, Callable[[Path], list[report.Line]]] = {
     13: startup.measure,
     14: live.measure_cost,
     15: spread.measure,
+    16: merging.measure,
 }
 
 

@@ -10,15 +10,15 @@ joins.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from federation import limits
-from federation.replica.merge import strings, tree
+from federation.replica.merge import ends, strings, tree
 from federation.replica.merge.changes import common
 from federation.replica.merge.entries import ListMerge, Row
+from federation.replica.merge.entry import Entry
 from federation.replica.merge.links import Links, needed_with
-from federation.replica.merge.pairing import Entry
 from federation.replica.merge.text import merge_text
 from federation.replica.merge.tree import Value
 from federation.replica.merge.value import Clash, Frame, Path, Report, ValueMerge
@@ -68,13 +68,38 @@ def merge(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged | None:
     if ours is None or theirs is None or (base is not None and old is None):
         return None
     one = _Merge()
-    if kind == "canvasl" and is_canvasl(ours) and is_canvasl(theirs):
-        text = one.lines(old or "", ours, theirs)
-    elif kind == "json-canvas" and (merged := one.canvas(old, ours, theirs)) is not None:
-        text = merged
-    else:
-        text = merge_text(old or "", ours, theirs, one.report, one.work)
-    return Merged(text.encode(), tuple(one.conflicts))
+    if kind == "json-canvas" and (text := one.canvas(old, ours, theirs)) is not None:
+        return Merged(text.encode(), tuple(one.conflicts))
+    return _by_lines(one, old, ours, theirs, as_entries=kind == "canvasl")
+
+
+def _by_lines(one: _Merge, base: str | None, a: str, b: str, *, as_entries: bool) -> Merged:
+    """Documents of lines; what is around all lines is merged for itself."""
+    as_entries = as_entries and is_canvasl(a) and is_canvasl(b)
+    old, ours, theirs = (None if text is None else ends.of(text) for text in (base, a, b))
+    assert ours is not None
+    assert theirs is not None
+    joined = ends.can_join(old, ours, theirs)
+    lines = ["" if text is None or around is None else ends.bare(text, around, joined=joined)
+             for text, around in zip((base, a, b), (old, ours, theirs), strict=True)]  # fmt: skip
+    around = ends.merged(old, ours, theirs)
+    merge_lines = one.lines if as_entries else one.text
+    text = ends.dressed(merge_lines(*lines), around, joined=joined)
+    end = around.end if joined and around.end == "\r\n" else "\n"
+    shown = (_shown(clash, text, end, as_entries=as_entries) for clash in one.conflicts)
+    return Merged(text.encode(), tuple(shown))
+
+
+def _shown(one: Conflict, text: str, end: str, *, as_entries: bool) -> Conflict:
+    """A conflict with the line ends that its place has in the result."""
+    if as_entries:
+        return replace(one, entry=one.entry.replace("\n", end) + end[:-1])
+    texts = (one.entry, one.base, one.a, one.b, one.kept)
+    entry, base, a, b, kept = (part and part.replace("\n", end) for part in texts)
+    if entry and entry not in text:
+        # the last line of a text whose last line does not end
+        entry = entry.removesuffix(end)
+    return Conflict(one.path, entry or "", base, a, b, kept)
 
 
 def _text(content: bytes | None) -> str | None:
@@ -109,8 +134,10 @@ class _Merge:
         self.conflicts: list[Conflict] = []
         self._values = ValueMerge(self._array, self.work)
         self._pool: dict[str, Entry] = {}
-        #: of a JSON Canvas: its lists by the array of side a, and their rows by path
-        self._lists: dict[int, ListMerge] = {}
+        #: lists that were compared, by their three arrays: lines of the same bytes share theirs
+        self._lists: dict[tuple[int, int, int], ListMerge] = {}
+        self._compared: list[Value | None] = []
+        #: of a JSON Canvas: the rows of its lists by path
         self._rows: dict[Path, list[Row]] = {}
         self._kept: frozenset[str] = frozenset()
 
@@ -121,27 +148,21 @@ class _Merge:
     def _entries(self, texts: Sequence[str]) -> list[Entry]:
         """Entries, one for each different text."""
         pool, work = self._pool, self.work
-        found: list[Entry] = []
-        for text in texts:
-            entry = pool.get(text)
-            if entry is None:
-                entry = pool[text] = Entry(text, work)
-            found.append(entry)
-        return found
+        for text in set(texts) - pool.keys():
+            pool[text] = Entry(text, work)
+        return list(map(pool.__getitem__, texts))
 
     # --- CanvasL ---------------------------------------------------------------
+    def text(self, base: str, a: str, b: str) -> str:
+        """The merged lines of a text."""
+        return merge_text(base, a, b, self.report, self.work)
+
     def lines(self, base: str, a: str, b: str) -> str:
-        """The merged lines."""
-        versions = [split_lines(text) for text in (base, a, b)]
-        marks = [mark for mark, _lines, _ended in versions]
-        lines = [found for _mark, found, _ended in versions]
-        ends = [ended for _mark, _lines, ended in versions]
-        ended = _changed(ends[0] if lines[0] else ends[1], ends[1], ends[2])
-        merged = self._all_lines(lines) if sum(map(len, lines)) <= limits.MERGE_LINES else None
-        if merged is None:
-            merged = self._windows(*lines)
-        text = _changed(marks[0], marks[1], marks[2]) + "\n".join(merged)
-        return text + "\n" if merged and ended else text
+        """The merged entries."""
+        lines = [split_lines(text)[1] for text in (base, a, b)]
+        few = sum(map(len, lines)) <= limits.MERGE_LINES
+        merged = self._all_lines(lines) if few else self._windows(*lines)
+        return "\n".join(merged) + "\n" if merged else ""
 
     def _all_lines(self, lines: Sequence[Sequence[str]]) -> list[str]:
         base, a, b = (self._entries(one) for one in lines)
@@ -230,11 +251,14 @@ class _Merge:
         return _changed(base, a, b)
 
     def _array(self, base: Value | None, a: Value, b: Value, path: Path, report: Report) -> str:
-        compared = self._lists.get(id(a))
+        key = (id(base), id(a), id(b))
+        compared = self._lists.get(key)
         if compared is None:
+            # as long as these are there, nothing else has their numbers
+            self._compared += (base, a, b)
             old = self._entries(base.texts if base is not None else ())
             compared = ListMerge(old, self._entries(a.texts), self._entries(b.texts), self.work)
-            self._lists[id(a)] = compared
+            self._lists[key] = compared
         if len(path) > 1:
             rows = compared.rows(self._item, path, report)
             return _framed(a, b, [(row.text, row.place) for row in rows])

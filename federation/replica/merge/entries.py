@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from federation.replica.merge.entry import Entry
 from federation.replica.merge.meaning import printable
-from federation.replica.merge.pairing import Entry, Pairs, pair
+from federation.replica.merge.pairing import Pairs, pair
 from federation.replica.merge.sequence import BASE, Side, merge_orders
 from federation.replica.merge.value import Clash, Path, Report
 from federation.replica.merge.work import Work
@@ -17,8 +18,7 @@ from federation.replica.merge.work import Work
 EntryMerge = Callable[[Entry | None, Entry, Entry, Path, Report], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One entry of the result; ``place`` is its index in side a, where it has one.
 
     ``base``, ``a`` and ``b`` are what it was made of.
@@ -60,13 +60,21 @@ class ListMerge:
         alive = (pairs_a.keys() & pairs_b.keys()) | survivors.keys()
         back = {mine: other for other, mine in self._same.items()}
         rows: list[Row] = []
+        base, ours, theirs = self.base, self.a, self.b
         order = merge_orders(len(self.base), self._ours, self._theirs, alive, self._same)
         for kind, number in order:
-            old = self.base[number] if kind == BASE else None
-            here = {BASE: pairs_a.get(number), "a": number}.get(kind)
-            there = {BASE: pairs_b.get(number), "a": back.get(number), "b": number}.get(kind)
-            one = None if here is None else self.a[here]
-            other = None if there is None else self.b[there]
+            if kind == BASE:
+                old: Entry | None = base[number]
+                here, there = pairs_a.get(number), pairs_b.get(number)
+            else:
+                old = None
+                here = number if kind == "a" else None
+                there = number if kind == "b" else back.get(number)
+            one = None if here is None else ours[here]
+            other = None if there is None else theirs[there]
+            if one is other and one is not None:
+                rows.append(Row(one.text, here, old, one, one))
+                continue
             text = _one_sided(old, one, other)
             if text is None or number in survivors:
                 where = (*path, label(old or one or other, number if steady else len(rows)))
@@ -80,7 +88,8 @@ class ListMerge:
     def _survivors(self, kept: Collection[object]) -> dict[int, tuple[str, str | None, str | None]]:
         """Entries that stay although a side deleted them, with their three texts.
 
-        A deletion yields to an edit, to a move, and to what still needs the entry.
+        A deletion yields to an edit, to a move, and to what still needs the entry;
+        not to a side that put everything into a new order.
         """
         found: dict[int, tuple[str, str | None, str | None]] = {}
         pairs_a, pairs_b = self._ours.pairs, self._theirs.pairs
@@ -91,10 +100,10 @@ class ListMerge:
             here, there = pairs_a.get(number), pairs_b.get(number)
             needed = bool(needs) and entry.name in needs
             if here is not None:
-                left, moved = self.a[here], number in self._ours.moved
+                left, moved = self.a[here], self._ours.has_moved(number)
                 texts: tuple[str, str | None, str | None] = (entry.text, left.text, None)
             elif there is not None:
-                left, moved = self.b[there], number in self._theirs.moved
+                left, moved = self.b[there], self._theirs.has_moved(number)
                 texts = (entry.text, None, left.text)
             else:
                 left, moved, texts = entry, False, (entry.text, None, None)

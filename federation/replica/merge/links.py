@@ -13,8 +13,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from federation.replica.merge.entries import Row
+from federation.replica.merge.entry import ENDS, Entry
 from federation.replica.merge.meaning import dump_string
-from federation.replica.merge.pairing import ENDS, Entry
 
 #: finds ends quickly; what it finds is looked at again
 _END: Final = re.compile(r'"(?:from|to)(?:Node)?"[ \t\n\r]*:[ \t\n\r]*("[^"\\]*(?:\\.[^"\\]*)*")')
@@ -47,17 +47,23 @@ class Links:
         return frozenset(name for names in self.dangling.values() for name in names)
 
     def _find(self) -> dict[str, frozenset[str]]:
-        edges = {text: ends for text in self._texts if (ends := _ends(text) & self._lost)}
+        edges = {text: ends for text in self._texts
+                 if ('"from' in text or '"to' in text)
+                 and (ends := _ends(text) & self._lost)}  # fmt: skip
         if not edges:
             return {}
         names = {Entry(text).name for text in self._texts}
-        before = [({entry.text for entry in one}, {entry.name for entry in one})
-                  for one in self._sides]  # fmt: skip
+        called = [{entry.name for entry in one} for one in self._sides]
+        texts = [{entry.text for entry in one} for one in self._sides]
+        made_of = {row.text: (row.a, row.b) for row in self._rows if row.text in edges}
         found: dict[str, frozenset[str]] = {}
         for text, ends in edges.items():
             known = set(names)
-            for texts, called in before:
-                known |= {end for end in ends if text in texts and end not in called}
+            sides = zip(made_of.get(text, (None, None)), texts, called, strict=True)
+            for entry, there, known_there in sides:
+                if entry is not None or text in there:
+                    has = ends if entry is None else ends & entry.ends()
+                    known |= {end for end in has if end not in known_there}
             needed = frozenset(str(end) for end in ends & Entry(text).ends() - known)
             if needed:
                 found[text] = needed

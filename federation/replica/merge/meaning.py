@@ -16,8 +16,10 @@ from federation import limits
 #: what stands for a text that is no JSON, or nested deeper than limits.MERGE_DEPTH
 NOTHING: Final = object()
 
-_STRINGS: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_NO_BRACKETS: Final = re.compile(r"[^\[\]{}]+")
+_ESCAPES: Final = re.compile(r"\\.", re.DOTALL)
+_STRINGS: Final = re.compile(r'"[^"]*"')
+#: all bytes but quotes and brackets
+_NO_MARKS: Final = bytes(set(range(256)) - set(b'"[]{}'))
 _EMPTY: Final = re.compile(r"\[\]|\{\}")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -57,7 +59,10 @@ def too_deep(text: str) -> bool:
     """Whether a JSON text is nested deeper than limits.MERGE_DEPTH."""
     if text.count("[") + text.count("{") <= limits.MERGE_DEPTH:
         return False
-    brackets = _NO_BRACKETS.sub("", _STRINGS.sub("", text))
+    if "\\" in text:
+        text = _ESCAPES.sub("", text)
+    marks = text.encode("utf-8", "surrogatepass").translate(None, _NO_MARKS).decode()
+    brackets = _STRINGS.sub("", marks.replace('""', ""))
     for _level in range(limits.MERGE_DEPTH):
         inner = _EMPTY.sub("", brackets)
         if inner == brackets:

@@ -4,117 +4,36 @@
 Ids are a hint, never the truth: real canvases repeat them or have none
 (canvas.md).  In this order entries are taken for the same: the same bytes, the
 same value in other bytes, the same id where it is the only one of that id, the
-best resemblance between two neighbours that are known to be the same.  Bytes
-that occur several times are paired in order.
+best resemblance between two neighbours that are known to be the same, a close
+resemblance anywhere.  Bytes that occur several times are paired as a
+comparison of lines pairs them.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import cached_property
-from itertools import pairwise
 from typing import Final
 
 from federation import limits
-from federation.replica.merge import meaning, tree
-from federation.replica.merge.meaning import NOTHING, Members, Number
-from federation.replica.merge.tree import Value
+from federation.replica.merge.changes import changes
+from federation.replica.merge.entry import Entry
+from federation.replica.merge.likeness import ALIKE, is_telling, likeness, recognised, replaces
 from federation.replica.merge.work import Work
 
-#: what two entries must share to be taken for one that was edited
-ALIKE: Final = 0.5
-#: resemblance of long texts is measured on this much of them
-_LOOK: Final = 200
+#: what two entries must share where one of them was also moved
+KNOWN: Final = 0.6
 #: comparing entries of this length costs as much as a pair does
 _COSTLY: Final = 1024
-#: texts below this length are compared by pairs of characters, longer ones by threes
-_SHORT: Final = 24
-#: members of an edge that name what it joins, and where
-_ENDS: Final = ("from", "to", "fromNode", "toNode", "fromSide", "toSide")
-#: those of them that name entries
-ENDS: Final = _ENDS[:4]
-
-
-class Entry:
-    """One entry of a canvas, or one item of an array: its text, with white space around it."""
-
-    def __init__(self, text: str, work: Work | None = None) -> None:
-        self.text = text
-        self._work = work
-
-    @cached_property
-    def parsed(self) -> tuple[str, Value, str] | None:
-        """White space, value, white space; None for what is no JSON."""
-        try:
-            return tree.parse(self.text, self._work)
-        except tree.NotJson:
-            return None
-
-    @cached_property
-    def loaded(self) -> object:
-        """What it means (``meaning.load``)."""
-        return meaning.load(self.text)
-
-    @cached_property
-    def meaning(self) -> str:
-        """Equal for entries that differ only in spelling."""
-        loaded = self.loaded
-        return "t" + self.text if loaded is NOTHING else "=" + meaning.canonical(loaded)
-
-    @cached_property
-    def members(self) -> dict[str, object]:
-        """The members of an object, of several with one key the last."""
-        return dict(self.loaded) if isinstance(self.loaded, Members) else {}
-
-    @cached_property
-    def name(self) -> Hashable | None:
-        """What its author calls it: an id, or the ends of an edge without one."""
-        if not isinstance(self.loaded, Members):
-            return _directive(self.text) if self.loaded is NOTHING else None
-        found = _name_of(self.members.get("id"))
-        if found is not None:
-            return found
-        ends = [_name_of(self.members.get(key)) for key in _ENDS]
-        return tuple(ends) if sum(end is not None for end in ends) >= 2 else None
-
-    @property
-    def id(self) -> str | None:
-        """The name where that is an id."""
-        return self.name if isinstance(self.name, str) else None
-
-    @property
-    def is_object(self) -> bool:
-        """Whether it is a JSON object with members."""
-        return bool(self.members)
-
-    def ends(self) -> set[str]:
-        """The names that an edge joins, as written and without ``#``."""
-        found = (_name_of(self.members.get(key)) for key in ENDS)
-        ends = {end for end in found if end is not None}
-        return ends | {end.removeprefix("#") for end in ends}
-
-    @cached_property
-    def shape(self) -> tuple[frozenset[str], frozenset[str]]:
-        """Which pairs and which threes of characters its beginning has."""
-        text = self.text[:_LOOK]
-        pairs = frozenset(map("".join, pairwise(text)))
-        return pairs, frozenset(map("".join, zip(text, text[1:], text[2:], strict=False)))
-
-
-def _name_of(value: object) -> str | None:
-    """A string or number as a name; None for anything else."""
-    return str(value) if isinstance(value, str) else None
-
-
-def _directive(text: str) -> Hashable | None:
-    """The name of a ``@name value`` line."""
-    if not text.startswith("@"):
-        return None
-    name = text[1:].split(None, 1)[0] if text[1:].split() else ""
-    return ("@", name.rstrip(":"))
-
+_WORD: Final = re.compile(r"\w{4,}")
+#: words that so many entries have at most tell them from others
+_RARE: Final = 4
+#: so many pairs are compared without looking at words first
+_FEW_PAIRS: Final = 64
+#: how far back a neighbour with a partner is looked for
+_NEAR: Final = 16
 
 Pairs = dict[int, int]
 
@@ -136,22 +55,53 @@ class _Pairing:
         #: what has no partner yet
         self._left: list[int] = list(range(start, len(old) - end))
         self._right: list[int] = list(range(start, len(new) - end))
-        self._by_key(lambda entry: entry.text, self._in_order)
+        self._by_text()
+        self._by_key(lambda entry: entry.name, None)
         self._by_key(lambda entry: entry.meaning, self._in_order)
         self._by_key(lambda entry: entry.name, self._by_likeness)
         self._by_place()
+        self._anywhere()
+        self._by_new_ends()
 
     def _forget_paired(self) -> None:
         taken = set(self.pairs.values())
         self._left = [index for index in self._left if index not in self.pairs]
         self._right = [index for index in self._right if index not in taken]
 
+    def _by_text(self) -> None:
+        """Pair the same bytes."""
+        ours = dict(zip((self._old[index].text for index in self._left), self._left, strict=True))
+        theirs = dict(zip((self._new[index].text for index in self._right), self._right,
+                          strict=True))  # fmt: skip
+        if len(ours) < len(self._left) or len(theirs) < len(self._right):
+            # some occur several times
+            self._by_order()
+            self._by_key(lambda entry: entry.text, self._in_order)
+            return
+        for text in ours.keys() & theirs.keys():
+            self.pairs[ours[text]] = theirs[text]
+        self._forget_paired()
+
+    def _by_order(self) -> None:
+        """Pair the same bytes that are in the same order, as a comparison of lines does."""
+        if not self._left or not self._right:
+            return
+        old, new = ([entries[index].text for index in left] for entries, left in
+                    ((self._old, self._left), (self._new, self._right)))  # fmt: skip
+        low, new_low = 0, 0
+        first, new_first = self._left[0], self._right[0]
+        for gap in [*changes(old, new, self._work), (len(old), 0, len(new), 0)]:
+            same = range(gap[0] - low)
+            self.pairs.update((first + low + at, new_first + new_low + at) for at in same)
+            low, new_low = gap[1], gap[3]
+        self._forget_paired()
+
     def _by_key(
         self,
         key: Callable[[Entry], Hashable | None],
-        several: Callable[[list[int], list[int]], None],
+        several: Callable[[list[int], list[int]], None] | None,
     ) -> None:
-        """Pair what has the same key; ``several`` says which of several."""
+        """Pair what has the same key; ``several`` says which of several (None: none of them)."""
         if not self._left or not self._right:
             return
         news = _groups(self._new, self._right, key)
@@ -161,7 +111,7 @@ class _Pairing:
                 continue
             if len(ones) == len(others) == 1:
                 self.pairs[ones[0]] = others[0]
-            else:
+            elif several is not None:
                 several(ones, others)
         self._forget_paired()
 
@@ -178,24 +128,44 @@ class _Pairing:
 
     def _by_likeness(self, ones: list[int], others: list[int], least: float = 0.0) -> None:
         """Pair the two that are most alike, then the next two; in order where equal."""
+        cost = len(ones) * len(others) * self._cost(ones, others)
+        if cost <= min(limits.MERGE_LIKENESS_PAIRS, self._work.pairs):
+            self._work.pairs -= cost
+            both = ((one, other) for one in ones for other in others)
+            self._match(both, likeness, least)
+        elif not least:
+            self._in_order(ones, others)
+
+    def _cost(self, ones: list[int], others: list[int]) -> int:
+        """What comparing two of them costs at the most, in pairs."""
         longest = max(*(len(self._old[one].text) for one in ones),
                       *(len(self._new[other].text) for other in others))  # fmt: skip
-        cost = len(ones) * len(others) * (1 + longest // _COSTLY)
-        if cost > min(limits.MERGE_LIKENESS_PAIRS, self._work.pairs):
-            if not least:
-                self._in_order(ones, others)
-            return
-        self._work.pairs -= cost
-        scores = sorted(
-            (-likeness(self._old[one], self._new[other]), abs(place - position), one, other)
-            for place, one in enumerate(ones)
-            for position, other in enumerate(others)
-        )
+        return 1 + longest // _COSTLY
+
+    def _match(
+        self, both: Iterable[tuple[int, int]], alike: Callable[[Entry, Entry], float], least: float
+    ) -> None:
+        """Of possible pairs those that are most alike; of equal ones those that are closest."""
+        places: dict[int, int] = {}
+        scores: list[tuple[float, int, int, int]] = []
+        for one, other in both:
+            score = alike(self._old[one], self._new[other])
+            if score >= least:
+                if one not in places:
+                    places[one] = self._expected(one)
+                scores.append((-score, abs(places[one] - other), one, other))
         taken: set[int] = set()
-        for score, _distance, one, other in scores:
-            if -score >= least and one not in self.pairs and other not in taken:
+        for _score, _distance, one, other in sorted(scores):
+            if one not in self.pairs and other not in taken:
                 self.pairs[one] = other
                 taken.add(other)
+
+    def _expected(self, one: int) -> int:
+        """Where an entry would stand behind the nearest one before it that has a partner."""
+        for before in range(one - 1, max(one - _NEAR, 0) - 1, -1):
+            if before in self.pairs:
+                return self.pairs[before] + one - before
+        return one
 
     def _by_place(self) -> None:
         """Pair what is left between two neighbours that are the same in both."""
@@ -211,11 +181,59 @@ class _Pairing:
             elif others:
                 self._by_likeness(ones, others, ALIKE)
 
+    def _anywhere(self) -> None:
+        """Pair what was moved and changed at once, where enough of it is as it was."""
+        self._forget_paired()
+        ones = [index for index in self._left if is_telling(self._old[index])]
+        others = [index for index in self._right if is_telling(self._new[index])]
+        if not ones or not others:
+            return
+        both = self._sharing_words(ones, others)
+        cost = len(both) * self._cost(ones, others)
+        if cost <= self._work.pairs:
+            self._work.pairs -= cost
+            self._match(both, recognised, KNOWN)
+
+    def _sharing_words(self, ones: list[int], others: list[int]) -> list[tuple[int, int]]:
+        """Pairs that have a word which few others have; of few entries all pairs."""
+        if len(ones) * len(others) <= _FEW_PAIRS:
+            return [(one, other) for one in ones for other in others]
+        ours = _words(self._old, ones)
+        theirs = _words(self._new, others)
+        found = {
+            (one, other)
+            for word in ours.keys() & theirs.keys()
+            if len(ours[word]) <= _RARE and len(theirs[word]) <= _RARE
+            for one in ours[word]
+            for other in theirs[word]
+        }
+        return sorted(found)
+
+    def _by_new_ends(self) -> None:
+        """Pair edges without an id whose ends have new names."""
+        self._forget_paired()
+        ones = [index for index in self._left if self._old[index].is_nameless_edge]
+        others = [index for index in self._right if self._new[index].is_nameless_edge]
+        if not ones or not others:
+            return
+        names: dict[Hashable, Hashable] = {}
+        for index, other in self.pairs.items():
+            old, new = self._old[index], self._new[other]
+            if old.text != new.text and old.id != new.id:
+                names[old.id] = new.id
+        ends = {self._new[other].name: other for other in reversed(others)}
+        for one in ones:
+            name = self._old[one].name
+            ours = name if isinstance(name, tuple) else ()
+            other_one = ends.pop(tuple(names.get(end, end) for end in ours), -1)
+            if other_one >= 0:
+                self.pairs[one] = other_one
+
     def _all_replaced(self, ones: list[int], others: list[int]) -> bool:
         """Whether things at the same places are the same things with other values."""
         self._work.pairs -= len(ones)
         return self._work.pairs >= 0 and all(
-            _replaces(self._old[one], self._new[other])
+            replaces(self._old[one], self._new[other])
             for one, other in zip(ones, others, strict=True)
         )
 
@@ -229,6 +247,15 @@ def _common(old: Sequence[Entry], new: Sequence[Entry]) -> tuple[int, int]:
     while end < most - start and old[-1 - end].text == new[-1 - end].text:
         end += 1
     return start, end
+
+
+def _words(entries: Sequence[Entry], indices: Iterable[int]) -> dict[str, list[int]]:
+    """Word -> the entries that have it."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for index in indices:
+        for word in set(_WORD.findall(entries[index].text[:_COSTLY])):
+            found[word].append(index)
+    return found
 
 
 def _groups(
@@ -266,37 +293,3 @@ def _nearest(few: list[int], many: list[int], ratio: float) -> list[int]:
         chosen.append(many[best])
         start = best + 1
     return chosen
-
-
-def _replaces(one: Entry, other: Entry) -> bool:
-    """Whether something at the same place is the same thing with another value."""
-    atoms = (Number, bool, type(None))
-    if isinstance(one.loaded, atoms) and isinstance(other.loaded, atoms):
-        return True
-    return likeness(one, other) >= ALIKE
-
-
-def likeness(one: Entry, other: Entry) -> float:
-    """0 for nothing in common, 1 for the same."""
-    if one.text == other.text:
-        return 1.0
-    a, b = one.loaded, other.loaded
-    if isinstance(a, Members) and isinstance(b, Members):
-        return _members_alike(one.members, other.members)
-    if a is not NOTHING and b is not NOTHING and type(a) is not type(b):
-        return 0.0
-    if one.name is not None and one.name == other.name and one.text.startswith("@"):
-        return 1.0
-    kind = 0 if min(len(one.text), len(other.text)) < _SHORT else 1
-    ours, theirs = one.shape[kind], other.shape[kind]
-    both = len(ours) + len(theirs)
-    return 2 * len(ours & theirs) / both if both else 0.0
-
-
-def _members_alike(ours: dict[str, object], theirs: dict[str, object]) -> float:
-    """The share of members that both have; one with another value counts a third."""
-    keys = len(ours.keys() | theirs.keys())
-    if not keys:
-        return 1.0
-    both = ours.keys() & theirs.keys()
-    return sum(1.0 if ours[key] == theirs[key] else 0.34 for key in both) / keys

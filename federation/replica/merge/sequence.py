@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
+from operator import sub
 from typing import Final, cast
 
 import loro
@@ -20,6 +22,10 @@ from federation.replica.merge.pairing import Pairs
 
 #: A slot of the merged order: entry number of the base, or of one side.
 Slot = tuple[str, int]
+#: so many moved entries, and half of all, are a new order: programs sort what they save
+_NEW_ORDER: Final = 8
+#: with more runs than this the numbers are looked at one by one
+_RUNS: Final = 4_000
 #: the kind of a slot that the base has
 BASE: Final = "base"
 
@@ -37,8 +43,15 @@ class Side:
             for index in range(length)
         ]
         kept = [number for kind, number in self.order if kind == BASE]
-        steady = _longest_rising(kept)
-        self.moved = frozenset(kept) - steady
+        #: what need not be moved to come to this order
+        self.steady = _longest_rising(kept)
+        self.moved = frozenset(kept) - self.steady
+
+        self._is_new_order = len(self.moved) >= max(_NEW_ORDER, len(kept) // 2)
+
+    def has_moved(self, number: int) -> bool:
+        """Whether somebody moved this entry: it is not only in another order with all others."""
+        return number in self.moved and not self._is_new_order
 
     def added(self) -> list[int]:
         """What is new on this side."""
@@ -46,12 +59,59 @@ class Side:
 
 
 def _longest_rising(numbers: Sequence[int]) -> frozenset[int]:
-    """A longest rising subsequence: what need not be moved (Fredman, 1975)."""
+    """A longest rising subsequence: what need not be moved.
+
+    Where most is as it was, that is looked for among runs of successive
+    numbers, each of which is in it as a whole or not at all.
+    """
+    cuts = [at for at, step in enumerate(map(sub, numbers[1:], numbers), 1) if step != 1]
+    if not cuts:
+        return frozenset(numbers)
+    if len(cuts) > _RUNS:
+        return _one_by_one(numbers)
+    bounds = [0, *cuts, len(numbers)]
+    found: set[int] = set()
+    for at in _heaviest_rising([(numbers[low], high - low) for low, high in pairwise(bounds)]):
+        found.update(numbers[bounds[at] : bounds[at + 1]])
+    return frozenset(found)
+
+
+def _heaviest_rising(runs: Sequence[tuple[int, int]]) -> list[int]:
+    """Of runs (first number, length) those that rise and are longest together, by place."""
+    rank = {first: place for place, first in enumerate(sorted(first for first, _length in runs), 1)}
+    # tops[slot]: the heaviest way that ends at a rank that this slot of a Fenwick tree covers
+    tops: list[tuple[int, int]] = [(0, -1)] * (len(runs) + 1)
+    before: list[int] = []
+    for at, (first, length) in enumerate(runs):
+        slot, best = rank[first] - 1, (0, -1)
+        while slot:
+            best = max(best, tops[slot])
+            slot -= slot & -slot
+        before.append(best[1])
+        slot, way = rank[first], (best[0] + length, at)
+        while slot < len(tops):
+            tops[slot] = max(tops[slot], way)
+            slot += slot & -slot
+    # the last slots of all ranks together hold the heaviest way
+    slot, best = len(runs), (0, -1)
+    while slot:
+        best = max(best, tops[slot])
+        slot -= slot & -slot
+    chosen: list[int] = []
+    at = best[1]
+    while at >= 0:
+        chosen.append(at)
+        at = before[at]
+    return chosen[::-1]
+
+
+def _one_by_one(numbers: Sequence[int]) -> frozenset[int]:
+    """A longest rising subsequence, number by number (Fredman, 1975)."""
     tails: list[int] = []
     at: list[int] = []
     before: dict[int, int | None] = {}
     for number in numbers:
-        place = bisect_left(tails, number)
+        place = bisect_left(tails, number) if tails and number <= tails[-1] else len(tails)
         before[number] = at[place - 1] if place else None
         if place == len(tails):
             tails.append(number)
@@ -84,7 +144,11 @@ def merge_orders(
     middle = [(BASE, number) for number in range(start, length - end)]
     orders = [side.order[start : len(side.order) - end] for side in (a, b)]
     orders[1] = [slot for slot in orders[1] if slot[0] == BASE or slot[1] not in same]
-    merged = _merge(middle, orders[0], orders[1], alive)
+    steady = [{(BASE, number) for number in side.steady & alive} for side in (a, b)]
+    runs = _together(middle, orders)
+    orders = [[slot for slot in order if slot in runs or slot[0] != BASE] for order in orders]
+    merged = [one for slot in _merge(list(runs), orders, steady, alive)
+              for one in runs.get(slot, (slot,))]  # fmt: skip
     before = [(BASE, number) for number in range(start)]
     after = [(BASE, number) for number in range(length - end, length)]
     return [*before, *merged, *after]
@@ -104,8 +168,24 @@ def _untouched(length: int, a: Side, b: Side) -> tuple[int, int]:
     return start, end
 
 
-def _merge(base: list[Slot], a: list[Slot], b: list[Slot], alive: set[int]) -> list[Slot]:
+def _together(base: list[Slot], orders: list[list[Slot]]) -> dict[Slot, list[Slot]]:
+    """The first of those that both sides left beside each other -> all of them."""
+    ours, theirs = (dict(pairwise(order)) for order in orders)
+    runs: dict[Slot, list[Slot]] = {}
+    run: list[Slot] = []
+    for slot in base:
+        if run and ours.get(run[-1]) == slot == theirs.get(run[-1]):
+            run.append(slot)
+        else:
+            run = runs[slot] = [slot]
+    return runs
+
+
+def _merge(
+    base: list[Slot], orders: list[list[Slot]], steady: list[set[Slot]], alive: set[int]
+) -> list[Slot]:
     """What the CRDT makes of both orders; every slot is a number there."""
+    a, b = orders
     slots = [*base, *(slot for slot in a if slot[0] != BASE), *(s for s in b if s[0] != BASE)]
     number_of = {slot: number for number, slot in enumerate(slots)}
     document = new_document(1)
@@ -115,9 +195,10 @@ def _merge(base: list[Slot], a: list[Slot], b: list[Slot], alive: set[int]) -> l
     document.commit()
     other = document.fork()
     document.peer_id, other.peer_id = 2, 3
-    for one, wanted in ((document, a), (other, b)):
+    for one, wanted, stays in ((document, a, steady[0]), (other, b, steady[1])):
         numbers = [number_of[slot] for slot in wanted if slot[0] != BASE or slot[1] in alive]
-        _apply(one.get_movable_list("order"), len(base), numbers)
+        keeps = {number_of[slot] for slot in wanted if slot in stays}
+        _apply(one.get_movable_list("order"), len(base), numbers, keeps)
         one.commit()
     document.import_(other.export(loro.ExportMode.Updates(document.oplog_vv)))
     merged = [slots[number] for number in cast("list[int]", order.get_value())]
@@ -198,13 +279,13 @@ class _Places:
         return total
 
 
-def _apply(order: loro.LoroMovableList, length: int, wanted: list[int]) -> None:
+def _apply(order: loro.LoroMovableList, length: int, wanted: list[int], steady: set[int]) -> None:
     """Turn the list of the first ``length`` numbers into one side's order by moves and insertions.
 
+    ``steady`` rise in it, and are not moved.
     Nothing is deleted here: what is dead is left out of the result, and what
     the other side kept alive stays at its place.
     """
-    steady = _longest_rising([number for number in wanted if number < length])
     places = _Places(length)
     # the entry that stays and that we are behind, and the place to go on at
     anchor, at = -1, 0

@@ -12,7 +12,8 @@ from federation.errors import Refusal
 from federation.replica.merge import tree
 from federation.replica.merge.document import is_canvasl, split_lines
 from federation.replica.merge.entries import label
-from federation.replica.merge.pairing import ALIKE, Entry, likeness
+from federation.replica.merge.entry import Entry
+from federation.replica.merge.likeness import ALIKE, likeness
 from federation.replica.merge.tree import Value
 from federation.replica.merge.value import Frame, Path
 

@@ -25,6 +25,9 @@ _PLAIN: Final = re.compile(r"[ -~]")
 _WORD: Final = re.compile(r"\w+|\s+|.", re.DOTALL)
 #: ranges up to this are compared unit by unit at once, longer ones by words first
 _SHORT: Final = 64
+#: how far a range is shifted to begin and end between words
+_SLIDE: Final = 256
+_BOTH: Final = 2
 #: (first unit, unit after the last, what stands there instead)
 Hunk = tuple[int, int, Sequence[str]]
 
@@ -118,12 +121,61 @@ def hunks(old: Sequence[str], new: Sequence[str], work: Work | None = None) -> l
 
 def _hunks(old: Sequence[str], new: Sequence[str], work: Work) -> list[Hunk]:
     """What turns one text into another; a rewriting is one hunk."""
-    found = _sensible(_regions(old, new, work))
+    found = _sensible(_slid(old, new, _regions(old, new, work)))
     kept = len(old) - sum(one.end - one.start for one in found)
     if kept * 3 < max(len(old), len(new)) and len(found) > 1:
         start, end = common(old, new)
         found = [Region(start, len(old) - end, start, len(new) - end)]
     return [(one.start, one.end, new[one.new_start : one.new_end]) for one in found]
+
+
+def _slid(old: Sequence[str], new: Sequence[str], found: list[Region]) -> list[Region]:
+    """What was only put in or only taken out, in whole words where it can be told so.
+
+    Of ``a wide`` -> ``a wild wide`` as well ``ild w`` may have been put in
+    behind ``w``; people write words.
+    """
+    slid: list[Region] = []
+    for place, one in enumerate(found):
+        start, new_start, end, new_end = one.start, one.new_start, one.end, one.new_end
+        if (start < end) != (new_start < new_end):
+            units, low, high = (new, new_start, new_end) if start == end else (old, start, end)
+            least = 0
+            if slid:
+                gap = min(start - slid[-1].end, new_start - slid[-1].new_end)
+                least = low - gap
+            room = found[place + 1].start - end if place + 1 < len(found) else len(old) - end
+            shift = _best_place(units, low, high, least, room)
+            one = Region(start + shift, end + shift, new_start + shift, new_end + shift)
+        slid.append(one)
+    return slid
+
+
+def _best_place(units: Sequence[str], low: int, high: int, least: int, room: int) -> int:
+    """How far a range may shift to begin and end between words, with equal text around it."""
+    best, shift = _breaks(units, low, high), 0
+    for step in (-1, 1):
+        at = 0
+        while best < _BOTH and abs(at) < _SLIDE:
+            first, last = low + at, high + at
+            if step < 0:
+                if first <= max(least, 0) or units[first - 1] != units[last - 1]:
+                    break
+            elif at >= room or last >= len(units) or units[first] != units[last]:
+                break
+            at += step
+            score = _breaks(units, low + at, high + at)
+            if score > best:
+                best, shift = score, at
+    return shift
+
+
+def _breaks(units: Sequence[str], low: int, high: int) -> int:
+    """How many of the two ends of a range are between words."""
+    return sum(
+        not (0 < at < len(units) and units[at - 1].isalnum() and units[at].isalnum())
+        for at in (low, high)
+    )
 
 
 def _sensible(found: list[Region]) -> list[Region]:

@@ -8,6 +8,7 @@ stand there, each on lines of its own, and that is a clash to be settled.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,8 +21,15 @@ from federation.replica.merge.value import Clash
 from federation.replica.merge.work import Work
 
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_WORD: Final = re.compile(r"\w+")
+#: lines with this share of their words in common are two versions of one
+_SIMILAR: Final = 0.5
+#: ... of this much of them
+_LOOK: Final = 200
 #: two versions of lines are kept whole where less than this share of them is left
 _REWRITTEN: Final = 0.5
+#: with less than this share left they are other lines, whose changes have nothing to do with these
+_ANOTHER: Final = 0.2
 
 
 def lines_of(text: str) -> list[str]:
@@ -64,9 +72,65 @@ def _groups(ours: list[Region], theirs: list[Region]) -> Iterator[Group]:
 def regions(old: Sequence[str], new: Sequence[str], work: Work) -> list[Region]:
     """The changed lines; of too many lines all between the first and the last of them."""
     if len(old) + len(new) <= limits.MERGE_LINES:
-        return changes(old, new, work)
+        found = changes(old, new, work)
+        return [part for one in found for part in _by_line(old, new, one, work)]
     start, end = common(old, new)
     return [Region(start, len(old) - end, start, len(new) - end)]
+
+
+def _by_line(old: Sequence[str], new: Sequence[str], region: Region, work: Work) -> list[Region]:
+    """A changed range as changes of its lines, where these can be known again."""
+    rows, columns = region.end - region.start, region.new_end - region.new_start
+    cost = rows * columns
+    if cost < 2 or cost > min(work.pairs, limits.MERGE_LIKENESS_PAIRS):
+        return [region]
+    work.pairs -= cost
+    ours = [_words(old[place]) for place in range(region.start, region.end)]
+    theirs = [_words(new[place]) for place in range(region.new_start, region.new_end)]
+    found: list[Region] = []
+    low, new_low = region.start, region.new_start
+    for one, other in [*_known_again(ours, theirs), (rows, columns)]:
+        at, new_at = region.start + one, region.new_start + other
+        if low < at or new_low < new_at:
+            found.append(Region(low, at, new_low, new_at))
+        if one < rows:
+            found.append(Region(at, at + 1, new_at, new_at + 1))
+        low, new_low = at + 1, new_at + 1
+    return found
+
+
+def _words(line: str) -> Counter[str]:
+    return Counter(_WORD.findall(line[:_LOOK]))
+
+
+def _known_again(
+    ours: Sequence[Counter[str]], theirs: Sequence[Counter[str]]
+) -> list[tuple[int, int]]:
+    """Pairs of similar lines in order: those that have the most in common together."""
+    # best[i][j]: the most that the first i and the first j lines have in common
+    best = [[0.0] * (len(theirs) + 1) for _ in range(len(ours) + 1)]
+    for i, one in enumerate(ours):
+        for j, other in enumerate(theirs):
+            alike = _alike(one, other)
+            most = max(best[i][j + 1], best[i + 1][j])
+            best[i + 1][j + 1] = max(most, best[i][j] + alike) if alike else most
+    pairs: list[tuple[int, int]] = []
+    i, j = len(ours), len(theirs)
+    while i and j:
+        if best[i][j] == best[i - 1][j]:
+            i -= 1
+        elif best[i][j] == best[i][j - 1]:
+            j -= 1
+        else:
+            i, j = i - 1, j - 1
+            pairs.append((i, j))
+    return pairs[::-1]
+
+
+def _alike(one: Counter[str], other: Counter[str]) -> float:
+    """The share of words that two lines have in common; 0 where it is too small."""
+    share = 2 * (one & other).total() / max(one.total() + other.total(), 1)
+    return share if share >= _SIMILAR else 0.0
 
 
 class TextMerge:
@@ -129,7 +193,7 @@ class TextMerge:
         if not base:
             return self._together(ours, theirs)
         woven = strings.weave(base, one, other, self._work) if one and other else None
-        if woven is not None and not woven.overlap:
+        if woven is not None and not woven.overlap and woven.kept >= _ANOTHER:
             return [woven.text]
         whole = woven is None or woven.kept < _REWRITTEN
         kept = self._together(ours, theirs) if whole or woven is None else [woven.text]

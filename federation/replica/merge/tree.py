@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Final, NamedTuple, NoReturn
 
+import msgspec
+
 from federation.replica.merge import meaning
 from federation.replica.merge.work import Work
 
@@ -37,12 +39,14 @@ def _no_constant(name: str) -> NoReturn:
 
 
 #: finds the end of a value at the speed of C; nothing is converted
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=lambda _pairs: None,
-    parse_int=lambda _text: 0,
-    parse_float=lambda _text: 0,
-    parse_constant=_no_constant,
-)
+_DECODER: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_no_constant)
+#: arrays of this length are taken apart by another decoder, which is slower to begin
+_LONG: Final = 4096
+_RAW: Final = msgspec.json.Decoder(msgspec.Raw)
+_RAWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_RAW_MEMBERS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+#: an object without another one in it, of a text that is known to be JSON
+_FLAT: Final = re.compile(r'\{[^{}"]*(?:"[^"\\]*(?:\\.[^"\\]*)*"[^{}"]*)*\}')
 
 
 class _Layout(NamedTuple):
@@ -155,16 +159,24 @@ def parse(text: str, work: Work | None = None) -> tuple[str, Value, str]:
     the decoder goes, nobody looked whether it is JSON.
     """
     start = _skip(text, 0)
+    end = len(text.rstrip(" \t\r\n"))
     try:
-        end = _end(text, start)
+        _check(text, start)
     except RecursionError:
-        bare = text[start:].rstrip(" \t\r\n")
-        return text[:start], Value("whole", bare, work), text[start + len(bare) :]
-    if _skip(text, end) != len(text):
-        raise NotJson(f"text after the value at {end}")
+        return text[:start], Value("whole", text[start:end], work), text[end:]
     inner = text[start:end]
     kind = "whole" if meaning.too_deep(inner) else _kind(inner)
     return text[:start], Value(kind, inner, work), text[end:]
+
+
+def _check(text: str, start: int) -> None:
+    """Raise NotJson for what is not one value."""
+    try:
+        _RAW.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        # half of a surrogate pair is JSON all the same
+        if _skip(text, _end(text, start)) != len(text):
+            raise NotJson("text after the value") from error
 
 
 def _skip(text: str, at: int) -> int:
@@ -198,6 +210,9 @@ def _take_apart(text: str, work: Work, *, is_object: bool) -> _Layout:
     gaps: list[str] = []
     seen: Counter[str] = Counter()
     gap_from, here, last = 0, _skip(text, 1), len(text) - 1
+    if not is_object and len(text) > _LONG and (layout := _items(text, work)) is not None:
+        return layout
+    raws = _raw_members(text) if is_object and len(text) > _LONG else {}
     while here < last:
         if len(texts) >= work.parts:
             work.parts = 0
@@ -209,13 +224,52 @@ def _take_apart(text: str, work: Work, *, is_object: bool) -> _Layout:
             seen[key] += 1
             labels.append(text[here:end])
             here = end
-        gap_from = _end(text, here)
+        gap_from = _known_end(text, here, raws.get(keys[-1][0], "") if raws else "")
         texts.append(text[here:gap_from])
         found = _COMMA.match(text, gap_from)
         here = found.end() if found else gap_from
     gaps.append(text[gap_from:])
     work.parts -= len(texts)
     return _Layout(tuple(texts), tuple(keys), tuple(labels), tuple(gaps))
+
+
+def _raw_members(text: str) -> dict[str, str]:
+    """The values of an object, of several members with one key the last; empty if not known."""
+    try:
+        return {key: str(raw, "utf-8") for key, raw in _RAW_MEMBERS.decode(text).items()}
+    except (msgspec.DecodeError, ValueError):
+        return {}
+
+
+def _known_end(text: str, at: int, raw: str) -> int:
+    """The end of a value in a text that is known to be JSON; perhaps it is ``raw``."""
+    if text[at] == "{" and (flat := _FLAT.match(text, at)):
+        return flat.end()
+    # no value in brackets begins another one
+    if raw and text[at] in "{[" and text.startswith(raw, at):
+        return at + len(raw)
+    return _end(text, at)
+
+
+def _items(text: str, work: Work) -> _Layout | None:
+    """The items of a long array; None where it has what not every decoder takes."""
+    try:
+        raws = _RAWS.decode(text)
+    except (msgspec.DecodeError, ValueError):  # half of a surrogate pair
+        return None
+    if len(raws) > work.parts:
+        work.parts = 0
+        raise _Spent
+    work.parts -= len(raws)
+    texts = [str(raw, "utf-8") for raw in raws]
+    gaps: list[str] = []
+    at = 0
+    for one in texts:
+        here = text.index(one, at)
+        gaps.append(text[at:here])
+        at = here + len(one)
+    gaps.append(text[at:])
+    return _Layout(tuple(texts), (), (), tuple(gaps))
 
 
 def _label(text: str, at: int) -> tuple[str, int]:

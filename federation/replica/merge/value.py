@@ -48,6 +48,8 @@ class ValueMerge:
         self._work = work or Work()
         #: paths of arrays that are merged also where only one side changed or has them
         self.always: frozenset[Path] = frozenset()
+        #: what is between two members of the objects around
+        self._comma = ","
 
     def merge(self, base: Value | None, a: Value, b: Value, path: Path, report: Report) -> str:
         """The text of the merged value."""
@@ -101,6 +103,8 @@ class ValueMerge:
     def _objects(self, base: Value | None, a: Value, b: Value, path: Path, report: Report) -> str:
         old = base.members if base is not None else {}
         mine, theirs = a.members, b.members
+        around = self._comma
+        self._comma = next((one.gaps[1] for one in (a, b) if _on_one_line(one)), around)
         rows: dict[Key, tuple[str, int | None]] = {}
         for position, (key, label) in enumerate(zip(a.keys, a.labels, strict=True)):
             inner = (*path, key_name(key))
@@ -114,6 +118,7 @@ class ValueMerge:
                         continue
                     report(Clash(inner, old[key].text, text, None, text))
             rows[key] = (label + text, position)
+        self._comma = around
         behind: dict[Key | None, list[str]] = {}
         last: Key | None = None
         for key, label in zip(b.keys, b.labels, strict=True):
@@ -123,7 +128,7 @@ class ValueMerge:
             added = self._only_b(old.get(key), theirs[key], (*path, key_name(key)), report)
             if added is not None:
                 behind.setdefault(last, []).append(label + added)
-        frame = Frame(a, b)
+        frame = Frame(a, b, self._comma)
         frame.extend(behind.get(None, ()))
         for key, row in rows.items():
             frame.add(*row)
@@ -158,11 +163,16 @@ def _same_shape(base: Value, a: Value, b: Value) -> bool:
     return len(base.texts) == len(a.texts) == len(b.texts)
 
 
+def _on_one_line(value: Value) -> bool:
+    """Whether an object shows what stands between two members on one line."""
+    return len(value.texts) > 1 and "\n" not in value.gaps[1]
+
+
 class Frame:
     """Puts members or items together again with the separators of a side."""
 
-    def __init__(self, a: Value, b: Value) -> None:
-        self._a, self._b = a, b
+    def __init__(self, a: Value, b: Value, comma: str = ",") -> None:
+        self._a, self._b, self._comma = a, b, comma
         #: (text, position in a or None)
         self._rows: list[tuple[str, int | None]] = []
 
@@ -181,7 +191,11 @@ class Frame:
             return gaps[0] if len(gaps) == 1 else gaps[0][0] + gaps[-1][-1]
         model = self._a if self._a.texts else self._b
         if not model.texts:
-            return model.text[0] + ",".join(text for text, _position in self._rows) + model.text[-1]
+            return (
+                model.text[0]
+                + self._comma.join(text for text, _position in self._rows)
+                + model.text[-1]
+            )
         usual = self._usual(model)
         out = [model.gaps[0]]
         for place, (text, position) in enumerate(self._rows):
@@ -196,7 +210,8 @@ class Frame:
         for one in (model, self._b, self._a):
             if len(one.texts) > 1:
                 return one.gaps[1]
-        return "," + model.gaps[0][1:]
+        inner = model.gaps[0][1:]
+        return "," + inner if inner else self._comma
 
 
 def encode_string(text: str, like: str) -> str:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import json
 import random
 
-from federation.replica.merge.pairing import Entry, likeness, pair
+from federation.replica.merge.entry import Entry
+from federation.replica.merge.pairing import pair
 
 
 def entries(*values: object) -> list[Entry]:
@@ -47,16 +48,15 @@ def test_of_equal_ids_the_most_similar_pair() -> None:
     assert pair(old, new) == {0: 1, 1: 0}
 
 
-def test_names() -> None:
-    assert Entry('{"id":"x"}').name == "x"
-    assert Entry('{"id":7}').name == Entry('{"id": 7 }').name
-    assert Entry('{"from":"a","to":"#b"}').name is not None
-    assert Entry("@version: 1.0").name == Entry("@version 2.0").name
-    assert Entry("plain").name is None
-    assert Entry('{"fromNode":"#a","toNode":"b"}').ends() >= {"a", "b"}
+def test_what_was_moved_and_changed_is_found() -> None:
+    old = entries(*(node(f"n{number}", colour="4") for number in range(6)))
+    changed = {**node("n0", colour="4"), "id": "new", "x": 1}
+    assert pair(old, [*old[1:], *entries(changed)])[0] == 5
+    # another entry of the same kind is another entry
+    assert 0 not in pair(old, [*old[1:], *entries({**node("other", colour="4"), "text": "else"})])
 
 
-def test_likeness_is_symmetrical_and_bounded() -> None:
-    one, other = entries(node("a", x=1), node("a", x=2))
-    assert likeness(one, one) == 1.0
-    assert 0.0 <= likeness(one, other) == likeness(other, one) <= 1.0
+def test_repeated_lines_stay_beside_their_neighbours() -> None:
+    lines = [Entry(text) for text in ("{", "a", "}", "{", "b", "}", "{", "c", "}")]
+    new = [*lines[:3], Entry("{"), Entry("x"), Entry("}"), *lines[3:]]
+    assert pair(lines, new) == {0: 0, 1: 1, 2: 2, 3: 3, 4: 7, 5: 8, 6: 9, 7: 10, 8: 11}
