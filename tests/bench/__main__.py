@@ -17,15 +17,20 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import latency, live, report, signing, startup
+from tests.bench import history, latency, live, report, signing, startup
 
 _LINES: dict[int, Callable[[Path], list[report.Line]]] = {
     1: latency.measure,
     5: live.measure_latency,
     7: live.measure_rate,
     8: lambda _folder: signing.measure(),
+    11: history.reconnect,
     13: startup.measure,
     14: live.measure_cost,
+    15: history.weight,
+    16: history.memory,
+    17: history.offline,
+    18: history.join,
 }
 
 
