@@ -174,7 +174,7 @@ def offline(_folder: Path) -> list[Line]:
         a.sync("c.canvasl", typing.type())
         world.now += 0.4
     world.broker.log.clear()
-    world.broker.sent = 0
+    world.broker.sent.clear()
     before = b.store._db.execute("SELECT sum(length(data)) FROM contents").fetchone()[0]
     start = time.process_time()
     a.go_online()
@@ -189,7 +189,7 @@ def offline(_folder: Path) -> list[Line]:
         Line(17, f"{EDITS:,} offline edits reconciled, processor of both", seconds, None, "s",
              "seconds"),
         Line(17, "the same on the wire, beside the edits and their signatures",
-             world.broker.sent / MIB, missing / MIB, "MB", "in proportion"),
+             world.broker.sent[a.peer_id] / MIB, missing / MIB, "MB", "in proportion"),
     ]  # fmt: skip
 
 
@@ -201,7 +201,7 @@ def join(_folder: Path) -> list[Line]:
     content = Typing(80_000).content
     a.sync("c.canvasl", content)
     world.run(5)
-    world.broker.sent = 0
+    world.broker.sent.clear()
     start = time.process_time()
     b = world.add()
     while b.files.synced.get("c.canvasl") != content:
@@ -210,7 +210,7 @@ def join(_folder: Path) -> list[Line]:
     snapshot = len(zstandard.ZstdCompressor().compress(content))
     return [
         Line(18, f"{len(content) / MIB:.0f} MB for who joins late, beside its snapshot (Zstandard)",
-             world.broker.sent / MIB, snapshot / MIB, "MB", "ratio 1.2"),
+             world.broker.sent[a.peer_id] / MIB, snapshot / MIB, "MB", "ratio 1.2"),
         Line(18, "the same, processor of both", seconds, None, "s", "–"),
     ]  # fmt: skip
 

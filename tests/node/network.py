@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,11 +79,11 @@ class Broker:
         #: what was published; packed pieces as the message that they make
         self.log: list[tuple[str, bytes]] = []
         self._pieces: dict[str, dict[int, bytes]] = defaultdict(dict)
-        #: bytes of all that was published
-        self.sent = 0
+        #: how many bytes each peer has published
+        self.sent: Counter[str] = Counter()
 
     def publish(self, author: str, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        self.sent += len(payload)
+        self.sent[author] += len(payload)
         self._note(topic, payload)
         if retain:
             self.retained[topic] = payload

@@ -27,7 +27,7 @@ class HistoryTables(DocumentTables):
             return
         row = self._db.execute(
             f"SELECT content FROM revisions r WHERE {is_id('r.revision', '?1')} "
-            f"AND file={NUMBER.format('?2')}",
+            f"AND +file={NUMBER.format('?2')}",
             (pack_id(revision), file),
         ).fetchone()
         if row is None:
