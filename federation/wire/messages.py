@@ -250,19 +250,24 @@ def parse(payload: bytes, topic: str, *, limit: int = limits.WIRE_MESSAGE) -> Me
     for name, item in value.items():
         if name in known and name not in _ENCODINGS:
             known[name].check(name, item)
+    _check_together(type_, value, body)
+    if b"\\u0000" in payload:
+        _check_nul(value)
+    message = Message(type_, value, payload, value["peer_id"], timestamp_us, body)
+    _check_topic(message, topic)
+    return message
+
+
+def _check_together(type_: str, value: dict[str, object], body: bytes) -> None:
+    """What the fields of a type say of each other."""
     if type_ == "canvasl-piece":
-        _check_piece(value, forms.decode_base64(value["data"]))
+        _check_piece(value, forms.decode_base64(str(value["data"])))
     elif TYPES[type_].body:
         if hashlib.sha256(body).hexdigest() != value["hash"]:
             raise Refusal("content-mismatch", "hash")
         _check_piece(value, body)
     if value.get("deleted") is True and value.get("content"):
         raise Refusal("bad-field", "deleted, with a content")
-    if b"\\u0000" in payload:
-        _check_nul(value)
-    message = Message(type_, value, payload, value["peer_id"], timestamp_us, body)
-    _check_topic(message, topic)
-    return message
 
 
 def _apart(payload: bytes) -> tuple[object, bytes]:

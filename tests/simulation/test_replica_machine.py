@@ -93,7 +93,10 @@ class Replica:
         for file, revision in list(self.unwritten.items()):
             document = self.store.document(file)
             if document is not None and document.current == revision:
-                self.files.synced[file] = self.content(revision)
+                if document.deleted:
+                    self.files.synced.pop(file, None)
+                else:
+                    self.files.synced[file] = self.content(revision)
                 with self.store.transaction():
                     self.library.heads.written(file, revision)
         self.unwritten.clear()
@@ -101,8 +104,10 @@ class Replica:
     def content(self, revision: str) -> bytes:
         return self.store.content(self.library.heads.get(revision).content_hash)
 
-    def shown(self, file: str) -> bytes:
-        return self.content(self.library.require(file).current)
+    def shown(self, file: str) -> bytes | None:
+        """What a document shows; None while it is deleted."""
+        document = self.library.require(file)
+        return None if document.deleted else self.content(document.current)
 
     def signed(self) -> list[str]:
         """The revisions of others and its own, in the order in which they came."""
@@ -189,13 +194,15 @@ class Machine(RuleBasedStateMachine):
         """An edit of the synced file, which may be behind."""
         one = self.replicas[number]
         self.marks += 1
-        content = self._edited(one.files.synced[file], file, dice)
+        content = self._edited(one.files.synced.get(file), file, dice)
         path = one.files.synced_path(file)
         one.files.synced[file] = content
         self._note(number, one.do(one.library.import_content, file, content, path), content)
 
-    def _edited(self, content: bytes, file: str, dice: int) -> bytes:
+    def _edited(self, content: bytes | None, file: str, dice: int) -> bytes:
         chance = random.Random(dice)
+        if content is None:
+            return first(chance, file)
         if file == "raw.md":
             return bytes([chance.choice((65, 0xFF))]) + f"{self.marks}".encode()
         return edited(chance, file, content, f"m{self.marks}")
@@ -213,6 +220,13 @@ class Machine(RuleBasedStateMachine):
         for file in (*FILES, "raw.md"):
             for head in one.store.heads(file):
                 self._give(one, self.replicas[to], head.revision)
+
+    @rule(number=REPLICA, file=st.sampled_from(FILES), outside=st.booleans())
+    def delete(self, number: int, file: str, outside: bool) -> None:
+        """A deletion, of what is shown or of a file that may be behind; an edit outlives it."""
+        one = self.replicas[number]
+        path = one.files.synced_path(file) if outside else None
+        self._note(number, one.do(one.library.delete, file, path))
 
     @rule(number=REPLICA)
     def write(self, number: int) -> None:
@@ -290,13 +304,15 @@ class Machine(RuleBasedStateMachine):
             assert other.store.all_heads() == one.store.all_heads()
             for file in FILES:
                 assert other.shown(file) == one.shown(file), file
-                assert other.files.synced[file] == one.shown(file)
+                assert other.files.synced.get(file) == one.shown(file)
             numbers = [
                 {clash.number for clash in each.store.open_conflicts()} for each in (one, other)
             ]
             assert numbers[0] == numbers[1]
         for file in FILES:
-            check_valid(file, one.shown(file))
+            shown = one.shown(file)
+            if shown is not None:
+                check_valid(file, shown)
 
     # --- what holds all the time ----------------------------------------------------------
     @invariant()
