@@ -24,6 +24,12 @@ DOCUMENT: Final = 64 * MIB
 ASSEMBLED_MESSAGE: Final = 2 * DOCUMENT + 64 * KIB
 #: Payload of one piece: base64 of it and the envelope stay below WIRE_MESSAGE.
 PIECE: Final = 512 * KIB
+#: Messages to a peer that unpacks them are packed from this size on ...
+PACK_FROM: Final = 32 * KIB
+#: ... if that makes them this many times smaller; no canvas gets so small that the second
+#: figure hinders it, and nothing unpacks to more times what was sent.
+PACK_GAIN: Final = 1.1
+PACK_RATIO: Final = 100
 #: Half-received messages of one peer; a sender sends them one after another.
 ASSEMBLIES_PER_PEER: Final = 4
 #: Half-received bytes of all peers together.

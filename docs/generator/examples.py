@@ -99,6 +99,13 @@ def _first_id() -> str:
     return envelope.revision_id(FIRST)
 
 
+def _frame(content: bytes) -> bytes:
+    """A Zstandard frame (RFC 8878) with its content as it is, so that it is always the same."""
+    size = len(content)  # 256 to 65,791: one segment, its size in two bytes
+    block = (size << 3 | 1).to_bytes(3, "little") + content
+    return b"\x28\xb5\x2f\xfd\x60" + (size - 256).to_bytes(2, "little") + block
+
+
 def _inner(message: Fields) -> str:
     return canonical.encode(message).decode()
 
@@ -111,6 +118,9 @@ def messages() -> str:
     note = _signed(ALICE, "peer-message", 11, to=BOB.peer_id, kind="text", content="hello",
                    seq=3)  # fmt: skip
     whole = canonical.encode(SECOND)
+    handed = _signed(ALICE, "sync-deliver", 10, to=BOB.peer_id, payload=_inner(SECOND),
+                     announce=_inner(_announcement(ALICE, 0)))  # fmt: skip
+    frame = _frame(canonical.encode(handed))
     shown: list[tuple[str, str, SigningKey, Fields]] = [
         ("Alice announces herself", topics.ANNOUNCE, ALICE, _announcement(ALICE, 0)),
         ("Bob's Last Will, retained on his presence topic", topics.presence(BOB.peer_id), BOB,
@@ -148,15 +158,19 @@ def messages() -> str:
                  root=root)),
         ("Bob wants what he lacks", topics.inbox(ALICE.peer_id), BOB,
          _signed(BOB, "sync-want", 9, to=ALICE.peer_id, revisions=[second_id])),
-        ("Alice hands it on, in its author's words", topics.inbox(BOB.peer_id), ALICE,
-         _signed(ALICE, "sync-deliver", 10, to=BOB.peer_id, payload=_inner(SECOND),
-                 announce=_inner(_announcement(ALICE, 0)))),
+        ("Alice hands it on, in its author's words", topics.inbox(BOB.peer_id), ALICE, handed),
+        ("The same, packed (without being smaller, here); a NUL and the bytes of the frame follow",
+         topics.inbox(BOB.peer_id), ALICE,
+         _signed(ALICE, "packed-piece", 10, to=BOB.peer_id, id=envelope.digest(frame), index=0,
+                 count=1, size=len(frame), whole=len(canonical.encode(handed)),
+                 hash=envelope.digest(frame))),
         (f"A message from user to user; its id is `{envelope.digest(canonical.encode(note))}`",
          topics.inbox(BOB.peer_id), ALICE, note),
     ]  # fmt: skip
     parts: list[str] = []
     for title, topic, key, message in shown:
-        envelope.verify(parse(canonical.encode(message), topic), key.public_key)
+        behind = b"\0" + frame if message["type"] == "packed-piece" else b""
+        envelope.verify(parse(canonical.encode(message) + behind, topic), key.public_key)
         text = json.dumps(message, ensure_ascii=False, indent=1)
         parts += [f"{title}, on `{topic}`:\n", fenced(text, "json")]
     return "\n".join(parts)

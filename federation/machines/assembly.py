@@ -25,12 +25,15 @@ class Piece:
     count: int
     size: int
     data: bytes
+    #: what it unpacks to, where it is packed: room is kept for that, too
+    whole: int = 0
 
 
 @dataclass(slots=True)
 class _Partial:
     count: int
     size: int
+    whole: int
     pool: str
     touched: float
     parts: dict[int, bytes] = field(default_factory=dict)
@@ -62,7 +65,7 @@ class Assembler:
         partial = self._partials.get(key)
         if partial is None:
             partial = self._open(key, piece, mono, "strangers" if stranger else "members")
-        if (partial.count, partial.size) != (piece.count, piece.size):
+        if (partial.count, partial.size, partial.whole) != (piece.count, piece.size, piece.whole):
             raise Refusal("bad-field", "count or size differ from the earlier pieces")
         partial.touched = mono
         partial.parts[piece.index] = piece.data
@@ -75,8 +78,8 @@ class Assembler:
         return whole
 
     def _check(self, piece: Piece) -> None:
-        if piece.size > self._max_message:
-            raise Refusal("oversize", f"{piece.size} bytes in pieces")
+        if max(piece.size, piece.whole) > self._max_message:
+            raise Refusal("oversize", f"{max(piece.size, piece.whole)} bytes in pieces")
         expected = -(-piece.size // limits.PIECE)
         if piece.count != expected or not 0 <= piece.index < piece.count:
             raise Refusal("bad-field", "index or count")
@@ -89,15 +92,16 @@ class Assembler:
         own = [one for one in self._partials if one[0] == key[0]]
         if len(own) >= limits.ASSEMBLIES_PER_PEER:
             self._close(min(own, key=lambda one: self._partials[one].touched))
-        if piece.size > self._room[pool]:
+        if piece.size + piece.whole > self._room[pool]:
             raise Refusal("rate-limited", "too many messages in pieces at once")
-        self._room[pool] -= piece.size
-        self._partials[key] = partial = _Partial(piece.count, piece.size, pool, mono)
+        self._room[pool] -= piece.size + piece.whole
+        partial = _Partial(piece.count, piece.size, piece.whole, pool, mono)
+        self._partials[key] = partial
         return partial
 
     def _close(self, key: tuple[str, str]) -> None:
         partial = self._partials.pop(key)
-        self._room[partial.pool] += partial.size
+        self._room[partial.pool] += partial.size + partial.whole
 
     def next_timer(self) -> float:
         """When the oldest message is given up (monotonic seconds)."""

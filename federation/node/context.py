@@ -16,7 +16,7 @@ from federation.wire import canonical, envelope, timestamps
 Policy = Literal["paired", "ask", "announced"]
 Strategy = Literal["auto_merge", "manual", "prefer_local", "prefer_remote"]
 #: what this version can do, in every announcement
-CAPS = ("ack1", "delta1")
+CAPS = ("ack1", "delta1", "pack1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ class Handing:
         self._wanted: dict[str, dict[str, None]] = {}
         #: peer -> the revision that it was given last
         self._handed: dict[str, str] = {}
+        #: peer -> authors whose announcements it got since it asked last
+        self._introduced: dict[str, set[str]] = {}
         #: peer -> when its list may go out (monotonic seconds)
         self._lists: dict[str, float] = {}
         #: peer -> when its last list went out, and for which roots: ours and its own
@@ -56,6 +58,7 @@ class Handing:
     # --- what is asked for -----------------------------------------------------
     def want(self, peer_id: str, revisions: Iterable[str]) -> None:
         """A peer asks for revisions; those that we do not have are passed over."""
+        self._introduced.pop(peer_id, None)
         wanted = self._wanted.setdefault(peer_id, {})
         for revision_id in revisions:
             if len(wanted) >= limits.HEADS_PER_MESSAGE:
@@ -95,6 +98,7 @@ class Handing:
         """A peer is gone: it gets nothing more until it asks again."""
         self._wanted.pop(peer_id, None)
         self._handed.pop(peer_id, None)
+        self._introduced.pop(peer_id, None)
         self._lists.pop(peer_id, None)
 
     def in_step(self, peer_id: str) -> None:
@@ -105,6 +109,7 @@ class Handing:
         """The broker is gone: everybody asks again when it is back."""
         self._wanted.clear()
         self._handed.clear()
+        self._introduced.clear()
         self._lists.clear()
         self._again.clear()
         self._under_way.clear()
@@ -188,8 +193,10 @@ class Handing:
         except Refusal:  # its content was dropped here: others may have it
             return _EACH
         self._handed[peer_id] = revision.revision
+        introduced = self._introduced.setdefault(peer_id, set())
         author = self._context.store.peer(revision.author)
-        if author is not None:
+        if author is not None and revision.author not in introduced:
+            introduced.add(revision.author)
             fields["announce"] = author.announce
         send_to(self._context, peer_id, "sync-deliver", **fields)
         return cost + _EACH

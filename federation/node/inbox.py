@@ -20,7 +20,7 @@ from federation.node.delivery import Delivery
 from federation.node.library import Library
 from federation.node.live import Live
 from federation.replica.records import Held, Peer
-from federation.wire import envelope, forms, topics
+from federation.wire import envelope, forms, packed, topics
 from federation.wire.messages import Message, parse
 
 #: refusals of a document that another try may not meet
@@ -52,6 +52,7 @@ class Inbox:
             "canvasl-sync": self._document,
             "canvasl-binary": self._document,
             "canvasl-piece": self._piece,
+            "packed-piece": self._piece,
             "sync-deliver": self._deliver,
             "canvasl-delta": self._deliver,
             "canvasl-edit": live.receive_edit,
@@ -296,7 +297,8 @@ class Inbox:
             _int(fields["index"]),
             _int(fields["count"]),
             _int(fields["size"]),
-            forms.decode_base64(str(fields["data"])),
+            message.body or forms.decode_base64(str(fields["data"])),
+            _int(fields.get("whole", 0)),
         )
         stranger = not self._book.may_write(peer)
         mono = self._context.now.mono
@@ -304,9 +306,11 @@ class Inbox:
         self._delivery.comparison(peer.peer_id).progress(mono)
         if whole is None:
             return
+        if piece.whole:
+            whole = packed.unpack(whole, piece.whole)
         topic = topics.inbox(self._context.peer_id) if "to" in fields else topics.SYNC
         inner = parse(whole, topic, limit=limits.ASSEMBLED_MESSAGE)
-        if inner.type == "canvasl-piece":
+        if inner.type in ("canvasl-piece", "packed-piece"):
             raise Refusal("wrong-type", "a piece made of pieces")
         self._take(inner)
 

@@ -327,15 +327,18 @@ def _numbers(data: bytes, at: int, count: int) -> tuple[list[int], int]:
     """The next ``count`` numbers, and where they end."""
     numbers: list[int] = []
     number = shift = 0
-    while len(numbers) < count:
-        if at == len(data) or shift > 42:
-            raise Refusal("bad-field", "a delta with a damaged number")
-        byte = data[at]
+    for byte in memoryview(data)[at:] if count else ():
         at += 1
         number |= (byte & 0x7F) << shift
         if byte > 0x7F:
             shift += 7
-        else:
-            numbers.append(number)
-            number = shift = 0
+            if shift > 42:
+                break
+            continue
+        numbers.append(number)
+        number = shift = 0
+        if len(numbers) == count:
+            break
+    if len(numbers) < count:
+        raise Refusal("bad-field", "a delta with a damaged number")
     return numbers, at

@@ -10,6 +10,8 @@ that needs the author's key (``envelope.verify``).
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,6 +38,8 @@ class Message:
     raw: bytes
     peer_id: str
     timestamp_us: int
+    #: the bytes behind the fields, of a type that has them; their hash is one of the fields
+    body: bytes = b""
 
     @property
     def signing_input(self) -> bytes:
@@ -55,6 +59,8 @@ class MessageType:
     required: Mapping[str, Form]
     optional: Mapping[str, Form]
     topics: frozenset[TopicKind]
+    #: bytes follow the fields, behind a NUL; `hash` is their SHA-256
+    body: bool = False
 
 
 #: Fields of every message.
@@ -147,6 +153,23 @@ TYPES: Final[dict[str, MessageType]] = {
         {},
         _SYNC | _INBOX,
     ),
+    "packed-piece": MessageType(
+        "A part of a message packed with Zstandard, for a peer with `pack1`: its bytes follow the "
+        "fields, behind a NUL, and `hash` is their SHA-256; `size` and `id` are of all packed "
+        "bytes, `whole` is the size of the message.",
+        {
+            **_TO,
+            "id": forms.HASH,
+            "index": forms.COUNT,
+            "count": forms.SIZE,
+            "size": forms.SIZE,
+            "whole": forms.SIZE,
+            "hash": forms.HASH,
+        },
+        {},
+        _INBOX,
+        body=True,
+    ),
     "sync-deliver": MessageType(
         "A message that the receiver lacks, as its author signed it, and the author's "
         "announcement.  With `base` and `patch`, the payload is without its content, which "
@@ -213,7 +236,7 @@ def parse(payload: bytes, topic: str, *, limit: int = limits.WIRE_MESSAGE) -> Me
     """
     if len(payload) > limit:
         raise Refusal("oversize", f"{len(payload)} bytes")
-    value = strictjson.decode(payload)
+    value, body = _apart(payload)
     if not isinstance(value, dict):
         raise Refusal("not-object")
     type_ = _type_of(value)
@@ -227,15 +250,39 @@ def parse(payload: bytes, topic: str, *, limit: int = limits.WIRE_MESSAGE) -> Me
     for name, item in value.items():
         if name in known and name not in _ENCODINGS:
             known[name].check(name, item)
-    if type_ == "canvasl-piece":
-        _check_piece(value)
-    if value.get("deleted") is True and value.get("content"):
-        raise Refusal("bad-field", "deleted, with a content")
+    _check_together(type_, value, body)
     if b"\\u0000" in payload:
         _check_nul(value)
-    message = Message(type_, value, payload, value["peer_id"], timestamp_us)
+    message = Message(type_, value, payload, value["peer_id"], timestamp_us, body)
     _check_topic(message, topic)
     return message
+
+
+def _check_together(type_: str, value: dict[str, object], body: bytes) -> None:
+    """What the fields of a type say of each other."""
+    if type_ == "canvasl-piece":
+        _check_piece(value, forms.decode_base64(str(value["data"])))
+    elif TYPES[type_].body:
+        if hashlib.sha256(body).hexdigest() != value["hash"]:
+            raise Refusal("content-mismatch", "hash")
+        _check_piece(value, body)
+    if value.get("deleted") is True and value.get("content"):
+        raise Refusal("bad-field", "deleted, with a content")
+
+
+def _apart(payload: bytes) -> tuple[object, bytes]:
+    """The decoded fields of a message, and the bytes behind them where its type has some.
+
+    JSON has no NUL: in a message of any other type it is refused as before.
+    """
+    head, separator, body = payload.partition(b"\0")
+    if separator:
+        with contextlib.suppress(Refusal):
+            value = strictjson.decode(head)
+            entry = TYPES.get(str(value.get("type"))) if isinstance(value, dict) else None
+            if entry is not None and entry.body:
+                return value, body
+    return strictjson.decode(payload), b""
 
 
 def _type_of(value: dict[str, object]) -> str:
@@ -281,13 +328,13 @@ def _check_key(text: str, peer_id: str) -> None:
         raise Refusal("peer-id-mismatch")
 
 
-def _check_piece(value: dict[str, object]) -> None:
+def _check_piece(value: dict[str, object], data: bytes) -> None:
     """Pieces are all of the full size but the last one."""
     index, count, size = (int(str(value[name])) for name in ("index", "count", "size"))
     if count != -(-size // limits.PIECE) or index >= count:
         raise Refusal("bad-field", "index or count")
     expected = size - index * limits.PIECE if index == count - 1 else limits.PIECE
-    if len(forms.decode_base64(str(value["data"]))) != expected:
+    if len(data) != expected:
         raise Refusal("bad-field", "data")
 
 

@@ -17,17 +17,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import latency, live, merging, report, signing, spread, startup
+from tests.bench import history, latency, live, merging, report, signing, spread, startup
 
 _LINES: dict[int, Callable[[Path], list[report.Line]]] = {
     1: latency.measure,
     5: live.measure_latency,
     7: live.measure_rate,
     8: lambda _folder: signing.measure(),
+    11: history.reconnect,
     13: startup.measure,
     14: live.measure_cost,
     15: spread.measure,
     16: merging.measure,
+    17: history.weight,
+    18: history.memory,
+    19: history.offline,
+    20: history.join,
 }
 
 

@@ -133,3 +133,20 @@ def test_a_message_that_still_comes_is_not_given_up() -> None:
     assembler.receive("p", pieces[1], limits.ASSEMBLY_TIMEOUT - 1)
     assert assembler.handle_timer(limits.ASSEMBLY_TIMEOUT + 1) == 0
     assert assembler.receive("p", pieces[2], limits.ASSEMBLY_TIMEOUT + 2) == content
+
+
+def test_room_is_kept_for_what_a_packed_message_unpacks_to() -> None:
+    assembler = Assembler()
+    size, room = 2 * limits.PIECE, limits.ASSEMBLY_STRANGERS
+    whole = room // 2
+
+    def piece(number: int, index: int, whole: int) -> Piece:
+        return Piece(f"{number:064}", index, 2, size, b"x" * limits.PIECE, whole)
+
+    assembler.receive("a", piece(1, 0, whole), 0.0, stranger=True)
+    with pytest.raises(Refusal, match="rate-limited"):
+        assembler.receive("b", piece(2, 0, whole), 0.0, stranger=True)
+    assert refusal_of(assembler, piece(1, 1, whole - 1), "a") == "bad-field"
+    assert refusal_of(assembler, piece(3, 0, limits.ASSEMBLED_MESSAGE + 1)) == "oversize"
+    assert assembler.handle_timer(limits.ASSEMBLY_TIMEOUT) == 1
+    assembler.receive("b", piece(2, 0, whole), 50.0, stranger=True)

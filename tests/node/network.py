@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import zstandard
 
 from federation.identity.keys import SigningKey, to_hex
 from federation.wire import canonical, envelope, timestamps, topics
@@ -77,15 +79,33 @@ class Broker:
         self.retained: dict[str, bytes] = {}
         self.faults = Faults()
         self.partitions: set[frozenset[str]] = set()
+        #: what was published; packed pieces as the message that they make
         self.log: list[tuple[str, bytes]] = []
+        self._pieces: dict[str, dict[int, bytes]] = defaultdict(dict)
+        #: how many bytes each peer has published
+        self.sent: Counter[str] = Counter()
 
     def publish(self, author: str, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        self.log.append((topic, payload))
+        self.sent[author] += len(payload)
+        self._note(topic, payload)
         if retain:
             self.retained[topic] = payload
         for client in self.clients:
             if client.peer_id != author and client.listens(topic):
                 self._send(author, client, topic, payload)
+
+    def _note(self, topic: str, payload: bytes) -> None:
+        head, packed, body = payload.partition(b"\0")
+        if not packed:
+            self.log.append((topic, payload))
+            return
+        piece = json.loads(head)
+        parts = self._pieces[piece["id"]]
+        parts[piece["index"]] = body
+        if len(parts) == piece["count"]:
+            data = b"".join(parts[index] for index in range(piece["count"]))
+            self.log.append((topic, zstandard.ZstdDecompressor().decompress(data)))
+            del self._pieces[piece["id"]]
 
     def _send(self, author: str, client: Client, topic: str, payload: bytes) -> None:
         chance = self.world.random

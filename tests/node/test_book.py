@@ -46,7 +46,11 @@ def test_peers_find_each_other_and_answer() -> None:
     assert len(a.events("peer-connected")) == 1
     known = a.store.peer(b.peer_id)
     assert known is not None
-    assert (known.name, known.trust, known.caps) == ("peer 2", "unknown", ("ack1", "delta1"))
+    assert (known.name, known.trust, known.caps) == (
+        "peer 2",
+        "unknown",
+        ("ack1", "delta1", "pack1"),
+    )
 
 
 def test_who_stops_announcing_is_offline_and_stays_known() -> None:

@@ -171,3 +171,15 @@ def test_what_was_dropped_is_not_handed_on_and_holds_up_nothing() -> None:
     delivered = [str(one["payload"]) for one in sent(world, "sync-deliver", b)]
     assert len(delivered) == 2
     assert "text 3" in delivered[-1] or sent(world, "sync-deliver", b)[-1].get("patch")
+
+
+def test_an_author_is_introduced_once_in_an_answer() -> None:
+    """Who asks again may have lost the first answer, and gets the announcement again."""
+    world, a, b = publishers(*(b"%d" % number for number in range(3)))
+    heads = [revision for _file, revision in a.store.all_heads()]
+    for _answer in range(2):
+        world.broker.log.clear()
+        ask(b, a, "sync-want", {"revisions": heads})
+        world.run(3)
+        delivered = sent(world, "sync-deliver", a)
+        assert [("announce" in one) for one in delivered] == [True, False, False]

@@ -66,7 +66,11 @@ def test_a_row_for_every_peer() -> None:
     assert row["peer_id"] == b.peer_id
     assert row["short"] == b.peer_id[:13]
     assert (row["name"], row["online"], row["connected"]) == ("peer 2", True, True)
-    assert (row["trust"], row["clock"], row["caps"]) == ("announced", "ok", ["ack1", "delta1"])
+    assert (row["trust"], row["clock"], row["caps"]) == (
+        "announced",
+        "ok",
+        ["ack1", "delta1", "pack1"],
+    )
     assert (row["unacknowledged"], row["held"]) == (0, 0)
     assert str(row["last_seen"]).startswith("2026-01-01T00:16:4")
     world.broker.partitions.add(frozenset({a.peer_id, b.peer_id}))

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ HASH = "ab" * 32
 TOKEN = "cd" * 16
 TIME = "2025-01-07T12:00:00Z"
 
+#: What follows the fields of a packed piece.
+BODY = b"\0\xff"
 #: A right message of every type, without the fields that all have.
 EXAMPLES: dict[str, dict[str, Any]] = {
     "peer-announce": {"public_key": keys.to_hex(ALICE.public_key), "address": "mqtt://h:1883",
@@ -35,6 +38,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "canvasl-edit": {"file": "a.canvasl", "base": HASH, "start": 0, "changes": [[0, 1, "é"]]},
     "edit-want": {"to": BOB.peer_id, "file": "a.canvasl", "base": HASH, "start": 2},
     "canvasl-piece": {"id": HASH, "index": 0, "count": 1, "size": 2, "data": "AP8="},
+    "packed-piece": {"to": BOB.peer_id, "id": HASH, "index": 0, "count": 1, "size": 2, "whole": 9,
+                     "hash": hashlib.sha256(BODY).hexdigest()},
     "sync-deliver": {"to": BOB.peer_id, "payload": "{}", "announce": "{}"},
     "sync-ack": {"to": BOB.peer_id, "stored": [HASH], "held": [], "messages": [HASH, HASH]},
     "sync-hello": {"to": BOB.peer_id, "root": HASH, "nonce": TOKEN, "echo": TOKEN, "count": 0},
@@ -63,10 +68,16 @@ def topic_of(type_: str) -> str:
     return HOME[max(kinds, key=lambda kind: kind.name)]
 
 
+def behind(fields: Any) -> bytes:
+    """The bytes behind the fields of a message."""
+    packed = isinstance(fields, dict) and fields.get("type") == "packed-piece"
+    return b"\0" + BODY if packed else b""
+
+
 def take(fields: Any, topic: str | None = None, **options: Any) -> Message:
     if topic is None:
         topic = topic_of(fields["type"])
-    return parse(encode(fields), topic, **options)
+    return parse(encode(fields) + behind(fields), topic, **options)
 
 
 def refusal(fields: Any, topic: str = topics.SYNC, **options: Any) -> tuple[str, str]:
@@ -86,7 +97,7 @@ def test_every_type_is_taken_as_it_is(type_: str) -> None:
     for kind in TYPES[type_].topics - {topics.TopicKind.INBOX}:
         assert parse(raw, HOME[kind]).fields == fields
     got = take(fields)
-    assert (got.type, got.peer_id, got.raw) == (type_, ALICE.peer_id, raw)
+    assert (got.type, got.peer_id, got.raw) == (type_, ALICE.peer_id, raw + behind(fields))
     assert got.timestamp_us == 1_736_251_200_000_000
     envelope.verify(got, ALICE.public_key)
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -341,3 +352,28 @@ def test_contents_come_through_unchanged(case: badinputs.Case) -> None:
         assert case.accepted or case.reason == "evaluation"
         assert got.fields["content"] == case.row["payload"]["content"]
         envelope.verify(got, badinputs.identities()["alice"].public_key)
+
+
+# --- bytes behind the fields ----------------------------------------------------------------
+def test_the_bytes_behind_the_fields_are_those_that_were_signed_for() -> None:
+    got = take(message("packed-piece"))
+    assert got.body == BODY
+    assert take(message("sync-want")).body == b""
+    inbox, fields = topics.inbox(BOB.peer_id), message("packed-piece")
+    for after, expected in (
+        (b"", "content-mismatch"), (b"\0", "content-mismatch"), (b"\0\0\xfe", "content-mismatch"),
+        (b"\0" + BODY + b"\0", "content-mismatch"),
+    ):  # fmt: skip
+        with pytest.raises(Refusal) as caught:
+            parse(encode(fields) + after, inbox)
+        assert caught.value.reason == expected
+    for changes in ({"size": 3}, {"count": 2}, {"index": 1}, {"id": "xy"}):
+        assert reason(message("packed-piece", **changes), inbox) == "bad-field"
+
+
+@pytest.mark.parametrize("type_", sorted(set(TYPES) - {"packed-piece"}))
+def test_nothing_may_follow_the_fields_of_another_type(type_: str) -> None:
+    for after in (b"\0", b"\0" + BODY, b"\0{}"):
+        with pytest.raises(Refusal) as caught:
+            parse(encode(message(type_)) + after, topic_of(type_))
+        assert caught.value.reason in ("bad-json", "bad-utf8")

@@ -13,10 +13,11 @@ make it of its base; the form says whether Zstandard has packed it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import zstandard
@@ -47,6 +48,7 @@ class Recent:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._numbers: dict[int, str] = {}
         self._bytes = 0
 
     def get(self, digest: str) -> bytes | None:
@@ -56,14 +58,23 @@ class Recent:
             self._kept.move_to_end(digest)
         return content
 
-    def put(self, digest: str, content: bytes) -> None:
+    def numbered(self, number: int) -> bytes | None:
+        """The content that has this number in the store, if it is among them."""
+        digest = self._numbers.get(number)
+        return None if digest is None else self._kept.get(digest)
+
+    def put(self, digest: str, content: bytes, number: int) -> None:
         """Remember a content; those not used for longest are forgotten."""
+        self._numbers[number] = digest
         if len(content) > limits.RECENT_BYTES:
             return
         self._bytes += len(content) - len(self._kept.pop(digest, b""))
         self._kept[digest] = content
         while len(self._kept) > limits.RECENT_CONTENTS or self._bytes > limits.RECENT_BYTES:
             self._bytes -= len(self._kept.popitem(last=False)[1])
+        if len(self._numbers) > 4 * limits.RECENT_CONTENTS:
+            kept = {one: name for one, name in self._numbers.items() if name in self._kept}
+            self._numbers = kept
 
 
 class _Root(NamedTuple):
@@ -87,12 +98,13 @@ class Contents:
     def keep(self, digest: str, content: bytes, before: tuple[int, str] | None) -> int:
         """Keep a content; ``before``: number and hash of one that it may be like.  Its number."""
         base, step, data = self._form(content, before)
-        self._recent.put(digest, content)
         cursor = self._db.execute(
             "INSERT INTO contents (base, step, data) VALUES (?,?,?)", (base, step, data)
         )
         if cursor.lastrowid is None:
             raise Fault("the store gave no number to a content")
+        # after a transaction that was undone, a number is given again
+        self._recent.put(digest, content, cursor.lastrowid)
         return cursor.lastrowid
 
     def _form(
@@ -128,19 +140,38 @@ class Contents:
         """A kept content; Fault where its bytes are not those that were kept."""
         content = self._recent.get(digest)
         if content is None:
-            content = self._restored(self._path(number))
+            path = self._path(number)
+            content = self._near(path)
+            if content is None or hashlib.sha256(content).hexdigest() != digest:
+                content = self._restored(path)
             if hashlib.sha256(content).hexdigest() != digest:
                 raise Fault(f"the content {digest} is damaged in the store")
-            self._recent.put(digest, content)
+            self._recent.put(digest, content, number)
         return content
 
-    def _restored(self, path: list[Link]) -> bytes:
+    def _near(self, path: Sequence[Link]) -> bytes | None:
+        """What the last of a path is, from the last of it that is known; None without any.
+
+        Contents are often read one after another, and then that is one delta away.
+        """
+        for at in range(len(path) - 1, 0, -1):
+            known = self._recent.numbered(path[at].number)
+            if known is not None:
+                with contextlib.suppress(Refusal, Fault):  # then from its beginning
+                    return self._applied(known, path[at + 1 :])
+                return None
+        return None
+
+    def _restored(self, path: Sequence[Link]) -> bytes:
         """What the last of a path is, from its beginning on."""
         try:
-            whole = self._unpacked(path[0].number)
-            return patch.apply_all(whole, [self._splices(link.number) for link in path[1:]])
+            return self._applied(self._unpacked(path[0].number), path[1:])
         except Refusal as refusal:
             raise Fault(f"a delta in the store is damaged: {refusal}") from refusal
+
+    def _applied(self, content: bytes, path: Sequence[Link]) -> bytes:
+        """A content after the deltas of a path."""
+        return patch.apply_all(content, [self._splices(link.number) for link in path])
 
     def _path(self, number: int) -> list[Link]:
         """The way from a whole content to this one."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: the revision ``r`` belongs to the document ?1; it is what the document ``d`` shows
 _IN_FILE = f"r.file={NUMBER.format('?1')}"
+#: the same, where an id leads there: the plus keeps SQLite from reading the whole history
+_OF_FILE = f"+{_IN_FILE}"
 _CURRENT = is_id("r.revision", "packed(d.current)")
 
 
@@ -155,13 +157,13 @@ class DocumentTables:
             return []
         where = (
             "substr(r.revision,1,8) BETWEEN substr(?2,1,8) AND substr(?3,1,8) "
-            f"AND r.revision BETWEEN ?2 AND ?3 AND {_IN_FILE} LIMIT 2"
+            f"AND r.revision BETWEEN ?2 AND ?3 AND {_OF_FILE} LIMIT 2"
         )
         return self._rows.select(where, file, *ids)
 
     def with_content(self, file: str, content_hash: str) -> Revision | None:
         """The newest revision of a document that has this content."""
-        where = f"{is_id('r.content_hash', '?2')} AND {_IN_FILE} ORDER BY r.number DESC LIMIT 1"
+        where = f"{is_id('r.content_hash', '?2')} AND {_OF_FILE} ORDER BY r.number DESC LIMIT 1"
         found = self._rows.select(where, file, pack_id(content_hash))
         return found[0] if found else None
 
@@ -176,7 +178,7 @@ class DocumentTables:
         number = limits.SAFE_INTEGER
         if before is not None:
             row = self._db.execute(
-                f"SELECT number FROM revisions r WHERE {is_id('r.revision', '?2')} AND {_IN_FILE}",
+                f"SELECT number FROM revisions r WHERE {is_id('r.revision', '?2')} AND {_OF_FILE}",
                 (file, pack_id(before)),
             ).fetchone()
             if row is None:
@@ -215,14 +217,14 @@ class DocumentTables:
 
     def _like(self, revision: Revision) -> tuple[int, str] | None:
         """A content that a new one may be like: of a parent, else of the revision before."""
-        columns = f"SELECT content, content_hash FROM revisions r WHERE {_IN_FILE}"
-        parent = f"{columns} AND content IS NOT NULL AND {is_id('r.revision', '?2')}"
+        columns = "SELECT content, content_hash FROM revisions r WHERE content IS NOT NULL AND"
+        parent = f"{columns} {_OF_FILE} AND {is_id('r.revision', '?2')}"
         for name in revision.parents:
             row = self._db.execute(parent, (revision.file, pack_id(name))).fetchone()
             if row is not None:
                 return int(row[0]), unpack_id(row[1])
         row = self._db.execute(
-            f"{columns} AND content IS NOT NULL ORDER BY r.number DESC LIMIT 1", (revision.file,)
+            f"{columns} {_IN_FILE} ORDER BY r.number DESC LIMIT 1", (revision.file,)
         ).fetchone()
         return None if row is None else (int(row[0]), unpack_id(row[1]))
 
@@ -241,7 +243,7 @@ class DocumentTables:
     def has_content(self, file: str, content_hash: str) -> bool:
         """Whether some revision of a document has this content."""
         row = self._db.execute(
-            f"SELECT 1 FROM revisions r WHERE {is_id('r.content_hash', '?2')} AND {_IN_FILE}",
+            f"SELECT 1 FROM revisions r WHERE {is_id('r.content_hash', '?2')} AND {_OF_FILE}",
             (file, pack_id(content_hash)),
         ).fetchone()
         return row is not None

@@ -27,7 +27,7 @@ class HistoryTables(DocumentTables):
             return
         row = self._db.execute(
             f"SELECT content FROM revisions r WHERE {is_id('r.revision', '?1')} "
-            f"AND file={NUMBER.format('?2')}",
+            f"AND +file={NUMBER.format('?2')}",
             (pack_id(revision), file),
         ).fetchone()
         if row is None:
@@ -114,19 +114,27 @@ class HistoryTables(DocumentTables):
     def _needed(self, file: str) -> set[str]:
         """The revisions that must stay readable, however old they are.
 
-        Heads, what they were made from and what merging them looks at; what the
-        document shows and its file holds; what people pinned, what local paths
-        were synced from and what peers have: the next edits start there.
+        Heads; what the document shows and its file holds; what people pinned, what
+        local paths were synced from and what peers have: the next edits start
+        there.  And what those were made from, and what merging that looks at.
         """
         heads = self.heads(file)
         document = self.document(file)
-        shown = [] if document is None else [document.current, document.written or ""]
-        needed = self.pinned(file) | retention.bases(self.revision, heads) | set(shown)
-        for one in (*heads, *filter(None, map(self.revision, shown))):
+        shown = set() if document is None else {document.current, document.written or ""}
+        found = [one for name in shown if (one := self.revision(name)) is not None]
+        needed = self.pinned(file) | shown
+        for one in (*heads, *found):
             needed |= {one.revision, *one.parents}
         for table in ("paths", "acknowledged"):
             rows = self._db.execute(f"SELECT revision FROM {table} WHERE file=?", (file,))
-            needed.update(str(revision) for (revision,) in rows)
+            others = {str(revision) for (revision,) in rows} - needed
+            found += [one for name in others if (one := self.revision(name)) is not None]
+            needed |= others
+        # an edit of what was made from several is merged over what those were made from
+        groups = {one.parents for one in (*heads, *found) if len(one.parents) > 1}
+        for group in {tuple(head.revision for head in heads), *groups}:
+            merged = [one for name in group if (one := self.revision(name)) is not None]
+            needed |= set(group) | retention.bases(self.revision, merged)
         return needed
 
     def _drop(self, candidates: Sequence[Kept]) -> int:

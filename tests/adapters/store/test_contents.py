@@ -227,17 +227,17 @@ def test_few_contents_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "RECENT_CONTENTS", 2)
     monkeypatch.setattr(limits, "RECENT_BYTES", 10)
     recent = Recent()
-    recent.put("a", b"1")
-    recent.put("b", b"2")
+    recent.put("a", b"1", 1)
+    recent.put("b", b"2", 2)
     assert recent.get("a") == b"1"
-    recent.put("c", b"3")
+    recent.put("c", b"3", 3)
     assert [recent.get(one) for one in "abc"] == [b"1", None, b"3"]
-    recent.put("d", b"x" * 9)
+    recent.put("d", b"x" * 9, 4)
     assert [recent.get(one) for one in "acd"] == [None, b"3", b"x" * 9]
-    recent.put("d", b"x" * 9)
-    recent.put("e", b"x" * 11)  # too large to be kept at all
+    recent.put("d", b"x" * 9, 5)
+    recent.put("e", b"x" * 11, 6)  # too large to be kept at all
     assert [recent.get(one) for one in "cde"] == [b"3", b"x" * 9, None]
-    recent.put("f", b"x" * 10)
+    recent.put("f", b"x" * 10, 7)
     assert [recent.get(one) for one in "cdf"] == [None, None, b"x" * 10]
 
 
@@ -249,3 +249,48 @@ def test_what_was_rolled_back_is_not_read(kept: Kept) -> None:
     other = kept.contents.keep(digest(b"other"), b"other", None)
     assert other == number
     assert kept.contents.read(other, digest(b"other")) == b"other"
+
+
+def test_a_number_leads_to_a_content_while_that_is_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "RECENT_CONTENTS", 2)
+    monkeypatch.setattr(limits, "RECENT_BYTES", 10)
+    recent = Recent()
+    recent.put("a", b"1", 1)
+    recent.put("b", b"2", 2)
+    assert recent.numbered(1) == b"1"
+    recent.put("c", b"3", 3)
+    assert [recent.numbered(number) for number in (1, 2, 3, 4)] == [None, b"2", b"3", None]
+    recent.put("d", b"4", 2)  # the number was given again
+    assert recent.numbered(2) == b"4"
+    recent.put("e", b"x" * 11, 2)
+    assert recent.numbered(2) is None
+    for number in range(100):
+        recent.put(f"{number}", b"1", number)
+    assert len(recent._numbers) <= 9
+
+
+def test_a_content_is_read_from_what_is_known_near_it(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after another: each needs its own delta only; and what is wrong is noticed."""
+    texts = edits(120)
+    numbers = [kept.keep(texts[0])]
+    for text in texts[1:]:
+        numbers.append(kept.keep(text, numbers[-1]))
+    contents = Contents(kept.db)
+    asked: list[int] = []
+    splices = contents._splices
+
+    def counted(number: int) -> object:
+        asked.append(number)
+        return splices(number)
+
+    monkeypatch.setattr(contents, "_splices", counted)
+    for number, text in zip(numbers, texts, strict=True):
+        assert contents.read(number, digest(text)) == text
+    assert len(asked) < 1.5 * len(texts)
+    contents._recent._kept.clear()
+    contents._recent.put("nonsense", b"nonsense", numbers[48])
+    assert contents.read(numbers[50], digest(texts[50])) == texts[50]

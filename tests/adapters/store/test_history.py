@@ -153,6 +153,22 @@ def test_what_a_merge_looks_at_stays(store: SqliteStore) -> None:
     check(store)
 
 
+def test_what_the_merge_of_a_next_edit_looks_at_stays(store: SqliteStore) -> None:
+    """Somebody who has the same may edit it, too: both were made from two that had one base."""
+    line_of(store, 10)
+    for name in ("r100", "r200"):
+        add(store, name, "r4")
+    add(store, "r300", "r100", "r200")
+    add(store, "r301", "r300")
+    add(store, "r302", "r301")
+    store.set_heads("x.md", ["r302"])
+    store.put_document(Document("x.md", "text", "r302", "r302"))
+    store.acknowledge("peer-b", "x.md", "r300")
+    store.compact("x.md", 0, NEVER)
+    assert left(store) == ["r4", "r100", "r200", "r300", "r301", "r302"]
+    check(store)
+
+
 def test_a_content_that_another_revision_needs_stays(store: SqliteStore) -> None:
     line_of(store, 10)
     add(store, "r10", "r9", content=text(0))
