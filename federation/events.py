@@ -80,6 +80,9 @@ EVENTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
         "a folder of a space is not there, or is there again",
         {"space": "its name", "folder": "absolute path", "reason": "why; empty: it is back"},
     ),
+    "space-changed": (
+        "a space was made, left, or set differently", {"space": "its name"},
+    ),
     "message-received": (
         "a message passed its checks, or came on a subscribed topic",
         {

@@ -40,7 +40,6 @@ from federation.machines.folder import (
     Read,
     Report,
     Restore,
-    Seen,
     State,
     Take,
 )
@@ -85,6 +84,8 @@ class Place:
         self.restoring: set[str] = set()
         self._todo: deque[Effect | Write] = deque()
         self._contents: dict[str, bytes] = {}
+        #: since when an editor has the lock of a file that was changed
+        self._locked: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._fed = asyncio.Event()
         self._working = False
@@ -296,8 +297,20 @@ class Place:
             elif not document.deleted and name not in files and name not in self.folder.known:
                 self.peer.outlet.settle([WriteFile(file, document.current)])
 
+    async def _is_busy(self, name: str) -> bool:
+        """Whether an editor has unsaved changes in a file: it tells what it saved itself."""
+        now = time.monotonic()
+        if not await asyncio.to_thread(self.shared.is_locked, name):
+            self._locked.pop(name, None)
+            return False
+        return now - self._locked.setdefault(name, now) < limits.FOLDER_LOCKED
+
     async def _read(self, name: str) -> None:
         try:
+            if await self._is_busy(name):
+                looks = await asyncio.to_thread(self.shared.look, [name])
+                self.feed(self.folder.receive_paths(looks, time.monotonic()))
+                return
             found = await asyncio.to_thread(self.shared.read, name)
         except Refusal as refusal:
             seen = (await asyncio.to_thread(self.shared.look, [name]))[name]
@@ -307,7 +320,7 @@ class Place:
                 return
             found = None
         if found is None:
-            looks: dict[str, Seen | None] = await asyncio.to_thread(self.shared.look, [name])
+            looks = await asyncio.to_thread(self.shared.look, [name])
             self.feed(self.folder.receive_paths(looks, time.monotonic()))
             return
         content, known = found

@@ -21,7 +21,7 @@ from federation.daemon.place import Place
 from federation.errors import Refusal
 from federation.machines.folder import Gone
 from federation.replica.records import Space
-from federation.replica.spaces import COMMONS, LOCAL, check_space, parts_of
+from federation.replica.spaces import COMMONS, LOCAL, check_space, document_in, parts_of
 
 if TYPE_CHECKING:
     from federation.daemon.peer import RunningPeer
@@ -150,6 +150,15 @@ class Spaces:
     def held(self) -> int:
         """Deletions that wait for a yes."""
         return sum(len(place.folder.held) for place in self._all())
+
+    @property
+    def folders(self) -> list[dict[str, object]]:
+        """The shared folders, and what the names of their documents begin with."""
+        return [
+            {"path": space.folder, "prefix": document_in(space.name, "")}
+            for space in self._spaces.values()
+            if space.folder is not None
+        ]
 
     async def rows(self) -> list[dict[str, object]]:
         """What `space list` shows."""
