@@ -392,8 +392,12 @@ The sidecar has no event for a broker that was never there."
     ("document-changed"
      (meta-log-peer-sync-core--refresh-later)
      (let ((who (meta-log-peer-sync-core-name (plist-get event :peer_id))))
-       (meta-log-peer-sync-view-follow event who)
-       (meta-log-peer-sync-view-follow-shared event who)))
+       (if (eq t (plist-get event :deleted))
+           (message "meta-log-peer-sync: %s was deleted by %s; \
+M-x meta-log-peer-sync-history brings it back"
+                    (meta-log-peer-sync-core-plain (plist-get event :file)) who)
+         (meta-log-peer-sync-view-follow event who)
+         (meta-log-peer-sync-view-follow-shared event who))))
     ("conflict-detected"
      (let ((file (meta-log-peer-sync-core-plain (plist-get event :file)))
            (places (length (plist-get event :conflicts))))

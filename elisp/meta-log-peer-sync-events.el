@@ -122,7 +122,7 @@ Each is called with one argument, a plist: `:event' and `:time', and
   "Functions called when a peer's revision was saved.
 Each is called with one argument, a plist: `:event' and `:time', and
 `:file' (document), `:peer_id' (author), `:revision' (id), `:path' (of the
-saved copy) and `:size' (bytes)."
+saved copy), `:size' (bytes) and `:deleted' (bool: the document is deleted)."
   :type 'hook
   :group 'meta-log-peer-sync-events
   :package-version '(meta-log-peer-sync . "0.1.0"))

@@ -52,6 +52,7 @@ EVENTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
             "revision": "id",
             "path": "of the saved copy",
             "size": "bytes",
+            "deleted": "bool: the document is deleted",
         },
     ),
     "document-edited": (

@@ -101,6 +101,8 @@ class Place:
             self._work(), self._timers(), self._news(self._watch),
         )  # fmt: skip
         self._tasks = [asyncio.ensure_future(one) for one in parts]
+        if not self.space.auto_sync and not self.home:
+            self._reconcile(())  # nobody looks, but what others wrote is to be seen
 
     async def close(self) -> None:
         """Watch no more."""

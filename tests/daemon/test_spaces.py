@@ -29,6 +29,7 @@ async def test_nothing_of_a_local_space_leaves_this_machine(tmp_path: Path) -> N
         row = await front.call("spaces.create", space="diary")
         assert row["kind"] == "local"
         root = a.peer.node.library.heads.root
+        file = f"~diary/{canary}.md"
         await front.call("spaces.share", path=str(folder), space="diary")
         (folder / f"{canary}.md").write_text(f"{canary} one")
         await until(lambda: shown(a, f"~diary/{canary}.md") == f"{canary} one".encode())
@@ -36,6 +37,11 @@ async def test_nothing_of_a_local_space_leaves_this_machine(tmp_path: Path) -> N
         await until(lambda: (home / f"{canary}.md").exists())
         (home / f"{canary}.md").write_text(f"{canary} two")
         await until(lambda: holds(folder / f"{canary}.md", f"{canary} two".encode()))
+        opened = await front.call("documents.open", file=file)
+        await front.call("documents.edit", file=file, start=opened["start"],
+                         changes=[[0, 0, f"typed {canary} "]])  # fmt: skip
+        await front.call("documents.close", file=file)
+        await until(lambda: holds(folder / f"{canary}.md", f"typed {canary} {canary} two".encode()))
         answer = await front.call("sync.file", path=str(folder / f"{canary}.md"))
         assert answer["file"] == f"~diary/{canary}.md"
         await front.call("sync.all")

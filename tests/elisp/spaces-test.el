@@ -121,6 +121,25 @@
     (should (test-helper-until (not (file-exists-p (concat synced "2.md")))))
     (should (test-helper-until (equal (nth 4 (spaces-test-row "commons")) "0")))))
 
+(ert-deftest spaces-test-deleted-documents-are-shown-when-asked-for ()
+  (spaces-test-with-list
+    (spaces-test-write (concat mine "keep.md") "keep\n")
+    (spaces-test-write (concat mine "x.md") "one\n")
+    (meta-log-peer-sync-share-folder mine)
+    (should (test-helper-until (file-exists-p (concat synced "x.md"))))
+    (delete-file (concat mine "x.md"))
+    (should (test-helper-until (not (file-exists-p (concat synced "x.md")))))
+    (with-current-buffer (meta-log-peer-sync-documents)
+      (should (test-helper-until (equal (mapcar #'car tabulated-list-entries)
+                                        '("keep.md"))))
+      (test-helper-press "D")
+      (should (test-helper-until (equal (mapcar #'car tabulated-list-entries)
+                                        '("keep.md" "x.md"))))
+      (should (equal (aref (cadr (assoc "x.md" tabulated-list-entries)) 1) "deleted"))
+      (test-helper-press "D")
+      (should (test-helper-until (equal (mapcar #'car tabulated-list-entries)
+                                        '("keep.md")))))))
+
 (ert-deftest spaces-test-mistakes-are-told ()
   (spaces-test-with-list
     (should-error (meta-log-peer-sync-share-folder (concat mine "none")) :type 'user-error)
