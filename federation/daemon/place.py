@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import time
 from collections import deque
 from collections.abc import Collection, Coroutine
@@ -347,6 +348,8 @@ class Place:
         elif isinstance(effect, Adopt):
             root = effect.root
             self.shared.accept(root)
+            if not root.marker and not self.home:
+                await asyncio.to_thread(self.shared.mark, secrets.token_hex(16))
             await turns.ask(lambda _now: store.set_root(key, root))
         elif isinstance(effect, Report):
             self.report(effect.name, effect.reason)

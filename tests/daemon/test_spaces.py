@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,22 @@ async def test_spaces_that_cannot_be(tmp_path: Path) -> None:
         row = (await here.front().call("spaces.list"))["spaces"][1]
         assert (row["name"], row["auto_sync"], row["interval"]) == ("x", False, 7)
         assert (row["folder"], row["state"]) == (str(folder.resolve()), "off")
+
+
+async def test_the_home_of_a_local_space_that_was_removed_is_written_again(tmp_path: Path) -> None:
+    async with running(tmp_path) as here:
+        row = await here.front().call("spaces.create", space="box")
+        home = Path(row["home"])
+        (home / "d").mkdir()
+        (home / "d/x.md").write_text("one")
+        await until(lambda: shown(here, "~box/d/x.md") == b"one")
+    shutil.rmtree(home)
+    async with running(tmp_path) as here:
+        await until(lambda: holds(home / "d/x.md", b"one"))
+        (home / "d/x.md").write_text("two")
+        await until(lambda: shown(here, "~box/d/x.md") == b"two")
+    shutil.move(home, tmp_path / "old")
+    (home / "e").mkdir(parents=True)
+    async with running(tmp_path) as here:
+        await until(lambda: holds(home / "d/x.md", b"two"))
+        assert shown(here, "~box/d/x.md") == b"two"
