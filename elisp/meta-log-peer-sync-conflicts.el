@@ -60,7 +60,9 @@ is a plist of `:file', the document, and `:place' or `:version'.")
 
 (defun meta-log-peer-sync-conflicts-where (place)
   "Return the path of PLACE as one harmless line."
-  (meta-log-peer-sync-core-plain (string-join (append (plist-get place :path) nil) "/") 200))
+  (if (= 0 (length (plist-get place :path)))
+      "(the document itself)"
+    (meta-log-peer-sync-core-plain (string-join (append (plist-get place :path) nil) "/") 200)))
 
 (defun meta-log-peer-sync-conflicts--who (side)
   "Return who wrote the value of SIDE of a place."

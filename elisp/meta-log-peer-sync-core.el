@@ -96,6 +96,8 @@ Lists that are shown use it; for programs there are the documented hooks.")
 (defvar meta-log-peer-sync-core-ready-functions nil
   "Functions called with the status each time that the sidecar is ready.")
 
+(defvar meta-log-peer-sync-core--folders nil
+  "Folders that show documents, as (FOLDER . PREFIX of their names).")
 (defvar meta-log-peer-sync-core--refresh-timer nil "Timer of the next peers.list.")
 (defvar meta-log-peer-sync-core--held-timer nil "Timer of the message about held documents.")
 (defvar meta-log-peer-sync-core--held-told nil "Non-nil once that message was shown.")
@@ -329,6 +331,30 @@ The sidecar has no event for a broker that was never there."
       ("document-held"
        (setf (meta-log-peer-sync-peer-held peer) (or (plist-get event :held) 1))))))
 
+(defun meta-log-peer-sync-core--take-folders (status)
+  "Learn from STATUS which folders show documents, and guard those of others."
+  (setq meta-log-peer-sync-core--folders nil
+        meta-log-peer-sync-edit-shared nil)
+  (mapc (lambda (entry)
+          (let* ((folder (file-name-as-directory (plist-get entry :path)))
+                 (prefix (or (plist-get entry :prefix) ""))
+                 (known (cons folder prefix)))
+            (push known meta-log-peer-sync-core--folders)
+            (when (and (equal prefix "") meta-log-peer-sync-guard-shared-folders)
+              (meta-log-peer-sync-guard-protect folder)
+              (push known meta-log-peer-sync-edit-shared))))
+        (plist-get status :folders)))
+
+(defun meta-log-peer-sync-core-refresh-folders ()
+  "Ask for the folders that show documents."
+  (meta-log-peer-sync-rpc-request "status" nil #'meta-log-peer-sync-core--take-folders
+                                  #'ignore))
+
+(defun meta-log-peer-sync-core-folder-name (file)
+  "Return the name of the document that FILE is in a folder of ours, or nil."
+  (let ((meta-log-peer-sync-edit-shared meta-log-peer-sync-core--folders))
+    (meta-log-peer-sync-edit-name file)))
+
 (defun meta-log-peer-sync-core--changed (event)
   "Tell those who show the state that EVENT happened; nil: everything."
   (meta-log-peer-sync-core--update-modeline)
@@ -365,8 +391,13 @@ The sidecar has no event for a broker that was never there."
     ("sync-started" (meta-log-peer-sync-core--refresh-later))
     ("document-changed"
      (meta-log-peer-sync-core--refresh-later)
-     (meta-log-peer-sync-view-follow event (meta-log-peer-sync-core-name
-                                            (plist-get event :peer_id))))
+     (let ((who (meta-log-peer-sync-core-name (plist-get event :peer_id))))
+       (if (eq t (plist-get event :deleted))
+           (message "meta-log-peer-sync: %s was deleted by %s; \
+M-x meta-log-peer-sync-history brings it back"
+                    (meta-log-peer-sync-core-plain (plist-get event :file)) who)
+         (meta-log-peer-sync-view-follow event who)
+         (meta-log-peer-sync-view-follow-shared event who))))
     ("conflict-detected"
      (let ((file (meta-log-peer-sync-core-plain (plist-get event :file)))
            (places (length (plist-get event :conflicts))))
@@ -381,6 +412,16 @@ are kept, M-x meta-log-peer-sync-conflicts"
     ("identity-changed"
      (message "meta-log-peer-sync: somebody else uses this identity: %s"
               (meta-log-peer-sync-core-plain (plist-get event :reason))))
+    ("space-changed" (meta-log-peer-sync-core-refresh-folders))
+    ("deletions-held"
+     (when (> (or (plist-get event :count) 0) 0)
+       (message "meta-log-peer-sync: %s of %s held, until M-x meta-log-peer-sync-confirm-deletions; C-u brings the files back"
+                (meta-log-peer-sync-core-count (plist-get event :count) "deletion")
+                (meta-log-peer-sync-core-plain (plist-get event :space)))))
+    ("folder-away"
+     (unless (member (plist-get event :reason) '(nil ""))
+       (message "meta-log-peer-sync: the folder %s is not there; nothing is taken from that"
+                (meta-log-peer-sync-core-plain (plist-get event :folder) 200))))
     ("events-dropped"
      (meta-log-peer-sync-core--refresh-later)))
   (when (equal (plist-get event :event) "document-held")
@@ -464,6 +505,7 @@ are kept, M-x meta-log-peer-sync-conflicts"
     (setq meta-log-peer-sync-edit-folder
           (file-name-as-directory (plist-get status :synced_dir)))
     (meta-log-peer-sync-guard-protect (plist-get status :synced_dir)))
+  (meta-log-peer-sync-core--take-folders status)
   (meta-log-peer-sync-rpc-request
    "config.show" nil
    (lambda (answer)
@@ -666,7 +708,8 @@ What the sidecar has written back may be merged with what others wrote."
         (when buffer
           (with-current-buffer buffer
             (meta-log-peer-sync-view-follow-soon file))))))
-  (meta-log-peer-sync-view-follow answer))
+  (meta-log-peer-sync-view-follow answer)
+  (meta-log-peer-sync-view-follow-shared answer))
 
 (defun meta-log-peer-sync-core--saved-failed (file base failed)
   "FILE, edited from BASE, was saved and is not recorded.

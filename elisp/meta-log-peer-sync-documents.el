@@ -23,6 +23,8 @@
 
 (defvar-local meta-log-peer-sync-documents--name nil
   "Name of the document that the current buffer is about.")
+(defvar-local meta-log-peer-sync-documents--deleted nil
+  "Non-nil while the current list shows deleted documents, too.")
 (defvar-local meta-log-peer-sync-documents--paths nil
   "Where the documents of the current buffer are, as (ID . FILE).")
 
@@ -52,6 +54,7 @@
     (define-key map "v" #'meta-log-peer-sync-documents-view)
     (define-key map "h" #'meta-log-peer-sync-documents-history)
     (define-key map "x" #'meta-log-peer-sync-conflicts)
+    (define-key map "D" #'meta-log-peer-sync-documents-show-deleted)
     map)
   "Keys of `meta-log-peer-sync-documents-mode'.")
 
@@ -71,7 +74,9 @@
   "Return the row of the document that FIELDS describe."
   (list (plist-get fields :file)
         (vector (meta-log-peer-sync-core-plain (plist-get fields :file) 200)
-                (if (eq (plist-get fields :conflict) t) "conflict" "")
+                (cond ((eq (plist-get fields :deleted) t) "deleted")
+                      ((eq (plist-get fields :conflict) t) "conflict")
+                      (t ""))
                 (meta-log-peer-sync-documents--author fields)
                 (meta-log-peer-sync-core-plain (plist-get fields :time))
                 (format "%s" (or (plist-get fields :size) 0))
@@ -81,7 +86,9 @@
   "Return a function that asks for the documents to show in BUFFER."
   (lambda (function)
     (meta-log-peer-sync-core-request
-     "documents.list" nil
+     "documents.list"
+     (and (buffer-local-value 'meta-log-peer-sync-documents--deleted buffer)
+          '(:deleted t))
      (lambda (answer)
        (when (buffer-live-p buffer)
          (with-current-buffer buffer
@@ -107,6 +114,19 @@
   "Visit the document at point; it opens as inert text."
   (interactive)
   (find-file (meta-log-peer-sync-documents--path (meta-log-peer-sync-list-id))))
+
+(defun meta-log-peer-sync-documents-show-deleted ()
+  "Show deleted documents in this list, too, or no longer.
+\\<meta-log-peer-sync-documents-mode-map>\\[meta-log-peer-sync-documents-history] \
+shows what they were, and brings it back."
+  (interactive)
+  (unless (derived-mode-p 'meta-log-peer-sync-documents-mode)
+    (user-error "This is for the list of documents; M-x meta-log-peer-sync-documents"))
+  (setq meta-log-peer-sync-documents--deleted
+        (not meta-log-peer-sync-documents--deleted))
+  (revert-buffer)
+  (message "Deleted documents are %s"
+           (if meta-log-peer-sync-documents--deleted "shown, too" "not shown")))
 
 (defun meta-log-peer-sync-documents-view ()
   "Show the document at point without visiting it."

@@ -30,6 +30,9 @@
 (defvar meta-log-peer-sync-edit-folder nil
   "Folder of the synced documents, absolute, or nil while none is known.")
 
+(defvar meta-log-peer-sync-edit-shared nil
+  "Guarded folders that show documents, too, as (FOLDER . PREFIX of their names).")
+
 (defvar meta-log-peer-sync-edit-keep-lock nil
   "Non-nil while a save leaves the lock of the document in place.
 It is taken away at the end of the save, or, if this is `answer', when the
@@ -50,13 +53,23 @@ sidecar has recorded what was saved.")
 
 (defun meta-log-peer-sync-edit-document-p (&optional file)
   "Return non-nil when FILE, default the visited one, is a synced document.
-That is so when it lies in the synced folder, by any of its names."
+That is so when it lies in the synced folder, or in a guarded folder that
+shows documents, by any of its names."
+  (and (meta-log-peer-sync-edit-name file) t))
+
+(defun meta-log-peer-sync-edit-name (&optional file)
+  "Return the name of the document that FILE, default the visited one, is; or nil."
   (let ((file (or file buffer-file-name)))
-    (and file meta-log-peer-sync-edit-folder
+    (and file
          (save-match-data
            (and (not (file-remote-p file))
-                (file-in-directory-p (file-name-unquote file)
-                                     meta-log-peer-sync-edit-folder))))))
+                (let ((local (file-name-unquote file)))
+                  (cl-loop
+                   for (folder . prefix) in (cons (cons meta-log-peer-sync-edit-folder "")
+                                                  meta-log-peer-sync-edit-shared)
+                   when (and folder (file-in-directory-p local folder))
+                   return (concat prefix (file-relative-name (file-truename local)
+                                                             (file-truename folder))))))))))
 
 (defun meta-log-peer-sync-edit--hash ()
   "Return the SHA-256 of the bytes that saving this buffer would write."
@@ -139,8 +152,7 @@ in which it has just written FILE, and the news of that is under way."
   (and (fboundp 'meta-log-peer-sync-rpc-wait)
        (eq (meta-log-peer-sync-rpc-state) 'ready)
        (condition-case nil
-           (let* ((folder (file-truename meta-log-peer-sync-edit-folder))
-                  (name (file-relative-name (file-truename (file-name-unquote file)) folder))
+           (let* ((name (meta-log-peer-sync-edit-name file))
                   (path (plist-get (meta-log-peer-sync-rpc-wait "documents.export"
                                                                 (list :file name) 1)
                                    :path)))

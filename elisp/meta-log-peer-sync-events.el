@@ -122,7 +122,7 @@ Each is called with one argument, a plist: `:event' and `:time', and
   "Functions called when a peer's revision was saved.
 Each is called with one argument, a plist: `:event' and `:time', and
 `:file' (document), `:peer_id' (author), `:revision' (id), `:path' (of the
-saved copy) and `:size' (bytes)."
+saved copy), `:size' (bytes) and `:deleted' (bool: the document is deleted)."
   :type 'hook
   :group 'meta-log-peer-sync-events
   :package-version '(meta-log-peer-sync . "0.1.0"))
@@ -156,6 +156,33 @@ Each is called with one argument, a plist: `:event' and `:time', and
 `:revision' (its id), `:path' (of the document, or of a version that
 cannot be merged), `:current' (what the document shows) and
 `:conflicts' (a vector of numbers; empty where nothing could be merged)."
+  :type 'hook
+  :group 'meta-log-peer-sync-events
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defcustom meta-log-peer-sync-deletions-held-functions nil
+  "Functions called when many files were deleted at once.
+That waits for a yes.  They are called again when it waits no more.
+Each is called with one argument, a plist: `:event' and `:time', and
+`:space' (its name), `:folder' (absolute path), `:count' (files, 0 for no
+more) and `:documents' (a vector of the first of them)."
+  :type 'hook
+  :group 'meta-log-peer-sync-events
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defcustom meta-log-peer-sync-folder-away-functions nil
+  "Functions called when a folder of a space is not there, or is again.
+Each is called with one argument, a plist: `:event' and `:time', and
+`:space' (its name), `:folder' (absolute path) and `:reason' (why; empty:
+it is back)."
+  :type 'hook
+  :group 'meta-log-peer-sync-events
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defcustom meta-log-peer-sync-space-changed-functions nil
+  "Functions called when a space was made, left, or set differently.
+Each is called with one argument, a plist: `:event' and `:time', and
+`:space' (its name)."
   :type 'hook
   :group 'meta-log-peer-sync-events
   :package-version '(meta-log-peer-sync . "0.1.0"))

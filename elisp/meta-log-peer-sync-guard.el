@@ -43,6 +43,15 @@ show and colour: what you name here is trusted with text of other people.
   :group 'meta-log-peer-sync
   :package-version '(meta-log-peer-sync . "0.1.0"))
 
+(defcustom meta-log-peer-sync-guard-shared-folders t
+  "Non-nil: files of a folder that shows `commons' open inert, too.
+Everybody who is accepted can write there.  With nil, such files open as
+your files always do: Emacs obeys what is in them."
+  :type 'boolean
+  :risky t
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
 (defvar meta-log-peer-sync-guard--roots nil "Folders whose files open inert.")
 (defvar meta-log-peer-sync-guard--exempt nil
   "Files below them that Emacs itself writes, and that open as usual.")

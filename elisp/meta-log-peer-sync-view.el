@@ -159,6 +159,21 @@ Without WHO, it was recorded for this Emacs, and others may have changed it."
                                 (buffer-name) (if who (concat " by " who) "")
                                 (error-message-string problem)))))))))))
 
+(defun meta-log-peer-sync-view-follow-shared (event &optional who)
+  "Let buffers of shared folders follow EVENT, a document that WHO has changed.
+The sidecar writes these files a moment after the synced copy."
+  (pcase-dolist (`(,folder . ,prefix) meta-log-peer-sync-edit-shared)
+    (let* ((name (plist-get event :file))
+           (file (and (stringp name) (string-prefix-p prefix name)
+                      (concat folder (substring name (length prefix)))))
+           (buffer (and file (find-buffer-visiting file))))
+      (when (and buffer meta-log-peer-sync-view-follow-buffers)
+        (with-current-buffer buffer
+          (if (and who (buffer-modified-p) (file-exists-p file))
+              (meta-log-peer-sync-view--follow-modified
+               file who (plist-get event :revision))
+            (meta-log-peer-sync-view-follow-soon file)))))))
+
 (defun meta-log-peer-sync-view-unload-function ()
   "Cancel the timers."
   (dolist (buffer (buffer-list))

@@ -42,6 +42,20 @@
   "List the known peers; return the buffer." t)
 (autoload 'meta-log-peer-sync-documents "meta-log-peer-sync-documents"
   "List the documents; return the buffer." t)
+(autoload 'meta-log-peer-sync-list-spaces "meta-log-peer-sync-spaces"
+  "List the spaces, their folders, and what waits there; return the buffer." t)
+(autoload 'meta-log-peer-sync-share-folder "meta-log-peer-sync-spaces"
+  "Show the documents of a space in a folder; return t at once." t)
+(autoload 'meta-log-peer-sync-create-space "meta-log-peer-sync-spaces"
+  "Make a local space; return t at once." t)
+(autoload 'meta-log-peer-sync-leave-space "meta-log-peer-sync-spaces"
+  "Watch the folder that a space shares no more; return t at once." t)
+(autoload 'meta-log-peer-sync-auto-sync "meta-log-peer-sync-spaces"
+  "Take changes of files as they happen, or only when asked; return t." t)
+(autoload 'meta-log-peer-sync-sync-all "meta-log-peer-sync-spaces"
+  "Take what changed in every folder, and compare with the peers; return t." t)
+(autoload 'meta-log-peer-sync-confirm-deletions "meta-log-peer-sync-spaces"
+  "Decide about the deletions of a space that are held; return t at once." t)
 (declare-function meta-log-peer-sync-history-show "meta-log-peer-sync-history")
 (declare-function meta-log-peer-sync-conflicts-show "meta-log-peer-sync-conflicts")
 (declare-function meta-log-peer-sync-conflicts-records "meta-log-peer-sync-conflicts")
@@ -108,8 +122,13 @@ goes out after the next \\[meta-log-peer-sync-start]."
             (meta-log-peer-sync-core-count (plist-get status :documents) "document")
             (if (> (or (plist-get status :held) 0) 0)
                 (format ", %d held back" (plist-get status :held)) "")
-            (if (> (or (plist-get status :conflicts) 0) 0)
-                (format ", %d in conflict" (plist-get status :conflicts)) "")
+            (concat
+             (if (> (or (plist-get status :conflicts) 0) 0)
+                 (format ", %d in conflict" (plist-get status :conflicts)) "")
+             (if (> (or (plist-get status :held_deletions) 0) 0)
+                 (format ", %s held" (meta-log-peer-sync-core-count
+                                      (plist-get status :held_deletions) "deletion"))
+               ""))
             (plist-get status :policy))))
 
 ;;;###autoload
@@ -236,14 +255,12 @@ synced copies themselves are synced after every save without this mode."
 
 (defun meta-log-peer-sync--document-name (file)
   "Return FILE as the name of a document.
-A file below the synced folder has its relative name there, every other
-one its name without the folder."
-  (let ((synced (plist-get (meta-log-peer-sync-rpc-status) :synced_dir)))
-    (if (not (file-name-absolute-p file))
-        file
-      (if (and synced (file-in-directory-p file synced))
-          (file-relative-name (file-truename file) (file-truename synced))
-        (file-name-nondirectory file)))))
+A file below the synced folder, or in the folder of a space, has its
+relative name there, every other one its name without the folder."
+  (if (not (file-name-absolute-p file))
+      file
+    (or (meta-log-peer-sync-core-folder-name file)
+        (file-name-nondirectory file))))
 
 (defun meta-log-peer-sync--completion (method params function)
   "Return a completion table of what the sidecar answers to METHOD with PARAMS.
@@ -460,7 +477,8 @@ you accept who sent them.  Its help text says why."
       (when meta-log-peer-sync-mode (meta-log-peer-sync-mode -1))))
   (meta-log-peer-sync-rpc-stop)
   (dolist (part '(meta-log-peer-sync-peers meta-log-peer-sync-history
-                  meta-log-peer-sync-conflicts meta-log-peer-sync-documents
+                  meta-log-peer-sync-conflicts meta-log-peer-sync-spaces
+                  meta-log-peer-sync-documents
                   meta-log-peer-sync-list
                   meta-log-federation meta-log-peer-sync-demo meta-log-mqtt
                   meta-log-webrtc meta-log-identity meta-log-peer-sync-core

@@ -52,6 +52,7 @@ EVENTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
             "revision": "id",
             "path": "of the saved copy",
             "size": "bytes",
+            "deleted": "bool: the document is deleted",
         },
     ),
     "document-edited": (
@@ -79,6 +80,9 @@ EVENTS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "folder-away": (
         "a folder of a space is not there, or is there again",
         {"space": "its name", "folder": "absolute path", "reason": "why; empty: it is back"},
+    ),
+    "space-changed": (
+        "a space was made, left, or set differently", {"space": "its name"},
     ),
     "message-received": (
         "a message passed its checks, or came on a subscribed topic",

@@ -210,6 +210,8 @@ DISK_RESERVE: Final = 16 * MIB
 FOLDER_SETTLE: Final = 0.5
 #: A file that never rests (a log) is read all the same; so long a missing one may be renamed.
 FOLDER_SETTLE_MAX: Final = 10.0
+#: What Emacs saves it hands over itself; a file that it keeps locked for longer is read.
+FOLDER_LOCKED: Final = 30.0
 #: What is missing for less was being replaced by its editor, or is being renamed.
 FOLDER_GONE: Final = 2.0
 #: Our own writes cause events within this time, and those are no news.

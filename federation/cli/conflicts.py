@@ -68,7 +68,8 @@ def _names(context: Context) -> dict[str, str]:
 def _places(places: Sequence[tuple[str, Row]], names: Mapping[str, str]) -> list[str]:
     digits = _short([str(place["number"]) for _file, place in places])
     rows = [
-        (str(place["number"])[:digits], file, "/".join(map(str, place["path"])),
+        (str(place["number"])[:digits], file,
+         "/".join(map(str, place["path"])) or "(the document itself)",
          _cut(place["base"], "-"), _side(place["a"], names), _side(place["b"], names),
          place["kept"])
         for file, place in places

@@ -20,7 +20,7 @@ HOOK_EVENTS: Final = (
     "ready", "broker-connected", "broker-lost", "peer-discovered", "peer-connected",
     "peer-disconnected", "peer-trusted", "identity-changed", "sync-started", "sync-completed",
     "sync-failed", "document-changed", "document-held", "conflict-detected",
-    "deletions-held", "folder-away",
+    "deletions-held", "folder-away", "space-changed",
     "message-received", "events-dropped",
 )  # fmt: skip
 

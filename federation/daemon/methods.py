@@ -90,6 +90,7 @@ class Methods:
             "version": __version__,
             **known,
             "held_deletions": peer.spaces.held,
+            "folders": peer.spaces.folders,
             "state_dir": str(peer.options.state_dir),
             "synced_dir": str(peer.disk.synced),
             "broker": peer.link.status(),

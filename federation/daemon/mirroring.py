@@ -23,6 +23,7 @@ from federation.daemon.paths import user_path
 from federation.errors import Refusal
 from federation.events import Instant
 from federation.replica.records import Revision
+from federation.replica.spaces import may_leave
 from federation.rpc import params as p
 
 if TYPE_CHECKING:
@@ -161,11 +162,13 @@ class Mirroring:
             if room <= 0:
                 break
             count += 1
+            if not may_leave(one.file):  # who has a repository may hand it on
+                continue
             try:
-                content = store.content(one.content_hash)
+                content = None if one.deleted else store.content(one.content_hash)
             except Refusal:
                 continue
-            room -= len(content)
+            room -= len(content or b"")
             found.append(
                 MirrorEntry(
                     one.file, content, self._name(one.author), one.author, one.timestamp_us,

@@ -172,12 +172,16 @@ class RunningPeer:
         reading.cancel()
         tidying.cancel()
         mirroring.cancel()
-        await self.spaces.close()
         if turning.done():
             turning.result()
         await self._stop(turning)
 
     async def _stop(self, turning: asyncio.Future[None]) -> None:
+        try:
+            async with asyncio.timeout(limits.SHUTDOWN):
+                await self.spaces.close()
+        except TimeoutError:
+            log.warning("a folder does not answer; it is looked through at the next start")
         self.turns.stop()
         try:
             async with asyncio.timeout(limits.SHUTDOWN):

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import time
 from collections import deque
 from collections.abc import Collection, Coroutine
@@ -40,7 +41,6 @@ from federation.machines.folder import (
     Read,
     Report,
     Restore,
-    Seen,
     State,
     Take,
 )
@@ -85,6 +85,8 @@ class Place:
         self.restoring: set[str] = set()
         self._todo: deque[Effect | Write] = deque()
         self._contents: dict[str, bytes] = {}
+        #: since when an editor has the lock of a file that was changed
+        self._locked: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._fed = asyncio.Event()
         self._working = False
@@ -100,6 +102,8 @@ class Place:
             self._work(), self._timers(), self._news(self._watch),
         )  # fmt: skip
         self._tasks = [asyncio.ensure_future(one) for one in parts]
+        if not self.space.auto_sync and not self.home:
+            self._reconcile(())  # nobody looks, but what others wrote is to be seen
 
     async def close(self) -> None:
         """Watch no more."""
@@ -296,8 +300,20 @@ class Place:
             elif not document.deleted and name not in files and name not in self.folder.known:
                 self.peer.outlet.settle([WriteFile(file, document.current)])
 
+    async def _is_busy(self, name: str) -> bool:
+        """Whether an editor has unsaved changes in a file: it tells what it saved itself."""
+        now = time.monotonic()
+        if not await asyncio.to_thread(self.shared.is_locked, name):
+            self._locked.pop(name, None)
+            return False
+        return now - self._locked.setdefault(name, now) < limits.FOLDER_LOCKED
+
     async def _read(self, name: str) -> None:
         try:
+            if await self._is_busy(name):
+                looks = await asyncio.to_thread(self.shared.look, [name])
+                self.feed(self.folder.receive_paths(looks, time.monotonic()))
+                return
             found = await asyncio.to_thread(self.shared.read, name)
         except Refusal as refusal:
             seen = (await asyncio.to_thread(self.shared.look, [name]))[name]
@@ -307,7 +323,7 @@ class Place:
                 return
             found = None
         if found is None:
-            looks: dict[str, Seen | None] = await asyncio.to_thread(self.shared.look, [name])
+            looks = await asyncio.to_thread(self.shared.look, [name])
             self.feed(self.folder.receive_paths(looks, time.monotonic()))
             return
         content, known = found
@@ -332,6 +348,8 @@ class Place:
         elif isinstance(effect, Adopt):
             root = effect.root
             self.shared.accept(root)
+            if not root.marker and not self.home:
+                await asyncio.to_thread(self.shared.mark, secrets.token_hex(16))
             await turns.ask(lambda _now: store.set_root(key, root))
         elif isinstance(effect, Report):
             self.report(effect.name, effect.reason)

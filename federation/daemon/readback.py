@@ -66,7 +66,9 @@ class Readback:
         return {
             file: seen[file]
             for file, text in noted.items()
-            if file in seen and seen[file].text != text
+            if file in seen
+            and seen[file].text != text
+            and (waiting or peer.outlet.may_import(file))
         }
 
     async def _take(self, files: Mapping[str, Stamp]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from federation.daemon.place import Place
 from federation.errors import Refusal
 from federation.machines.folder import Gone
 from federation.replica.records import Space
-from federation.replica.spaces import COMMONS, LOCAL, check_space, parts_of
+from federation.replica.spaces import COMMONS, LOCAL, check_space, document_in, parts_of
 
 if TYPE_CHECKING:
     from federation.daemon.peer import RunningPeer
@@ -44,8 +45,6 @@ class Spaces:
         """Read the settings; before the first turn."""
         peer = self._peer
         with peer.store.transaction():
-            if peer.disk.is_new:
-                self._write_all_again()
             for space in [Space(COMMONS, "open"), *peer.store.spaces()]:
                 self._open(space)
         peer.outlet.changed = self._changed
@@ -72,13 +71,13 @@ class Spaces:
         for places in self._places.values():
             yield from places
 
-    def _write_all_again(self) -> None:
-        """``synced/`` was gone at the start: that says nothing about the documents."""
+    def _write_again(self, space: str) -> None:
+        """The home of a space was gone at the start: that says nothing about its documents."""
         store = self._peer.store
-        for name in [COMMONS, *(space.name for space in store.spaces())]:
-            store.drop_place(str(self._home_of(name)))
+        store.drop_place(str(self._home_of(space)))
         for document in store.documents():
-            store.put_document(replace(document, written=None))
+            if parts_of(document.file)[0] == space:
+                store.put_document(replace(document, written=None))
 
     def _home_of(self, space: str) -> Path:
         synced = self._peer.disk.synced
@@ -87,6 +86,8 @@ class Spaces:
     def _open(self, space: Space) -> None:
         """In a transaction: the places of a space."""
         home = self._home_of(space.name)
+        if self._was_gone(home, space.name):
+            self._write_again(space.name)
         if self._peer.store.root(str(home)) is None:
             home.mkdir(mode=0o700, exist_ok=True)
             self._adopt(home)
@@ -95,6 +96,18 @@ class Spaces:
         if space.folder is not None:
             folder = Path(space.folder)
             self._places[space.name].append(Place(self._peer, space, folder, home=False))
+
+    def _was_gone(self, home: Path, space: str) -> bool:
+        """Whether a home was removed, or is another folder with none of its files."""
+        root, known = self._peer.store.root(str(home)), self._peer.store.files_of(str(home))
+        if root is None:
+            return False
+        if not home.is_dir() or (space == COMMONS and self._peer.disk.is_new):
+            return True
+        listing = Shared(home).listing()
+        if isinstance(listing, Gone) or listing.root.is_same(root):
+            return False
+        return bool(known) and known.keys().isdisjoint(listing.files)
 
     def _adopt(self, folder: Path, mark: str = "") -> None:
         """In a transaction: this is the folder; ``mark`` says so in itself."""
@@ -150,6 +163,15 @@ class Spaces:
     def held(self) -> int:
         """Deletions that wait for a yes."""
         return sum(len(place.folder.held) for place in self._all())
+
+    @property
+    def folders(self) -> list[dict[str, object]]:
+        """The shared folders, and what the names of their documents begin with."""
+        return [
+            {"path": space.folder, "prefix": document_in(space.name, "")}
+            for space in self._spaces.values()
+            if space.folder is not None
+        ]
 
     async def rows(self) -> list[dict[str, object]]:
         """What `space list` shows."""
@@ -209,7 +231,7 @@ class Spaces:
             raise Refusal("space-shared", space.folder)
         folder = self._check_folder(folder)
         shared = replace(space, folder=str(folder))
-        mark = f"{self._peer.node.context.peer_id} {name}"
+        mark = secrets.token_hex(16)
 
         def note() -> Place:
             self._peer.store.drop_place(str(folder))

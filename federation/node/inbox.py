@@ -175,6 +175,7 @@ class Inbox:
                 revision=shown.revision,
                 path=context.files.synced_path(revision.file),
                 size=shown.size,
+                deleted=shown.deleted,
             )
         if recorded.place == "merged":
             self._delivery.merged(revision.file)

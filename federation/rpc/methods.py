@@ -85,6 +85,7 @@ _ALL: Final = (
                      "documents}",
             "documents": "count", "held": "documents held back", "conflicts": "count",
             "held_deletions": "deleted files that wait for a yes",
+            "folders": "[{path, prefix: what the names of its documents begin with}]",
             "outbox": "documents and messages not yet acknowledged",
             "refused": "inbound messages refused since the start",
             "repeated": "inbound messages that had come before, likewise",

@@ -65,7 +65,7 @@ class Typing:
         return self.content
 
 
-# --- 15: the weight of a history -----------------------------------------------------------
+# --- 17: the weight of a history -----------------------------------------------------------
 def weight(folder: Path) -> list[Line]:
     """The database of 10,000 signed keystrokes in one canvas, and a save at its end."""
     typing, store = Typing(ENTRIES), SqliteStore(folder / "store.db")
@@ -112,7 +112,7 @@ def _revision(number: int, last: Revision | None, content: bytes) -> Revision:
     )  # fmt: skip
 
 
-# --- 16: memory ----------------------------------------------------------------------------
+# --- 18: memory ----------------------------------------------------------------------------
 def memory(folder: Path) -> list[Line]:
     """A real peer that has sent, and merged, eight canvases of a megabyte or more."""
     typings = [Typing(8_000) for _ in range(8)]
@@ -162,7 +162,7 @@ def reconnect(_folder: Path) -> list[Line]:
     ]  # fmt: skip
 
 
-# --- 17: offline edits -----------------------------------------------------------------------
+# --- 19: offline edits -----------------------------------------------------------------------
 def offline(_folder: Path) -> list[Line]:
     """10,000 edits of one who was away, on their way to the other."""
     world, a, b = _two(World(2))

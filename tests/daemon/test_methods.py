@@ -109,6 +109,8 @@ async def _world(here: Running) -> dict[str, dict[str, object]]:
     for space in ("held", "kept", "left"):
         await front.call("spaces.create", space=space)
         hold(here, space)
+    given = {"path": str(Path(here.write("held/a.md", "x")).parent), "space": "held"}
+    await front.call("spaces.share", **given)
     own = key_of(1).peer_id
     return {
         "identity.words": peer,

@@ -195,3 +195,23 @@ async def test_places_that_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.undo()
         assert (await front.call("mirror.status"))["state"] == "off"
         assert mirror.Mirror is Mirror
+
+
+async def test_deletions_are_commits_and_local_spaces_are_not(tmp_path: Path) -> None:
+    path, folder = tmp_path / "git", tmp_path / "mine"
+    folder.mkdir()
+    async with running(tmp_path) as here:
+        front = here.front()
+        await front.call("spaces.create", space="diary")
+        home = Path((await front.call("spaces.list"))["spaces"][1]["home"])
+        (home / "secret.md").write_text("nobody's business\n")
+        assert (await front.call("sync.all"))["imported"] == 1
+        await here.sync("a.md", "one\n")
+        await here.turn(lambda now: here.peer.node.at(now, lambda: here.peer.node.delete("a.md")))
+        await front.call("mirror.git", path=str(path))
+        await follow(here, front, path)
+        assert [line.partition(" ")[2].split(":")[1][:8] for line in log(path)] == [
+            " revisio", " deleted"
+        ]  # fmt: skip
+        assert not (path / "a.md").exists()
+        assert "secret" not in git(path, "log", "--format=%B")

@@ -80,3 +80,26 @@ async def test_a_mass_delete_waits_for_a_yes(tmp_path: Path) -> None:
 
         await until(lambda: counts()[-1:] == [0] and counts().count(0) == 2)
         assert counts().count(12) == 2
+
+
+async def test_a_folder_without_its_mark_gets_another(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    async with running(tmp_path) as here:
+        await here.front().call("spaces.share", path=str(folder))
+        (folder / "x.md").write_text("one")
+        await until(lambda: shown(here, "x.md") == b"one")
+        mark = folder / ".meta-log-space"
+        first = mark.read_text()
+        mark.unlink()
+        await here.front().call("sync.all")
+        await until(mark.exists)
+        assert mark.read_text() != first
+        (folder / "x.md").write_text("two")
+        await until(lambda: shown(here, "x.md") == b"two")
+    # the folder that took its place, with the number of the old one or not, is another
+    shutil.rmtree(folder)
+    folder.mkdir()
+    async with running(tmp_path) as here:
+        await until(lambda: here.peer.spaces.places("commons")[1].away == "folder-replaced")
+        assert shown(here, "x.md") == b"two"

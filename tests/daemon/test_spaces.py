@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ async def test_nothing_of_a_local_space_leaves_this_machine(tmp_path: Path) -> N
         row = await front.call("spaces.create", space="diary")
         assert row["kind"] == "local"
         root = a.peer.node.library.heads.root
+        file = f"~diary/{canary}.md"
         await front.call("spaces.share", path=str(folder), space="diary")
         (folder / f"{canary}.md").write_text(f"{canary} one")
         await until(lambda: shown(a, f"~diary/{canary}.md") == f"{canary} one".encode())
@@ -36,6 +38,11 @@ async def test_nothing_of_a_local_space_leaves_this_machine(tmp_path: Path) -> N
         await until(lambda: (home / f"{canary}.md").exists())
         (home / f"{canary}.md").write_text(f"{canary} two")
         await until(lambda: holds(folder / f"{canary}.md", f"{canary} two".encode()))
+        opened = await front.call("documents.open", file=file)
+        await front.call("documents.edit", file=file, start=opened["start"],
+                         changes=[[0, 0, f"typed {canary} "]])  # fmt: skip
+        await front.call("documents.close", file=file)
+        await until(lambda: holds(folder / f"{canary}.md", f"typed {canary} {canary} two".encode()))
         answer = await front.call("sync.file", path=str(folder / f"{canary}.md"))
         assert answer["file"] == f"~diary/{canary}.md"
         await front.call("sync.all")
@@ -94,3 +101,22 @@ async def test_spaces_that_cannot_be(tmp_path: Path) -> None:
         row = (await here.front().call("spaces.list"))["spaces"][1]
         assert (row["name"], row["auto_sync"], row["interval"]) == ("x", False, 7)
         assert (row["folder"], row["state"]) == (str(folder.resolve()), "off")
+
+
+async def test_the_home_of_a_local_space_that_was_removed_is_written_again(tmp_path: Path) -> None:
+    async with running(tmp_path) as here:
+        row = await here.front().call("spaces.create", space="box")
+        home = Path(row["home"])
+        (home / "d").mkdir()
+        (home / "d/x.md").write_text("one")
+        await until(lambda: shown(here, "~box/d/x.md") == b"one")
+    shutil.rmtree(home)
+    async with running(tmp_path) as here:
+        await until(lambda: holds(home / "d/x.md", b"one"))
+        (home / "d/x.md").write_text("two")
+        await until(lambda: shown(here, "~box/d/x.md") == b"two")
+    shutil.move(home, tmp_path / "old")
+    (home / "e").mkdir(parents=True)
+    async with running(tmp_path) as here:
+        await until(lambda: holds(home / "d/x.md", b"two"))
+        assert shown(here, "~box/d/x.md") == b"two"

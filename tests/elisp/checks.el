@@ -78,6 +78,7 @@
     (require 'meta-log-peer-sync-peers)
     (require 'meta-log-peer-sync-history)
     (require 'meta-log-peer-sync-conflicts)
+    (require 'meta-log-peer-sync-spaces)
     (dolist (file (checks-files))
       (with-temp-buffer
         (insert-file-contents file)
@@ -98,6 +99,7 @@
   (require 'meta-log-peer-sync-peers)
   (require 'meta-log-peer-sync-history)
   (require 'meta-log-peer-sync-conflicts)
+  (require 'meta-log-peer-sync-spaces)
   (let ((maps 0))
     (mapatoms
      (lambda (symbol)
@@ -158,7 +160,7 @@ global-mode-string (advice-member-p 'meta-log-peer-sync-guard--visit \
                (list "-L" checks-folder "--eval"
                      "(progn (require 'meta-log-peer-sync) \
 (require 'meta-log-peer-sync-peers) (require 'meta-log-peer-sync-history) \
-(require 'meta-log-peer-sync-conflicts) \
+(require 'meta-log-peer-sync-conflicts) (require 'meta-log-peer-sync-spaces) \
 (meta-log-peer-sync-guard-mode 1) (meta-log-peer-sync-modeline-mode 1) \
 (unload-feature 'meta-log-peer-sync t) \
 (let (left) (mapatoms (lambda (symbol) (when (and (fboundp symbol) \

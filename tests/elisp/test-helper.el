@@ -79,6 +79,8 @@ FORMAT and ARGUMENTS are its arguments."
         meta-log-peer-sync-core--idle-told nil
         meta-log-peer-sync-core--more-endings nil
         meta-log-peer-sync-edit-folder nil
+        meta-log-peer-sync-edit-shared nil
+        meta-log-peer-sync-core--folders nil
         meta-log-peer-sync-guard--roots nil
         meta-log-peer-sync-guard--exempt nil
         meta-log-peer-sync-core--held-told nil)

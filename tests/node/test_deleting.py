@@ -114,7 +114,7 @@ def apart() -> tuple[World, SimPeer, SimPeer]:
 
 
 @pytest.mark.parametrize("chooser", [0, 1])
-@pytest.mark.parametrize("choice", ["a", "b", "kept"])
+@pytest.mark.parametrize("choice", ["a", "b", "kept", "ours", "theirs"])
 def test_an_edit_survives_until_somebody_chooses(chooser: int, choice: str) -> None:
     world, *peers = apart()
     for peer in peers:
@@ -127,16 +127,21 @@ def test_an_edit_survives_until_somebody_chooses(chooser: int, choice: str) -> N
     world.run(10)
     for peer in peers:
         assert peer.store.conflicted() == []
-        assert is_gone(peer) == (choice == "a")
+        assert is_gone(peer) == (choice in ("a", ("ours", "theirs")[chooser]))
     world.check_converged()
 
 
 def test_another_value_cannot_stand_for_a_document() -> None:
     _world, a, _b = apart()
     (one,) = a.store.open_conflicts("x.md")
-    with pytest.raises(Refusal) as caught:
-        a.do(lambda: a.node.resolve("x.md", one.number, "value", "text"))
-    assert caught.value.reason == "bad-params"
+    for choice, value in (("value", "text"), ("value", None), ("both", None)):
+        with pytest.raises(Refusal) as caught:
+            a.do(
+                lambda choice=choice, value=value: a.node.resolve(  # type: ignore[misc]
+                    "x.md", one.number, choice, value
+                )
+            )
+        assert caught.value.reason == "bad-params"
 
 
 def test_who_goes_on_editing_keeps_the_conflict_open() -> None:

@@ -96,6 +96,11 @@ class Shared:
             return None
         return rooted.seen_of(status) if stat.S_ISREG(status.st_mode) else None
 
+    def is_locked(self, file: str) -> bool:
+        """Whether Emacs has unsaved changes of a file, or what it saved is under way to us."""
+        with self._opened(file) as (folder, name):
+            return rooted.is_locked(folder, name)
+
     def read(self, file: str) -> tuple[bytes, Known] | None:
         """What a file holds; None when it is gone, or was written to meanwhile: look again."""
         try:

@@ -36,8 +36,8 @@ class Root:
     marker: str = ""
 
     def is_same(self, other: Root) -> bool:
-        """Whether it is the same folder; two markers speak where numbers have changed."""
-        if self.marker and other.marker:
+        """Whether it is the same folder: markers say so; numbers change, and are used again."""
+        if self.marker or other.marker:
             return self.marker == other.marker
         return (self.device, self.inode) == (other.device, other.inode)
 
