@@ -464,6 +464,8 @@ are kept, M-x meta-log-peer-sync-conflicts"
     (setq meta-log-peer-sync-edit-folder
           (file-name-as-directory (plist-get status :synced_dir)))
     (meta-log-peer-sync-guard-protect (plist-get status :synced_dir)))
+  (when (stringp (plist-get status :mirror))
+    (meta-log-peer-sync-guard-protect (plist-get status :mirror)))
   (meta-log-peer-sync-rpc-request
    "config.show" nil
    (lambda (answer)

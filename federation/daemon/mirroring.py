@@ -81,11 +81,13 @@ class Mirroring:
     def _start_over(self, error: Refusal | None) -> None:
         self._mirror, self._done, self._error = None, 0, error
 
-    def _path(self) -> str:
+    @property
+    def path(self) -> str:
+        """Where the mirror is to be; empty for none."""
         return self._peer.store.meta(_KEY) or ""
 
     def _state(self) -> Answer:
-        path = self._path()
+        path = self.path
         waiting = self._peer.store.count_recorded(self._done) if path else 0
         state = "off" if not path else "failing" if self._error is not None else "on"
         error = None if self._error is None else self._error.as_data()
@@ -97,7 +99,7 @@ class Mirroring:
         while True:
             pause = 0.0
             try:
-                if path := self._path():
+                if path := self.path:
                     await self._follow(Path(path))
             except Refusal as refusal:
                 log.warning("the git mirror lags behind: %s", refusal)

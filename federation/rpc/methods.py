@@ -77,6 +77,7 @@ _ALL: Final = (
     Method("status", "The state of the running peer.", p.Nothing,
            {"version": "of the sidecar", "peer_id": "own id", "name": "own display name, or null",
             "public_key": "own key", "state_dir": "absolute path", "synced_dir": "absolute path",
+            "mirror": "of the git mirror, or null",
             "broker": "{url, state: connected | connecting | offline, embedded: bool, "
                       "kind: mosquitto | amqtt | null, protocol: '5' | '3.1.1' | null, "
                       "error: text or null}",
