@@ -19,7 +19,8 @@ def chosen(
     choice = side(one, choice, peer_id)
     if choice == "both":
         if not is_lines(merge_kind(one.file), content, one):
-            raise Refusal("bad-params", "both: only lines of text can stand together")
+            detail = "both: only lines of text can stand together"
+            raise Refusal("bad-params", detail, hint="choose a, b, kept or another value")
         return both(one)
     return {"a": one.a, "b": one.b, "kept": one.kept}.get(choice, value)
 
@@ -30,7 +31,8 @@ def side(one: Clashing, choice: str, peer_id: str) -> str:
         return choice
     own = own_side(one, peer_id)
     if own is None:
-        raise Refusal("bad-params", f"{choice}: neither side is yours alone; say a or b")
+        detail = f"{choice}: neither side is yours alone"
+        raise Refusal("bad-params", detail, hint="choose a or b")
     return own if choice == "ours" else {"a": "b", "b": "a"}[own]
 
 
