@@ -121,7 +121,8 @@ It is a JSON string where they are."
 
 (defun meta-log-peer-sync-conflicts--stands (place)
   "Return which value of PLACE stands in the document."
-  (pcase (plist-get place :kept) ("a" "first") ("b" "second") (_ "another")))
+  (pcase (plist-get place :kept)
+    ("a" "first") ("b" "second") ("both" "both") (_ "another")))
 
 (defun meta-log-peer-sync-conflicts--row (entry)
   "Return the row of ENTRY, an (ID . RECORD)."
@@ -214,8 +215,9 @@ It is a JSON string where they are."
                  (if (equal (plist-get place :kept) kept) ", which stands now (k)" "")
                  (if (plist-get (plist-get place side) :value) ":" ": (removed)"))
          (plist-get (plist-get place side) :value)))
-    (when (equal (plist-get place :kept) "neither")
-      (insert "Another value stands now (k).\n\n"))
+    (pcase (plist-get place :kept)
+      ("both" (insert "The lines of both stand now, one after the other (k).\n\n"))
+      ("neither" (insert "Another value stands now (k).\n\n")))
     (meta-log-peer-sync-conflicts--insert
      (if (plist-get place :base) "Before both:" "Before both: (nothing)")
      (plist-get place :base))

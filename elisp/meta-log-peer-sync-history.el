@@ -72,7 +72,8 @@
 The state of a revision is `current', `merged' (with other ones, into what
 the document shows now), `concurrent' (beside the current one, where the
 content is no text) or `past'; one that is `pinned' stays whatever is
-dropped, and the text of one that was `dropped' is not here any more.  A
+dropped, and the text of one that was `dropped' is not here any more; one
+that is `deleted' says that the document is no more.  A
 `?' after the time: by the clock of a computer that is off by more than a
 day.
 \\{meta-log-peer-sync-history-mode-map}"
@@ -87,6 +88,7 @@ day.
 (defun meta-log-peer-sync-history--state (fields)
   "Return the state of the revision FIELDS, for people."
   (concat (meta-log-peer-sync-core-plain (plist-get fields :state))
+          (if (eq (plist-get fields :deleted) t) ", deleted" "")
           (cond ((eq (plist-get fields :pinned) t) ", pinned")
                 ((eq (plist-get fields :dropped) t) ", dropped")
                 (t ""))))

@@ -202,7 +202,7 @@ _ALL: Final = (
            p.Nothing, {"conflicts": "[{file, current: id, versions: [{revision, peer_id, "
                                     "name or null, time, clock: ok | unverified, size, path}], "
                                     "places: [{number, path: [text], entry, base or null, "
-                                    "kept: a | b | neither, a: {peers, value or null}, "
+                                    "kept: a | b | both | neither, a: {peers, value or null}, "
                                     "b: {peers, value or null}}]}]"}),
     Method("conflicts.resolve", "Settle one conflict for everybody: with one of the two values "
            "or, of lines, both, with what stands now, or with another value.", p.Resolve,

@@ -126,6 +126,11 @@ Both are as they stand in JSON, with the quotes."
       (let* ((a (plist-get (plist-get place :a) :value))
              (b (plist-get (plist-get place :b) :value)))
         (should (conflict-test-lines document (concat a b)))
+        (should (equal (aref (tabulated-list-get-entry) 2) "both"))
+        (with-current-buffer (meta-log-peer-sync-conflicts--show-place
+                              (meta-log-peer-sync-conflicts--at-point))
+          (should (string-match-p "The lines of both stand now" (buffer-string)))
+          (kill-buffer))
         (test-helper-answering t (test-helper-press key))
         (should (test-helper-until (test-helper-said "\\`The conflict in a.txt is settled")))
         (should (conflict-test-lines document (pcase key ("a" a) ("b" b) (_ (concat a b)))))
