@@ -58,6 +58,9 @@ class Mirroring:
         synced = self._peer.disk.synced
         if path.is_relative_to(synced) or synced.is_relative_to(path):
             raise Refusal("config-unsafe-sync-dir", f"{path} is not apart from {synced}")
+        if self._peer.spaces.document_of(path / "x.md") is not None:
+            # what it writes would be edits of yet more documents
+            raise Refusal("config-unsafe-sync-dir", f"{path} is in a shared folder")
         await self._peer.apart(_open, path)
         await self._want(str(path))
         return self._state()

@@ -181,6 +181,11 @@ async def test_places_that_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
         for path in (tmp_path / "state", tmp_path, tmp_path / "state" / "synced" / "x"):
             assert await front.reason("mirror.git", path=str(path)) == "config-unsafe-sync-dir"
         assert await front.reason("mirror.git", path="here") == "path-not-absolute"
+        shared = tmp_path / "shared"
+        shared.mkdir()
+        await front.call("spaces.share", space="commons", path=str(shared))
+        answer = await front.reason("mirror.git", path=str(shared / "git"))
+        assert answer == "config-unsafe-sync-dir"
         # without dulwich: what to install
         plain = builtins.__import__
 
