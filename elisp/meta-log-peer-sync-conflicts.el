@@ -14,8 +14,9 @@
 ;; What two people change at once is merged; where both changed the very same
 ;; value, one of the two stands, and the place is listed here until somebody
 ;; has chosen.  M-x meta-log-peer-sync-conflicts shows who wrote what: `a' and
-;; `b' take the first and the second value, `k' keeps what stands, and `e'
-;; merges the two by hand, with Ediff.  A choice counts for everybody.
+;; `b' take the first and the second value, `B' the lines of both in a text,
+;; `k' keeps what stands, and `e' merges the two by hand, with Ediff.  A choice
+;; counts for everybody.
 ;;
 ;; Versions that are no text cannot be merged: they are listed as a whole,
 ;; and `r' makes one of them the newest.
@@ -104,6 +105,7 @@ It is a JSON string where they are."
     (define-key map (kbd "RET") #'meta-log-peer-sync-conflicts-view)
     (define-key map "a" #'meta-log-peer-sync-conflicts-take-first)
     (define-key map "b" #'meta-log-peer-sync-conflicts-take-second)
+    (define-key map "B" #'meta-log-peer-sync-conflicts-take-both)
     (define-key map "k" #'meta-log-peer-sync-conflicts-keep)
     (define-key map "e" #'meta-log-peer-sync-conflicts-merge)
     (define-key map "r" #'meta-log-peer-sync-conflicts-restore)
@@ -121,7 +123,8 @@ It is a JSON string where they are."
 
 (defun meta-log-peer-sync-conflicts--stands (place)
   "Return which value of PLACE stands in the document."
-  (pcase (plist-get place :kept) ("a" "first") ("b" "second") (_ "another")))
+  (pcase (plist-get place :kept)
+    ("a" "first") ("b" "second") ("both" "both") (_ "another")))
 
 (defun meta-log-peer-sync-conflicts--row (entry)
   "Return the row of ENTRY, an (ID . RECORD)."
@@ -179,6 +182,7 @@ It is a JSON string where they are."
     (set-keymap-parent map meta-log-peer-sync-view-mode-map)
     (define-key map "a" #'meta-log-peer-sync-conflicts-take-first)
     (define-key map "b" #'meta-log-peer-sync-conflicts-take-second)
+    (define-key map "B" #'meta-log-peer-sync-conflicts-take-both)
     (define-key map "k" #'meta-log-peer-sync-conflicts-keep)
     (define-key map "e" #'meta-log-peer-sync-conflicts-merge)
     map)
@@ -213,13 +217,15 @@ It is a JSON string where they are."
                  (if (equal (plist-get place :kept) kept) ", which stands now (k)" "")
                  (if (plist-get (plist-get place side) :value) ":" ": (removed)"))
          (plist-get (plist-get place side) :value)))
-    (when (equal (plist-get place :kept) "neither")
-      (insert "Another value stands now (k).\n\n"))
+    (pcase (plist-get place :kept)
+      ("both" (insert "The lines of both stand now, one after the other (k).\n\n"))
+      ("neither" (insert "Another value stands now (k).\n\n")))
     (meta-log-peer-sync-conflicts--insert
      (if (plist-get place :base) "Before both:" "Before both: (nothing)")
      (plist-get place :base))
     (meta-log-peer-sync-conflicts--insert "The entry as it is now:" (plist-get place :entry))
-    (insert "a, b: take this value   k: keep what stands   e: merge the two   g: refresh\n")
+    (insert "a, b: take this value   B: both, of lines   k: keep what stands   "
+            "e: merge the two   g: refresh\n")
     (set-buffer-modified-p nil)
     (goto-char (point-min))
     (forward-line (1- line))))
@@ -319,6 +325,12 @@ without arguments once that is recorded."
   "Settle the place at point with the second value, after asking."
   (interactive)
   (meta-log-peer-sync-conflicts--choose "b" "Take the second value"))
+
+(defun meta-log-peer-sync-conflicts-take-both ()
+  "Settle the place at point with the lines of both, after asking.
+Only lines of a text can stand one after the other."
+  (interactive)
+  (meta-log-peer-sync-conflicts--choose "both" "Take the lines of both"))
 
 (defun meta-log-peer-sync-conflicts-keep ()
   "Settle the place at point with what stands there now, after asking."

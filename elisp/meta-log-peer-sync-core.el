@@ -506,6 +506,8 @@ are kept, M-x meta-log-peer-sync-conflicts"
           (file-name-as-directory (plist-get status :synced_dir)))
     (meta-log-peer-sync-guard-protect (plist-get status :synced_dir)))
   (meta-log-peer-sync-core--take-folders status)
+  (when (stringp (plist-get status :mirror))
+    (meta-log-peer-sync-guard-protect (plist-get status :mirror)))
   (meta-log-peer-sync-rpc-request
    "config.show" nil
    (lambda (answer)

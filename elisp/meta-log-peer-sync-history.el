@@ -13,7 +13,8 @@
 
 ;; M-x meta-log-peer-sync-history lists every revision of a document, newest
 ;; first, as a log: who, when, how large.  `RET' shows the text of one, `d'
-;; what it changed, `m' marks two to compare, `r' brings one back.
+;; what it changed, `m' marks two to compare, `r' brings one back, `P' keeps
+;; one whatever is dropped.  Of a long history `+' shows more.
 ;;
 ;; All that it shows was written by other people.  The differences are shown
 ;; by `diff-mode', without what that does for the files of one's own: it would
@@ -29,6 +30,20 @@
 (defconst meta-log-peer-sync-history--limit (* 8 1024 1024)
   "Characters of differences that are shown.")
 
+(defcustom meta-log-peer-sync-history-page 500
+  "How many revisions of a document are shown at first, and more each time."
+  :type 'natnum
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defconst meta-log-peer-sync-history--keys
+  "RET show  d diff  m mark  r restore  P pin  + older  ? help"
+  "What can be done, for the header line.")
+
+(defvar-local meta-log-peer-sync-history--count nil
+  "How many revisions the current buffer asks for.")
+(defvar-local meta-log-peer-sync-history--more nil
+  "Non-nil when there are older revisions than the current buffer lists.")
 (defvar-local meta-log-peer-sync-history--revisions nil
   "The revisions that the current buffer lists, plists, newest first.")
 (defvar-local meta-log-peer-sync-history--marks nil
@@ -46,6 +61,9 @@
     (define-key map "d" #'meta-log-peer-sync-history-diff)
     (define-key map "m" #'meta-log-peer-sync-history-mark)
     (define-key map "r" #'meta-log-peer-sync-history-restore)
+    (define-key map "P" #'meta-log-peer-sync-history-pin)
+    (define-key map "+" #'meta-log-peer-sync-history-older)
+    (define-key map "?" #'describe-mode)
     map)
   "Keys of `meta-log-peer-sync-history-mode'.")
 
@@ -53,14 +71,27 @@
   "Major mode for the revisions of a document, newest first.
 The state of a revision is `current', `merged' (with other ones, into what
 the document shows now), `concurrent' (beside the current one, where the
-content is no text) or `past'.  A `?' after the time: by the clock of a
-computer that is off by more than a day.
+content is no text) or `past'; one that is `pinned' stays whatever is
+dropped, and the text of one that was `dropped' is not here any more; one
+that is `deleted' says that the document is no more.  A
+`?' after the time: by the clock of a computer that is off by more than a
+day.
 \\{meta-log-peer-sync-history-mode-map}"
   (setq tabulated-list-format [("" 1 nil) ("Time" 28 nil) ("Author" 20 nil)
-                               ("Bytes" 9 nil :right-align t) ("State" 10 nil)
+                               ("Bytes" 9 nil :right-align t) ("State" 17 nil)
                                ("Revision" 10 nil)]
         tabulated-list-sort-key nil)
-  (tabulated-list-init-header))
+  (tabulated-list-init-header)
+  (setq header-line-format
+        (list "" header-line-format "   " meta-log-peer-sync-history--keys)))
+
+(defun meta-log-peer-sync-history--state (fields)
+  "Return the state of the revision FIELDS, for people."
+  (concat (meta-log-peer-sync-core-plain (plist-get fields :state))
+          (if (eq (plist-get fields :deleted) t) ", deleted" "")
+          (cond ((eq (plist-get fields :pinned) t) ", pinned")
+                ((eq (plist-get fields :dropped) t) ", dropped")
+                (t ""))))
 
 (defun meta-log-peer-sync-history--time (fields)
   "Return the time of the revision FIELDS, for people."
@@ -75,18 +106,24 @@ computer that is off by more than a day.
                   (meta-log-peer-sync-history--time fields)
                   (meta-log-peer-sync-documents--author fields)
                   (format "%s" (or (plist-get fields :size) 0))
-                  (meta-log-peer-sync-core-plain (plist-get fields :state))
+                  (meta-log-peer-sync-history--state fields)
                   (meta-log-peer-sync-documents--short id)))))
 
 (defun meta-log-peer-sync-history--fetch (document buffer)
   "Return a function that asks for the revisions of DOCUMENT to show in BUFFER."
   (lambda (function)
     (meta-log-peer-sync-core-request
-     "documents.history" (list :file document)
+     "documents.history"
+     (list :file document
+           :limit (with-current-buffer buffer
+                    (or meta-log-peer-sync-history--count
+                        (setq meta-log-peer-sync-history--count
+                              meta-log-peer-sync-history-page))))
      (lambda (answer)
        (when (buffer-live-p buffer)
          (with-current-buffer buffer
-           (setq meta-log-peer-sync-history--revisions
+           (setq meta-log-peer-sync-history--more (eq (plist-get answer :more) t)
+                 meta-log-peer-sync-history--revisions
                  (reverse (append (plist-get answer :revisions) nil)))
            (funcall function (mapcar #'meta-log-peer-sync-history--row
                                      meta-log-peer-sync-history--revisions))))))))
@@ -129,6 +166,30 @@ marked revisions; a third mark replaces the first."
   (meta-log-peer-sync-list--set (mapcar #'meta-log-peer-sync-history--row
                                         meta-log-peer-sync-history--revisions))
   (forward-line 1))
+
+(defun meta-log-peer-sync-history-older ()
+  "Show more revisions, older ones."
+  (interactive)
+  (unless meta-log-peer-sync-history--more
+    (user-error "There are no older revisions"))
+  (setq meta-log-peer-sync-history--count
+        (+ meta-log-peer-sync-history--count meta-log-peer-sync-history-page))
+  (revert-buffer))
+
+(defun meta-log-peer-sync-history-pin ()
+  "Keep the revision at point whatever is dropped; or no longer, if it is pinned."
+  (interactive)
+  (let* ((buffer (current-buffer))
+         (id (meta-log-peer-sync-list-id))
+         (on (not (eq t (plist-get (meta-log-peer-sync-history--fields id) :pinned)))))
+    (meta-log-peer-sync-core-request
+     "history.pin"
+     (list :file meta-log-peer-sync-documents--name :revision id :on (if on t :json-false))
+     (lambda (_answer)
+       (message (if on "%s stays, whatever is dropped" "%s is not pinned any more")
+                (meta-log-peer-sync-documents--short id))
+       (when (buffer-live-p buffer)
+         (with-current-buffer buffer (revert-buffer)))))))
 
 (defun meta-log-peer-sync-history-restore ()
   "Make the revision at point the newest one.
@@ -173,7 +234,8 @@ It asks first, because the version goes out to everybody."
         (older (cdr (memq fields meta-log-peer-sync-history--revisions))))
     (if parents
         (or (cl-find-if (lambda (one) (member (plist-get one :revision) parents)) older)
-            (user-error "The revision before this one is not here"))
+            (user-error "The revision before this one is not here%s"
+                        (if meta-log-peer-sync-history--more "; + shows older ones" "")))
       ;; Another implementation's do not say what they were made from.
       (cl-find (plist-get fields :peer_id) older :test #'equal
                :key (lambda (one) (plist-get one :peer_id))))))

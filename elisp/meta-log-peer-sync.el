@@ -56,6 +56,14 @@
   "Take what changed in every folder, and compare with the peers; return t." t)
 (autoload 'meta-log-peer-sync-confirm-deletions "meta-log-peer-sync-spaces"
   "Decide about the deletions of a space that are held; return t at once." t)
+(autoload 'meta-log-peer-sync-mirror "meta-log-peer-sync-mirror"
+  "Let a git repository in DIRECTORY follow the documents." t)
+(autoload 'meta-log-peer-sync-mirror-off "meta-log-peer-sync-mirror"
+  "Let no git repository follow the documents any more." t)
+(autoload 'meta-log-peer-sync-mirror-status "meta-log-peer-sync-mirror"
+  "Say which git repository follows the documents." t)
+(autoload 'meta-log-peer-sync-mirror-log "meta-log-peer-sync-mirror"
+  "Show the git log of DOCUMENT." t)
 (declare-function meta-log-peer-sync-history-show "meta-log-peer-sync-history")
 (declare-function meta-log-peer-sync-conflicts-show "meta-log-peer-sync-conflicts")
 (declare-function meta-log-peer-sync-conflicts-records "meta-log-peer-sync-conflicts")
@@ -382,7 +390,7 @@ no text, and so cannot be merged, are listed as a whole."
   "Ask with what to settle PLACE; return (CHOICE VALUE)."
   (let* ((first (plist-get (plist-get place :a) :value))
          (second (plist-get (plist-get place :b) :value))
-         (values `(("first" . ,first) ("second" . ,second) ("kept") ("other")))
+         (values `(("first" . ,first) ("second" . ,second) ("kept") ("both") ("other")))
          (completion-extra-properties
           (list :annotation-function
                 (lambda (choice)
@@ -390,6 +398,7 @@ no text, and so cannot be merged, are listed as a whole."
                     (cond ((stringp value)
                            (concat "  " (meta-log-peer-sync-core-plain value 60)))
                           ((equal choice "kept") "  what stands now")
+                          ((equal choice "both") "  the lines of both, in a text")
                           ((equal choice "other") "  a value that you type")
                           (t "  (removed)"))))))
          (choice (completing-read "Settle it with: " values nil t)))
@@ -397,6 +406,7 @@ no text, and so cannot be merged, are listed as a whole."
       ("first" '("a" nil))
       ("second" '("b" nil))
       ("kept" '("kept" nil))
+      ("both" '("both" nil))
       ("other"
        (list "value"
              (meta-log-peer-sync-conflicts-value
@@ -408,9 +418,10 @@ no text, and so cannot be merged, are listed as a whole."
 (defun meta-log-peer-sync-resolve (document number choice &optional value)
   "Settle one conflict of DOCUMENT, for everybody; return t at once.
 NUMBER is 8 or more digits of its id, as the RPC `conflicts.list' gives
-it.  CHOICE is \"a\" or \"b\", for the first or second value, \"kept\" for
-what stands now, or \"value\" for VALUE: JSON text in a canvas, or nil to
-remove what is there.
+it.  CHOICE is \"a\" or \"b\", for the first or second value, \"ours\" or
+\"theirs\" for your value or the other one, \"both\" for the lines of both
+in a text, \"kept\" for what stands now, or \"value\" for VALUE: JSON text
+in a canvas, or nil to remove what is there.
 \\[meta-log-peer-sync-conflicts] shows the conflicts."
   (interactive
    (let* ((record (meta-log-peer-sync--read-conflict))
@@ -420,8 +431,9 @@ remove what is there.
   (require 'meta-log-peer-sync-conflicts)
   (unless (and (stringp number) (string-match-p "\\`[0-9a-f]\\{8,64\\}\\'" number))
     (user-error "%S is not a conflict; M-x meta-log-peer-sync-conflicts shows them" number))
-  (unless (member choice '("a" "b" "kept" "value"))
-    (user-error "%S is no choice; give \"a\", \"b\", \"kept\" or \"value\"" choice))
+  (unless (member choice '("a" "b" "ours" "theirs" "both" "kept" "value"))
+    (user-error "%S is no choice; give \"a\", \"b\", \"ours\", \"theirs\", \"both\", \
+\"kept\" or \"value\"" choice))
   (unless (or (null value) (and (stringp value) (equal choice "value")))
     (user-error "VALUE is a string, and goes with the choice \"value\""))
   (meta-log-peer-sync-conflicts-settle
@@ -478,7 +490,7 @@ you accept who sent them.  Its help text says why."
   (meta-log-peer-sync-rpc-stop)
   (dolist (part '(meta-log-peer-sync-peers meta-log-peer-sync-history
                   meta-log-peer-sync-conflicts meta-log-peer-sync-spaces
-                  meta-log-peer-sync-documents
+                  meta-log-peer-sync-mirror meta-log-peer-sync-documents
                   meta-log-peer-sync-list
                   meta-log-federation meta-log-peer-sync-demo meta-log-mqtt
                   meta-log-webrtc meta-log-identity meta-log-peer-sync-core

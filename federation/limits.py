@@ -249,13 +249,15 @@ WATCH_FOLDERS: Final = 8192
 WATCH_AGAIN: Final = 5.0
 #: Revisions that a git mirror records in one step: one pack, one change of the branch.
 MIRROR_BATCH: Final = 256
-#: Revisions that are compared with the mirror at once, and contents (and their bytes) that are
-#: read in one turn: the user's requests come in between, and an end waits for no more than that.
+#: Revisions that are compared with the mirror at once, and that are made commits together, with
+#: the bytes of their contents: the end of the peer waits for no more than that.
 MIRROR_LIST: Final = 1000
-MIRROR_READ: Final = 16
+MIRROR_STEP: Final = 64
 MIRROR_BYTES: Final = 4 * MIB
+#: Seconds for which a turn reads contents for the mirror: the user's requests come in between.
+MIRROR_TURN: Final = 0.005
 #: What comes within this time is recorded together; after a failure it is tried again.
-MIRROR_GATHER: Final = 0.2
+MIRROR_GATHER: Final = 1.0
 MIRROR_AGAIN: Final = 30.0
 
 # --- merging --------------------------------------------------------------------

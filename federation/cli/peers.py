@@ -24,6 +24,7 @@ def status(context: Context) -> Result:
     rights = f"{peers['accepted']} accepted, {peers['blocked']} blocked"
     front_ends = count(data["front_ends"], "front end")
     name = f"{clean(data['name'])}, " if data.get("name") else ""
+    mirror = [("git mirror", data["mirror"])] if data.get("mirror") else []
     return Result(data, pairs([
         ("peer", f"{name}{data['peer_id']}"),
         ("broker", f"{broker['url']} ({detail})"),
@@ -33,6 +34,7 @@ def status(context: Context) -> Result:
         ("waiting", f"{data['outbox']} not yet acknowledged"),
         ("refused", f"{count(data['refused'], 'message')} since the start"),
         ("synced", data["synced_dir"]),
+        *mirror,
         ("state", data["state_dir"]),
         ("version", f"{data['version']}, up {float(data['uptime']):.0f} s, {front_ends}"),
     ]))  # fmt: skip

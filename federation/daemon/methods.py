@@ -93,6 +93,7 @@ class Methods:
             "folders": peer.spaces.folders,
             "state_dir": str(peer.options.state_dir),
             "synced_dir": str(peer.disk.synced),
+            "mirror": peer.mirroring.path or None,
             "broker": peer.link.status(),
             "front_ends": len(doors.front_ends) if doors is not None else 0,
             "uptime": peer.uptime(),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -57,6 +58,9 @@ class Mirroring:
         synced = self._peer.disk.synced
         if path.is_relative_to(synced) or synced.is_relative_to(path):
             raise Refusal("config-unsafe-sync-dir", f"{path} is not apart from {synced}")
+        if self._peer.spaces.document_of(path / "x.md") is not None:
+            # what it writes would be edits of yet more documents
+            raise Refusal("config-unsafe-sync-dir", f"{path} is in a shared folder")
         await self._peer.apart(_open, path)
         await self._want(str(path))
         return self._state()
@@ -82,11 +86,13 @@ class Mirroring:
     def _start_over(self, error: Refusal | None) -> None:
         self._mirror, self._done, self._error = None, 0, error
 
-    def _path(self) -> str:
+    @property
+    def path(self) -> str:
+        """Where the mirror is to be; empty for none."""
         return self._peer.store.meta(_KEY) or ""
 
     def _state(self) -> Answer:
-        path = self._path()
+        path = self.path
         waiting = self._peer.store.count_recorded(self._done) if path else 0
         state = "off" if not path else "failing" if self._error is not None else "on"
         error = None if self._error is None else self._error.as_data()
@@ -98,7 +104,7 @@ class Mirroring:
         while True:
             pause = 0.0
             try:
-                if path := self._path():
+                if path := self.path:
                     await self._follow(Path(path))
             except Refusal as refusal:
                 log.warning("the git mirror lags behind: %s", refusal)
@@ -139,43 +145,57 @@ class Mirroring:
         peer, done = self._peer, self._done
         found = await peer.turns.ask(lambda _now: peer.store.recorded(done, limits.MIRROR_LIST))
         missing = await peer.apart(mirror.missing, [one.revision for _number, one in found])
-        wanted = [one for _number, one in found if one.revision in missing]
+        # documents of local spaces are not those of commons
+        wanted = [one for _, one in found if one.revision in missing and may_leave(one.file)]
         while wanted and not self._changed.is_set():
-            some = partial(self._entries, wanted)
-            entries, count = await peer.turns.ask(some)
+            entries = await self._read(wanted)
+            start = time.monotonic()
             await peer.apart(mirror.record, entries)
-            del wanted[:count]
+            # a thread takes the loop's time, too: half of it at the most
+            await asyncio.sleep(min(time.monotonic() - start, limits.MIRROR_GATHER))
         if found and not wanted and mirror is self._mirror:
             self._done = found[-1][0]
         return bool(found)
 
-    def _entries(
-        self, revisions: Sequence[Revision], _now: Instant
-    ) -> tuple[list[MirrorEntry], int]:
-        """In a turn: some of these as a mirror takes them, and how many were looked at.
+    async def _read(self, wanted: list[Revision]) -> list[MirrorEntry]:
+        """The first of these as a mirror takes them; they are wanted no more.
 
         Those whose contents were dropped can be no commits any more.
         """
-        store, room, count = self._peer.store, limits.MIRROR_BYTES, 0
         found: list[MirrorEntry] = []
-        for one in revisions[: limits.MIRROR_READ]:
-            if room <= 0:
-                break
-            count += 1
-            if not may_leave(one.file):  # who has a repository may hand it on
-                continue
+        room = limits.MIRROR_BYTES
+        while wanted and room > 0 and len(found) < limits.MIRROR_STEP:
+            some = partial(self._contents, wanted[: limits.MIRROR_STEP - len(found)])
+            for content in await self._peer.turns.ask(some):
+                one = wanted.pop(0)
+                if content is not None:
+                    room -= len(content)
+                    found.append(self._entry(one, content))
+        return found
+
+    def _contents(self, revisions: Sequence[Revision], _now: Instant) -> list[bytes | None]:
+        """In a turn: the contents of the first of these, None for one that was dropped."""
+        found: list[bytes | None] = []
+        end = time.monotonic() + limits.MIRROR_TURN
+        room = limits.MIRROR_BYTES
+        for one in revisions:
             try:
-                content = None if one.deleted else store.content(one.content_hash)
+                store = self._peer.store
+                content: bytes | None = b"" if one.deleted else store.content(one.content_hash)
             except Refusal:
-                continue
+                content = None
+            found.append(content)
             room -= len(content or b"")
-            found.append(
-                MirrorEntry(
-                    one.file, content, self._name(one.author), one.author, one.timestamp_us,
-                    one.revision, one.parents,
-                )
-            )  # fmt: skip
-        return found, count
+            if room <= 0 or time.monotonic() > end:
+                break
+        return found
+
+    def _entry(self, one: Revision, content: bytes) -> MirrorEntry:
+        """A revision as a mirror takes it."""
+        return MirrorEntry(
+            one.file, None if one.deleted else content, self._name(one.author), one.author,
+            one.timestamp_us, one.revision, one.parents,
+        )  # fmt: skip
 
     def _name(self, author: str) -> str:
         """What people call an author; empty for none."""

@@ -147,9 +147,8 @@ class Library:
         invalid.
         """
         self.require(file)
-        found = [
-            one for one in self._context.store.open_conflicts(file) if one.number.startswith(number)
-        ]
+        open_ones = self._context.store.open_conflicts(file)
+        found = [one for one in open_ones if one.number.startswith(number)]
         if len(found) != 1:
             raise Refusal("unknown-conflict", f"{number} ({'ambiguous' if found else 'none'})")
         (one,) = found
@@ -160,11 +159,13 @@ class Library:
         content = self._context.store.content(shown.content_hash)
         if choice == "value" and not fits(merge_kind(file), one, value):
             raise Refusal("bad-params", "value: a whole entry is needed here")
-        chosen = settling.chosen(one, choice, value, content, self._context.peer_id)
-        # somebody may have written over what stood when the conflict was found
-        if choice != "kept" or self._context.settings.strategy == "manual":
-            content = settling.settled(one, content, chosen, must=choice != "kept")
-        return self._write(file, content, [shown], resolves=[one.number])
+        ones = [one] if choice == "value" else settling.together(one, open_ones)
+        for each in ones:
+            chosen = settling.chosen(each, choice, value, content, self._context.peer_id)
+            # somebody may have written over what stood when the conflict was found
+            if choice != "kept" or self._context.settings.strategy == "manual":
+                content = settling.settled(each, content, chosen, must=choice != "kept")
+        return self._write(file, content, [shown], resolves=[each.number for each in ones])
 
     def _keep_or_delete(self, document: Document, keep: bool) -> Recorded:
         """Settle the conflict of deletions with an edit of the document."""

@@ -10,6 +10,7 @@ from federation.identity import keys
 from federation.identity.peer_id import short_id
 from federation.identity.words import fingerprint, pair_words
 from federation.node.router import Node
+from federation.replica.choice import both
 from federation.replica.records import Clashing, Peer, Revision
 from federation.replica.spaces import parts_of
 from federation.wire import timestamps
@@ -249,7 +250,8 @@ def conflicts(node: Node) -> list[dict[str, object]]:
 
 
 def _place(one: Clashing) -> dict[str, object]:
-    kept = "a" if one.kept == one.a else "b" if one.kept == one.b else "neither"
+    stands = {one.a: "a", one.b: "b"}.get(one.kept, "neither")
+    kept = "both" if one.a and one.b and one.kept == both(one) else stands
     return {
         "number": one.number,
         "path": list(one.path),

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from federation.errors import Refusal
+from federation.replica.blackboard.fields import TOGETHER
 from federation.replica.choice import both, is_lines, own_side, stand
-from federation.replica.kinds import merge_kind
+from federation.replica.kinds import BOARD, merge_kind
 from federation.replica.records import Clashing
 
 
@@ -19,7 +22,8 @@ def chosen(
     choice = side(one, choice, peer_id)
     if choice == "both":
         if not is_lines(merge_kind(one.file), content, one):
-            raise Refusal("bad-params", "both: only lines of text can stand together")
+            detail = "both: only lines of text can stand together"
+            raise Refusal("bad-params", detail, hint="choose a, b, kept or another value")
         return both(one)
     return {"a": one.a, "b": one.b, "kept": one.kept}.get(choice, value)
 
@@ -30,8 +34,27 @@ def side(one: Clashing, choice: str, peer_id: str) -> str:
         return choice
     own = own_side(one, peer_id)
     if own is None:
-        raise Refusal("bad-params", f"{choice}: neither side is yours alone; say a or b")
+        detail = f"{choice}: neither side is yours alone"
+        raise Refusal("bad-params", detail, hint="choose a or b")
     return own if choice == "ours" else {"a": "b", "b": "a"}[own]
+
+
+def together(one: Clashing, open_ones: Sequence[Clashing]) -> list[Clashing]:
+    """A conflict with those that are only true together with it, of the same two sides.
+
+    They are the properties of one revision of a canvas in a blackboard: a
+    signature next to another revision's content id would be false.
+    """
+    if merge_kind(one.file) != BOARD or not one.path or one.path[-1] not in TOGETHER:
+        return [one]
+    place = (one.path[0], one.author_a, one.author_b)
+    return [
+        other
+        for other in open_ones
+        if other.path
+        and other.path[-1] in TOGETHER
+        and (other.path[0], other.author_a, other.author_b) == place
+    ]
 
 
 def settled(one: Clashing, content: bytes, wanted: str | None, *, must: bool) -> bytes:

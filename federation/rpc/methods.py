@@ -77,6 +77,7 @@ _ALL: Final = (
     Method("status", "The state of the running peer.", p.Nothing,
            {"version": "of the sidecar", "peer_id": "own id", "name": "own display name, or null",
             "public_key": "own key", "state_dir": "absolute path", "synced_dir": "absolute path",
+            "mirror": "of the git mirror, or null",
             "broker": "{url, state: connected | connecting | offline, embedded: bool, "
                       "kind: mosquitto | amqtt | null, protocol: '5' | '3.1.1' | null, "
                       "error: text or null}",
@@ -202,7 +203,7 @@ _ALL: Final = (
            p.Nothing, {"conflicts": "[{file, current: id, versions: [{revision, peer_id, "
                                     "name or null, time, clock: ok | unverified, size, path}], "
                                     "places: [{number, path: [text], entry, base or null, "
-                                    "kept: a | b | neither, a: {peers, value or null}, "
+                                    "kept: a | b | both | neither, a: {peers, value or null}, "
                                     "b: {peers, value or null}}]}]"}),
     Method("conflicts.resolve", "Settle one conflict for everybody: with one of the two values "
            "or, of lines, both, with what stands now, or with another value.", p.Resolve,

@@ -158,7 +158,8 @@ async def test_contents_that_were_dropped_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "HISTORY_FRESH", 1e-6)
-    monkeypatch.setattr(limits, "MIRROR_READ", 2)
+    monkeypatch.setattr(limits, "MIRROR_STEP", 2)
+    monkeypatch.setattr(limits, "MIRROR_TURN", 0)
     monkeypatch.setattr(limits, "MIRROR_LIST", 3)
     monkeypatch.setattr(limits, "MIRROR_BYTES", 10)
     async with running(tmp_path, history_revisions=4) as here:
@@ -180,6 +181,11 @@ async def test_places_that_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
         for path in (tmp_path / "state", tmp_path, tmp_path / "state" / "synced" / "x"):
             assert await front.reason("mirror.git", path=str(path)) == "config-unsafe-sync-dir"
         assert await front.reason("mirror.git", path="here") == "path-not-absolute"
+        shared = tmp_path / "shared"
+        shared.mkdir()
+        await front.call("spaces.share", space="commons", path=str(shared))
+        answer = await front.reason("mirror.git", path=str(shared / "git"))
+        assert answer == "config-unsafe-sync-dir"
         # without dulwich: what to install
         plain = builtins.__import__
 
@@ -197,21 +203,27 @@ async def test_places_that_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
         assert mirror.Mirror is Mirror
 
 
-async def test_deletions_are_commits_and_local_spaces_are_not(tmp_path: Path) -> None:
-    path, folder = tmp_path / "git", tmp_path / "mine"
-    folder.mkdir()
+async def test_deletions_travel_and_local_spaces_stay_out(tmp_path: Path) -> None:
     async with running(tmp_path) as here:
-        front = here.front()
-        await front.call("spaces.create", space="diary")
-        home = Path((await front.call("spaces.list"))["spaces"][1]["home"])
-        (home / "secret.md").write_text("nobody's business\n")
-        assert (await front.call("sync.all"))["imported"] == 1
-        await here.sync("a.md", "one\n")
-        await here.turn(lambda now: here.peer.node.at(now, lambda: here.peer.node.delete("a.md")))
+        front, path = here.front(), tmp_path / "git"
         await front.call("mirror.git", path=str(path))
+        await here.sync("a.md", "one\n")
+        await here.sync("b.md", "two\n")
         await follow(here, front, path)
-        assert [line.partition(" ")[2].split(":")[1][:8] for line in log(path)] == [
-            " revisio", " deleted"
-        ]  # fmt: skip
-        assert not (path / "a.md").exists()
-        assert "secret" not in git(path, "log", "--format=%B")
+        await here.turn(lambda now: here.peer.node.at(now, lambda: local(here)))
+        gone = here.peer.disk.synced_path("a.md")
+        await here.turn(
+            lambda now: here.peer.node.at(now, lambda: here.peer.node.library.delete("a.md", gone))
+        )
+        await follow(here, front, path)
+        assert [line.split(" ", 1)[1] for line in log(path)][-1] == "a.md: deleted"
+        assert {one.name for one in path.iterdir()} == {".git", "b.md"}
+        assert git(path, "ls-tree", "--name-only", "-r", "main").split() == ["b.md"]
+        await here.sync("a.md", "back\n")
+        await follow(here, front, path)
+        assert (path / "a.md").read_text() == "back\n"
+
+
+def local(here: Running) -> None:
+    """A revision of a document that never leaves this machine."""
+    here.peer.node.library.import_content("~own/secret.md", b"mine\n", None)

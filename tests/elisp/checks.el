@@ -79,6 +79,7 @@
     (require 'meta-log-peer-sync-history)
     (require 'meta-log-peer-sync-conflicts)
     (require 'meta-log-peer-sync-spaces)
+    (require 'meta-log-peer-sync-mirror)
     (dolist (file (checks-files))
       (with-temp-buffer
         (insert-file-contents file)

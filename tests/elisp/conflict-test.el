@@ -95,6 +95,75 @@ Both are as they stand in JSON, with the quotes."
         (should (test-helper-until
                  (test-helper-said "\\`The conflict in a.canvasl is settled\\'")))))))
 
+(defmacro conflict-test-with-lines (&rest body)
+  "Run BODY in the list with a conflict of two lines in the text a.txt.
+`place' is that conflict, `document' the synced file."
+  (declare (indent 0))
+  `(test-helper-with-real
+     (meta-log-peer-sync-start)
+     (let ((first (expand-file-name "a.txt" folder))
+           (second (expand-file-name "other/a.txt" folder))
+           (document (expand-file-name "a.txt" synced))
+           (base "x\nold\ny\n"))
+       (make-directory (file-name-directory second))
+       (test-helper-sync first base)
+       (test-helper-sync first "x\n12345\ny\n" base)
+       (test-helper-sync second "x\nabcde\ny\n" base)
+       (let ((place (plist-get (car (conflict-test-open)) :place)))
+         (should place)
+         (with-current-buffer (meta-log-peer-sync-conflicts)
+           (test-helper-to "a\\.txt")
+           ,@body)))))
+
+(defun conflict-test-lines (document text)
+  "Return non-nil once the middle of DOCUMENT is TEXT."
+  (test-helper-until (equal (test-helper-text document) (concat "x\n" text "y\n"))))
+
+(ert-deftest conflict-test-lines-of-a-text ()
+  "A side takes the place of both, and both can stand."
+  (dolist (key '("a" "b" "B"))
+    (conflict-test-with-lines
+      (let* ((a (plist-get (plist-get place :a) :value))
+             (b (plist-get (plist-get place :b) :value)))
+        (should (conflict-test-lines document (concat a b)))
+        (should (equal (aref (tabulated-list-get-entry) 2) "both"))
+        (with-current-buffer (meta-log-peer-sync-conflicts--show-place
+                              (meta-log-peer-sync-conflicts--at-point))
+          (should (string-match-p "The lines of both stand now" (buffer-string)))
+          (kill-buffer))
+        (test-helper-answering t (test-helper-press key))
+        (should (test-helper-until (test-helper-said "\\`The conflict in a.txt is settled")))
+        (should (conflict-test-lines document (pcase key ("a" a) ("b" b) (_ (concat a b)))))
+        (should-not (conflict-test-open))))))
+
+(ert-deftest conflict-test-lines-merged-by-hand ()
+  (conflict-test-with-lines
+    (let ((entry (meta-log-peer-sync-conflicts--at-point))
+          (merged (generate-new-buffer "merged")))
+      (with-current-buffer merged (insert "12345 and abcde\nmore\n\n"))
+      (test-helper-answering t (meta-log-peer-sync-conflicts--finish entry merged nil))
+      (should (conflict-test-lines document "12345 and abcde\nmore\n"))
+      (should-not (conflict-test-open)))))
+
+(ert-deftest conflict-test-lines-written-over ()
+  "What was written over meanwhile is for people to edit."
+  (conflict-test-with-lines
+    (test-helper-sync document "x\nby hand\ny\n")
+    (setq test-helper-messages nil)
+    (test-helper-answering t (test-helper-press "a"))
+    (should (test-helper-until (test-helper-said "edit the document")))
+    (should (conflict-test-open))
+    (test-helper-answering t (test-helper-press "k"))
+    (should (test-helper-until (not (conflict-test-open))))
+    (should (conflict-test-lines document "by hand\n"))))
+
+(ert-deftest conflict-test-values-have-no-lines ()
+  (conflict-test-with "\"one\"" "\"two\""
+    (setq test-helper-messages nil)
+    (test-helper-answering t (test-helper-press "B"))
+    (should (test-helper-until (test-helper-said "only lines of text")))
+    (should (conflict-test-open))))
+
 (ert-deftest conflict-test-merging-by-hand ()
   (conflict-test-with "\"one \\\"ä\\\"\"" "\"two\""
     (require 'ediff)
@@ -157,7 +226,7 @@ Both are as they stand in JSON, with the quotes."
       (should (equal (cadr offered)
                      (list (format "%s  a.canvasl  n/text"
                                    (substring (plist-get place :number) 0 12)))))
-      (should (equal (car offered) '("first" "second" "kept" "other"))))
+      (should (equal (car offered) '("first" "second" "kept" "both" "other"))))
     (should (conflict-test-says document "\"three\""))
     (should-not (conflict-test-open))
     (setq test-helper-messages nil)

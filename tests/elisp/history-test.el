@@ -118,6 +118,50 @@
     (goto-char (point-max))
     (should-error (test-helper-press "m") :type 'user-error)))
 
+(ert-deftest history-test-pins ()
+  "P keeps the revision at point, and P again does so no longer."
+  (history-test-with '("one\n" "two\n")
+    (forward-line 1)
+    (let ((id (tabulated-list-get-id)))
+      (test-helper-press "P")
+      (should (test-helper-until (string-match-p "past, pinned" (buffer-string))))
+      (should (test-helper-said (concat (substring id 0 8) " stays, whatever is dropped")))
+      (should (equal id (tabulated-list-get-id)))
+      (test-helper-press "P")
+      (should (test-helper-until (not (string-match-p "pinned" (buffer-string)))))
+      (should (test-helper-said "is not pinned any more")))))
+
+(ert-deftest history-test-pages ()
+  "A long history is shown page by page."
+  (let ((meta-log-peer-sync-history-page 2))
+    (test-helper-with-real
+      (meta-log-peer-sync-start)
+      (let ((file (expand-file-name "a.txt" folder)))
+        (dolist (text '("1" "2" "3" "4" "5")) (test-helper-sync file text))
+        (with-current-buffer (meta-log-peer-sync-history "a.txt")
+          (should (test-helper-until (= 2 (count-lines (point-min) (point-max)))))
+          (goto-char (point-max))
+          (forward-line -1)
+          (should (string-match-p "\\+ shows older"
+                                  (cadr (should-error (test-helper-press "d")
+                                                      :type 'user-error))))
+          (let ((id (tabulated-list-get-id)))
+            (test-helper-press "+")
+            (should (test-helper-until (= 4 (count-lines (point-min) (point-max)))))
+            (should (equal id (tabulated-list-get-id))))
+          (test-helper-press "+")
+          (should (test-helper-until (= 5 (count-lines (point-min) (point-max)))))
+          (should-error (test-helper-press "+") :type 'user-error))))))
+
+(ert-deftest history-test-keys-are-shown ()
+  (history-test-with '("one\n")
+    (let ((shown (concat " " (car (last header-line-format)))))
+      (should (string-match-p "Author" (format "%S" header-line-format)))
+      (dolist (key '("RET" "d" "m" "r" "P" "+" "?"))
+        (should (commandp (lookup-key (current-local-map) (kbd key))))
+        (should (string-match-p (concat " " (regexp-quote key) " [a-z]+") shown))))
+    (should (eq #'describe-mode (key-binding "?")))))
+
 (ert-deftest history-test-differences-of-a-merge ()
   "What a merge brought is seen, and a restored revision has the same text."
   (test-helper-with-real

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any, cast
 
 import pytest
 
 from federation import limits
 from federation.errors import Refusal
+from federation.node import queries
 from federation.node.context import Strategy
 from federation.node.settling import chosen, settled
 from federation.replica.records import Clashing
@@ -69,6 +71,8 @@ def test_lines_of_a_text(who: int, choice: str) -> None:
     one = only(peers[who], TEXT)
     both = f"{one.a}{one.b}".encode()
     assert peers[who].files.synced[TEXT] == LINES.replace(b"two\n", both)
+    (row,) = cast("Any", queries.conflicts(peers[who].node))
+    assert [place["kept"] for place in row["places"]] == ["both"]
     value = "mine\n" if choice == "value" else None
     resolve(peers[who], TEXT, choice, value)
     stands = {"a": one.a, "b": one.b, "value": value}.get(choice, both.decode()) or ""
@@ -146,6 +150,28 @@ def test_lines_below_a_heading_of_the_blackboard() -> None:
         both = f"{one.a}{one.b}".encode()
         expected = mine if choice == "ours" else ENTRY.replace(b"words\n", both)
         check(world, peers, BOARD, expected)
+
+
+def test_the_properties_of_one_revision_of_a_canvas_go_together() -> None:
+    def board(revision: str) -> bytes:
+        drawer = "".join(
+            f":{name}: {revision} {name}\n"
+            for name in ("CANVASL_CID", "CANVASL_SIGNATURE", "PEER_OWNER")
+        )
+        return f"* n\n:PROPERTIES:\n:NOTE: {revision}\n{drawer}:END:\n".encode()
+
+    world, peers = clash(BOARD, board("old"), board("mine"), board("other"))
+    found = {one.path[1]: one for one in peers[2].store.open_conflicts(BOARD)}
+    assert set(found) == {"NOTE", "CANVASL_CID", "CANVASL_SIGNATURE", "PEER_OWNER"}
+    number = found["CANVASL_SIGNATURE"].number
+    peers[0].do(lambda: peers[0].node.resolve(BOARD, number, "ours", None))
+    note = found["NOTE"].kept
+    assert peers[0].files.synced[BOARD].decode() == board("mine").decode().replace(
+        ":NOTE: mine", f":NOTE: {note}"
+    )
+    assert only(peers[0], BOARD).path == ("n", "NOTE")
+    resolve(peers[0], BOARD, "ours")
+    check(world, peers, BOARD, board("mine"))
 
 
 def test_an_entry_too_large_to_be_kept_whole() -> None:

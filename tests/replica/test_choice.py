@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from federation.replica.choice import both, fits, holds, is_lines, own_side, own_value, stand
+from federation.replica.kinds import merge_versions
 from federation.replica.records import Clashing
 
 ENTRY = '{"id":"n","x":2}'
@@ -100,3 +104,43 @@ def test_lines_in_their_place() -> None:
     assert stand("text", b"x\na\ny", one, "b\n") == b"x\nb\ny"  # the own lines are shown
     assert stand("text", b"x\na\nz\na\n", one, "b\n") is None  # which of the two?
     assert stand("text", b"x\nmy a\ny", one, "b\n") is None
+
+
+_LINES = st.lists(st.sampled_from(["one", "two", "three", "x y", ""]), max_size=8)
+
+
+def _edited(draw: st.DrawFn, lines: list[str], mark: str) -> list[str]:
+    made = [*lines]
+    for number in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(made)))
+        made[at : at + draw(st.integers(0, 2))] = [f"{mark}{number}"] * draw(st.integers(0, 2))
+    return made
+
+
+@st.composite
+def _forks(draw: st.DrawFn) -> tuple[str, str, str]:
+    base = draw(_LINES)
+    end = draw(st.sampled_from(["\n", "\r\n"]))
+    texts = [end.join(one) for one in (base, *(_edited(draw, base, mark) for mark in "ab"))]
+    last = draw(st.sampled_from(["", end]))
+    return texts[0] + last, texts[1] + last, texts[2] + last
+
+
+@settings(max_examples=300, deadline=None)
+@given(_forks())
+def test_any_side_of_a_text_takes_the_place_of_both(texts: tuple[str, str, str]) -> None:
+    base, a, b = texts
+    merged = merge_versions("text", base.encode(), a.encode(), b.encode())
+    assert merged is not None
+    for one in merged.conflicts:
+        clash = replace(conflict(*one.path), entry=one.entry, a=one.a, b=one.b, kept=one.kept)
+        assert stand("text", merged.content, clash, one.kept) == merged.content
+        kept = (one.kept or "").splitlines()
+        around = Counter(merged.content.decode().splitlines())
+        around.subtract(kept)
+        for value in (one.a, one.b, None):
+            made = stand("text", merged.content, clash, value)
+            assert made is not None
+            assert Counter(made.decode().splitlines()) == around + Counter(
+                (value or "").splitlines()
+            )

@@ -45,7 +45,7 @@ def test_a_text_that_begins_or_ends() -> None:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, TEXTS)
 def test_patch_makes_the_new_text(
     tmp_path_factory: pytest.TempPathFactory, old: str, new: str

@@ -35,7 +35,7 @@ _Key = tuple[str, int]
 #: What a program notes down as time passes; it says nothing that anybody decided.
 OBSERVED: Final = frozenset({"LAST_SYNC", "LAST_SEEN", "PEER_STATUS", "LAST_MODIFIED"})
 #: One revision of a canvas: only true together.
-_REVISION: Final = frozenset({"CANVASL_CID", "CANVASL_SIGNATURE", "PEER_OWNER", "LAST_MODIFIED"})
+TOGETHER: Final = frozenset({"CANVASL_CID", "CANVASL_SIGNATURE", "PEER_OWNER", "LAST_MODIFIED"})
 
 
 class Conflict(NamedTuple):
@@ -215,16 +215,16 @@ def _one_revision(
 ) -> None:
     """Where both sides noted another revision, let ``a`` have ``b``'s."""
     old, ours, theirs = (
-        {key[0]: one.value for key, one in side.items() if key[0] in _REVISION and not key[1]}
+        {key[0]: one.value for key, one in side.items() if key[0] in TOGETHER and not key[1]}
         for side in (base, a, b)
     )
     if ours in (old, theirs) or theirs == old:
         return
-    for name in sorted(_REVISION - OBSERVED):
+    for name in sorted(TOGETHER - OBSERVED):
         if ours.get(name) not in (old.get(name), theirs.get(name)):
             clash(name, old.get(name), ours.get(name), theirs.get(name))
-    mixed = {key: one for key, one in a.items() if key[0] not in _REVISION or key in b}
-    mixed |= {key: one for key, one in b.items() if key[0] in _REVISION}
+    mixed = {key: one for key, one in a.items() if key[0] not in TOGETHER or key in b}
+    mixed |= {key: one for key, one in b.items() if key[0] in TOGETHER}
     a.clear()
     a.update(mixed)
 
