@@ -350,6 +350,8 @@ class Place:
             self.shared.accept(root)
             if not root.marker and not self.home:
                 await asyncio.to_thread(self.shared.mark, secrets.token_hex(16))
+                # with its mark it is this one, whatever takes its number later
+                self.feed(self.folder.look(time.monotonic()))
             await turns.ask(lambda _now: store.set_root(key, root))
         elif isinstance(effect, Report):
             self.report(effect.name, effect.reason)
