@@ -314,6 +314,8 @@ EDIT_LONGEST: Final = 10.0
 EDITS_PER_MESSAGE: Final = 5_000
 #: Changes on top of one revision: at half of them it becomes one, to keep memory small.
 DRAFT_CHANGES: Final = 100_000
+#: ... and characters of all that was typed there: what a large paste takes.
+DRAFT_TEXT: Final = 16 * MIB
 #: Other people's drafts that are followed at once, and documents that are open here.
 LIVE_DRAFTS: Final = 1_000
 OPEN_DOCUMENTS: Final = 1_000

@@ -225,7 +225,7 @@ class Live:
         while len(self._others) > limits.LIVE_DRAFTS:
             self._others.popitem(last=False)
         self._tell(file, peer.peer_id, draft, len(new))
-        if draft.count > limits.DRAFT_CHANGES:
+        if draft.count > limits.DRAFT_CHANGES or draft.weight > limits.DRAFT_TEXT:
             # its author makes revisions more often than that: this one is wrong, or gone
             del self._others[key]
 
@@ -330,7 +330,8 @@ class Live:
         """Keep what was typed, and make revisions where it is time."""
         now = self._context.now.mono
         for file, own in list(self._own.items()):
-            if own.due <= now or own.draft.count >= limits.DRAFT_CHANGES // 2:
+            many = own.draft.count >= limits.DRAFT_CHANGES // 2
+            if own.due <= now or many or own.draft.weight >= limits.DRAFT_TEXT // 2:
                 self._checkpoint_later(file, own)
             elif own.unkept + limits.LAZY <= now:
                 own.unkept = float("inf")

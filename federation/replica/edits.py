@@ -37,6 +37,8 @@ class Draft:
         self.base = base
         self.length = length
         self.changes: list[Change] = []
+        #: characters of all new texts, also of those that went again
+        self.weight = 0
 
     @property
     def count(self) -> int:
@@ -51,6 +53,7 @@ class Draft:
                 raise Refusal("edit-out-of-range", f"{at}+{drop} of {length} characters")
             length += len(insert) - drop
         self.length = length
+        self.weight += sum(len(one.insert) for one in changes)
         self.changes += changes
 
     def text(self, before: str) -> str:

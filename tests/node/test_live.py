@@ -203,6 +203,23 @@ def test_nothing_typed_in_a_local_space_leaves() -> None:
     a.do(lambda: a.node.live.close("~box/diary.md"))
 
 
+def test_drafts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, a, b = pair()
+    monkeypatch.setattr(limits, "DRAFT_TEXT", 100)
+    key = (FILE, a.peer_id)
+    for number in range(3):
+        message = a.node.context.signed(
+            "canvasl-edit", file=FILE, base=a.store.heads(FILE)[0].revision, start=2 * number,
+            changes=[[0, 0, "x" * 40], [0, 40, ""]],
+        )  # fmt: skip
+        b.take(topics.live(FILE), message, retained=False)
+        assert (key in b.node.live._others) is (number < 2)
+    typed(a, 0, (0, 0, "x" * 60))
+    assert len(a.store.revisions(FILE)) == 2, "it is a revision before the pause"
+    world.run(3)
+    assert text_of(b) == b"x" * 60 + TEXT
+
+
 def test_strangers_type_nothing_here() -> None:
     world = World()
     a = world.add()
