@@ -323,6 +323,8 @@ OPEN_DOCUMENTS: Final = 1_000
 EDIT_ASK: Final = 1.0
 #: A delta goes out in place of a whole text that is this many times as long.
 DELTA_GAIN: Final = 4
+#: Smaller texts leave whole, for whoever listens with other software.
+DELTA_FROM: Final = 16 * KIB
 
 # --- history --------------------------------------------------------------------
 #: Lines or words that are compared one by one; a longer range is one splice.

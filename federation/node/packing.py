@@ -65,6 +65,8 @@ class Packing:
 
     def delta_of(self, revision: Revision) -> dict[str, object] | None:
         """The fields of a ``canvasl-delta``; None where the whole text is not much longer."""
+        if revision.size < limits.DELTA_FROM:
+            return None
         base = next(iter(revision.parents), None)
         try:
             found = self.patch_of(revision, base) if base is not None else None
