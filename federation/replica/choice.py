@@ -6,7 +6,7 @@ from __future__ import annotations
 from federation.replica.blackboard import settle as board
 from federation.replica.kinds import BOARD
 from federation.replica.merge import tree
-from federation.replica.merge.settle import is_plain, put
+from federation.replica.merge.settle import is_cut, is_plain, put
 from federation.replica.records import Clashing
 
 
@@ -36,8 +36,8 @@ def stand(kind: str, content: bytes, conflict: Clashing, value: str | None) -> b
         changed = board.put(content.decode("utf-8", "replace"), conflict.path, known, value)
         return None if changed is None else changed.encode()
     entry = conflict.entry
-    if is_plain(kind, content) and conflict.kept and conflict.kept.startswith(entry):
-        entry = conflict.kept  # it is not cut
+    if is_cut(entry) and conflict.kept and is_plain(kind, content):
+        entry = conflict.kept
     return put(kind, content, conflict.path, entry, value, known[1:])
 
 

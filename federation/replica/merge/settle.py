@@ -83,44 +83,48 @@ def _in_text(
     return None
 
 
-def _places(text: str, lines: str) -> list[int]:
-    """Where some lines are in a text, as whole lines."""
-    found: list[int] = []
+def _places(text: str, lines: str) -> list[tuple[int, int]]:
+    """Where some lines begin and end in a text, as whole lines; the last one may lack its end."""
+    found: list[tuple[int, int]] = []
     at = text.find(lines)
     while at >= 0:
         end = at + len(lines)
         whole = lines[-1] in "\r\n" or end == len(text) or text[end] in "\r\n"
         if whole and (at == 0 or text[at - 1] in "\r\n"):
-            found.append(at)
+            found.append((at, end))
         at = text.find(lines, at + 1)
+    bare = lines.removesuffix("\n").removesuffix("\r")
+    at = len(text) - len(bare)
+    if lines != bare != "" and text.endswith(bare) and (at == 0 or text[at - 1] in "\r\n"):
+        found.append((at, len(text)))
     return found
 
 
-def place_of(text: str, lines: str, line: int = 1) -> int | None:
-    """Where some whole lines begin in a text; of several places the one nearest to a line."""
+def place_of(text: str, lines: str, line: int = 1) -> tuple[int, int] | None:
+    """Where some whole lines are in a text; of several places the one nearest to a line."""
     found = _places(text, lines)
-    return min(found, key=lambda at: abs(text.count("\n", 0, at) + 1 - line), default=None)
+    return min(found, key=lambda place: abs(text.count("\n", 0, place[0]) + 1 - line), default=None)
 
 
 def replaced(text: str, lines: str, new: str, line: int = 1) -> str | None:
     """A text with ``new`` in the place of whole ``lines``; None where they are not there."""
-    at = place_of(text, lines, line)
-    if at is None:
+    place = place_of(text, lines, line)
+    if place is None:
         return None
-    before, after = text[:at], text[at + len(lines) :]
-    if lines[-1] not in "\r\n":  # the line end behind belongs to the last line
-        new = new.rstrip("\r\n")
+    before, old, after = text[: place[0]], text[slice(*place)], text[place[1] :]
+    if old[-1] not in "\r\n":  # the line end behind belongs to the last line
+        new = new.removesuffix("\n").removesuffix("\r")
         if not new:
             after = after.removeprefix("\r").removeprefix("\n")
     elif new and after and new[-1] not in "\r\n":
-        new += "\r\n" if lines.endswith("\r\n") else lines[-1]
+        new += "\r\n" if old.endswith("\r\n") else old[-1]
     return before + new + after
 
 
 def _in_lines(text: str, path: Path, entry: str, value: str | None) -> str | None:
     mark, lines, ended = split_lines(text)
     place = _find([Entry(line) for line in lines], entry, path[0])
-    if place is not None and value is None and len(path) == 1 and not _is_cut(entry):
+    if place is not None and value is None and len(path) == 1 and not is_cut(entry):
         # what only resembles the entry is another one: that is not to be deleted
         there, gone = Entry(lines[place]), Entry(entry)
         if there.text != gone.text and (gone.name is None or there.name != gone.name):
@@ -130,7 +134,7 @@ def _in_lines(text: str, path: Path, entry: str, value: str | None) -> str | Non
     elif value is not None:
         value = _as_line(value, entry)
     if place is None:
-        if len(path) != 1 or value is None or _is_cut(entry):
+        if len(path) != 1 or value is None or is_cut(entry):
             return None
         lines.append(value)
     elif len(path) == 1:
@@ -177,7 +181,7 @@ def _in_canvas(root: Value, path: Path, entry: str, value: str | None) -> str | 
     if not entry or entries is None or entries.kind != "array" or len(path) < 2:
         return _set(root, path, value)
     found = _find([Entry(text) for text in entries.texts], entry, path[1])
-    if found is None and _is_cut(entry):
+    if found is None and is_cut(entry):
         return None
     if found is None:
         changed = _set_item(entries, path[1:], value) if len(path) == 2 else None
@@ -189,7 +193,7 @@ def _in_canvas(root: Value, path: Path, entry: str, value: str | None) -> str | 
     return None if changed is None else root.changed({root.keys.index(key): changed})
 
 
-def _is_cut(entry: str) -> bool:
+def is_cut(entry: str) -> bool:
     """Whether only the beginning of an entry was kept beside its conflict."""
     return len(entry) >= limits.CONFLICT_TEXT
 
@@ -199,7 +203,7 @@ def _find(entries: Sequence[Entry], wanted: str, called: str) -> int | None:
 
     One of which only the beginning is known is the only one ``called`` so.
     """
-    if _is_cut(wanted):
+    if is_cut(wanted):
         named = [place for place, one in enumerate(entries) if one.id == called]
         return named[0] if len(named) == 1 else None
     like = Entry(wanted)

@@ -72,6 +72,9 @@ def test_a_place_that_is_gone() -> None:
         ("a\nb\nc", "b", "x\n", "a\nx\nc"),  # the end behind it belongs to the line
         ("a\nb\nc", "b", "", "a\nc"),
         ("a\r\nb\r\nc", "b", "", "a\r\nc"),
+        ("a\nb", "b\n", "x\n", "a\nx"),  # the last line has lost its end
+        ("a\r\nb", "b\r\n", "", "a\r\n"),
+        ("ab", "b\n", "x\n", None),
         ("ab\n", "b\n", "x\n", None),
         ("b!\n", "b", "x", None),
     ],
@@ -84,8 +87,8 @@ def test_whole_lines_in_the_place_of_others(
 
 def test_of_several_places_the_nearest() -> None:
     text = "b\n" + "a\n" * 9 + "b\n"
-    assert place_of(text, "b\n") == 0
-    assert place_of(text, "b\n", 10) == len(text) - 2
+    assert place_of(text, "b\n") == (0, 2)
+    assert place_of(text, "b\n", 10) == (len(text) - 2, len(text))
     assert put("text", text.encode(), ("9",), "b\n", "x\n") == text.encode()[:-2] + b"x\n"
     assert place_of(text, "c\n") is None
 
