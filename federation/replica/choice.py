@@ -36,7 +36,7 @@ def stand(kind: str, content: bytes, conflict: Clashing, value: str | None) -> b
         changed = board.put(content.decode("utf-8", "replace"), conflict.path, known, value)
         return None if changed is None else changed.encode()
     entry = conflict.entry
-    if is_cut(entry) and conflict.kept and is_plain(kind, content):
+    if is_cut(entry) and conflict.kept and is_plain(kind, content, conflict.path, entry):
         entry = conflict.kept
     return put(kind, content, conflict.path, entry, value, known[1:])
 
@@ -47,7 +47,7 @@ def is_lines(kind: str, content: bytes, conflict: Clashing) -> bool:
         return False
     if kind == BOARD:
         return conflict.path[-1] == "(body)"
-    return is_plain(kind, content)
+    return is_plain(kind, content, conflict.path, conflict.entry)
 
 
 def both(conflict: Clashing) -> str:

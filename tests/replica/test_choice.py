@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from federation.replica.choice import both, fits, holds, is_lines, own_side, own_value, stand
 from federation.replica.kinds import merge_versions
 from federation.replica.records import Clashing
+from tests.replica.merge.canvases import Maker, is_valid
 
 ENTRY = '{"id":"n","x":2}'
 
@@ -146,3 +147,26 @@ def test_any_side_of_a_text_takes_the_place_of_both(texts: tuple[str, str, str])
 def words(text: str | None) -> Counter[str]:
     """The lines of a text, but for empty ones: whether the last one ends is not the question."""
     return Counter(line for line in (text or "").splitlines() if line)
+
+
+@pytest.mark.parametrize("kind", ["canvasl", "json-canvas"])
+@pytest.mark.parametrize("strict", [True, False])
+def test_every_conflict_of_canvases_can_be_settled(kind: str, strict: bool) -> None:
+    """What stands is found, byte for byte; any side can stand there, and the canvas stays one."""
+    seen = 0
+    for seed in range(300):
+        maker = Maker(seed, strict=strict)
+        style, base = maker.style(kind), maker.canvas()
+        sides = [base, *(maker.edit(base)[0] for _ in range(2))]
+        merged = merge_versions(kind, *(style.render(one).encode() for one in sides))
+        assert merged is not None
+        valid = is_valid(kind, merged.content.decode())
+        for one in merged.conflicts:
+            seen += 1
+            clash = replace(conflict(*one.path), entry=one.entry, a=one.a, b=one.b, kept=one.kept)
+            assert stand(kind, merged.content, clash, one.kept) == merged.content, seed
+            for value in (one.a, one.b):
+                made = stand(kind, merged.content, clash, value)
+                assert made is not None, seed
+                assert is_valid(kind, made.decode()) or not valid, seed
+    assert seen > 20

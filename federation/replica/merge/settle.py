@@ -17,6 +17,8 @@ from federation.replica.merge.likeness import ALIKE, likeness
 from federation.replica.merge.tree import Value
 from federation.replica.merge.value import Frame, Path
 
+#: what stands before a line; a byte order mark does before the first one
+_STARTS: Final = "\r\n\ufeff"
 #: a JSON text has these only between its tokens
 _BREAKS: Final = re.compile(r"[\r\n]+[ \t\r\n]*")
 
@@ -36,23 +38,33 @@ def put(
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    if kind == "canvasl" and is_canvasl(text):
+    if is_plain(kind, content, path, entry):
+        line = int(path[0]) if len(path) == 1 and path[0].isdecimal() else 1
+        changed = _in_text(text, entry, value or "", line, others)
+    elif kind == "canvasl":
         changed = _in_lines(text, path, entry, value)
-    elif kind == "json-canvas" and (canvas := _canvas(text)) is not None:
+    elif (canvas := _canvas(text)) is not None:
         inside = _in_canvas(canvas[1], path, entry, _checked(value))
         changed = None if inside is None else canvas[0] + inside + canvas[2]
     else:
-        line = int(path[0]) if len(path) == 1 and path[0].isdecimal() else 1
-        changed = _in_text(text, entry, value or "", line, others)
+        changed = None
     return None if changed is None else changed.encode()
 
 
-def is_plain(kind: str, content: bytes) -> bool:
-    """Whether a document's conflicts are about lines of text, not about values."""
+def is_plain(kind: str, content: bytes, path: Path = (), entry: str = "") -> bool:
+    """Whether a conflict is about lines of text, not about a value or an entry.
+
+    The sides of a document that is a canvas may have been none: then the place
+    is a line.
+    """
     text = content.decode("utf-8", "replace")
+    numbered = len(path) == 1 and path[0].isdecimal()
     if kind == "canvasl":
-        return not is_canvasl(text)
-    return kind != "json-canvas" or _canvas(text) is None
+        return not is_canvasl(text) or (numbered and "\n" in entry)
+    canvas = _canvas(text) if kind == "json-canvas" else None
+    if canvas is None:
+        return True
+    return numbered and path[0] not in [tree.key_name(key) for key in canvas[1].keys]
 
 
 def _checked(value: str | None) -> str | None:
@@ -90,12 +102,12 @@ def _places(text: str, lines: str) -> list[tuple[int, int]]:
     while at >= 0:
         end = at + len(lines)
         whole = lines[-1] in "\r\n" or end == len(text) or text[end] in "\r\n"
-        if whole and (at == 0 or text[at - 1] in "\r\n"):
+        if whole and (at == 0 or text[at - 1] in _STARTS):
             found.append((at, end))
         at = text.find(lines, at + 1)
     bare = lines.removesuffix("\n").removesuffix("\r")
     at = len(text) - len(bare)
-    if lines != bare != "" and text.endswith(bare) and (at == 0 or text[at - 1] in "\r\n"):
+    if lines != bare != "" and text.endswith(bare) and (at == 0 or text[at - 1] in _STARTS):
         found.append((at, len(text)))
     return found
 
@@ -136,9 +148,10 @@ def _in_lines(text: str, path: Path, entry: str, value: str | None) -> str | Non
     if place is None:
         if len(path) != 1 or value is None or is_cut(entry):
             return None
-        lines.append(value)
+        _append(lines, value, ended=ended)
     elif len(path) == 1:
-        lines[place : place + 1] = [] if value is None else [value]
+        end = "\r" if lines[place].endswith("\r") else ""
+        lines[place : place + 1] = [] if value is None else [value + end]
     else:
         parsed = Entry(lines[place]).parsed
         changed = None if parsed is None else _set(parsed[1], path[1:], value)
@@ -154,15 +167,22 @@ def _one_line(value: str | None) -> str | None:
     return None if checked is None else _BREAKS.sub(" ", checked)
 
 
+def _append(lines: list[str], line: str, *, ended: bool) -> None:
+    """Add a line at the end, with the line ends that the others have."""
+    end = "\r" if any(one.endswith("\r") for one in lines) else ""
+    if lines and not ended:
+        lines[-1] += end
+    lines.append(line + end if ended else line)
+
+
 def _as_line(value: str, entry: str) -> str:
-    """A whole line in the place of another one: JSON where that was JSON."""
+    """A whole line, without its end, in the place of another one: JSON where that was JSON."""
     bare = value.rstrip("\r\n")
-    end = "\r" if entry.endswith("\r") else ""
     if Entry(entry).parsed is not None:
-        return (_one_line(bare) or "") + end
+        return _one_line(bare) or ""
     if "\n" in bare:
         raise Refusal("bad-params", "value: one line is needed here")
-    return bare + end
+    return bare
 
 
 def _canvas(text: str) -> tuple[str, Value, str] | None:
