@@ -34,4 +34,7 @@ def merge_versions(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged 
 def _conflict(text: str, found: FieldConflict) -> Conflict:
     """A conflict of a board, with what stands in the merged one."""
     path, sides = (found.entry, found.property), (found.base, found.a, found.b)
-    return Conflict(path, "", *sides, standing(text, path, sides))
+    stands = standing(text, path, sides)
+    if stands is None:  # several entries have that title: what the rules let stand
+        stands = found.a if found.b is None else found.b
+    return Conflict(path, "", *sides, stands)

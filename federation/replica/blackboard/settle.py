@@ -49,14 +49,15 @@ def put(text: str, path: tuple[str, ...], known: Known, value: str | None) -> st
         return None
     entry, what = outline.entries[place], path[1]
     if what == "(place)":
-        return _moved(outline, place, value or "")
+        stays = _read(outline, place, what, known) == (value or "")
+        return text if stays else _moved(outline, place, value or "")
     if what == "(entry)":
         changed = _whole(outline, place, value)
     else:
         one = _entry_with(entry, what, known, value)
-        changed = None if one is None else [one]
-    if changed is None:
-        return None
+        if one is None:
+            return None
+        changed = [one]
     entries = (*outline.entries[:place], *changed, *outline.entries[place + 1 :])
     made = Outline(outline.frame, entries)
     if parse(made.text()).entries != entries:
@@ -142,10 +143,13 @@ def _with_property(entry: Entry, name: str, known: Known, value: str | None) -> 
     return replace(entry, drawer=kept)
 
 
-def _whole(outline: Outline, place: int, value: str | None) -> list[Entry] | None:
-    """An entry as somebody else has it, or none; one with children cannot go."""
+def _whole(outline: Outline, place: int, value: str | None) -> list[Entry]:
+    """An entry as somebody else has it, or none; one with others below it cannot go."""
+    if value is None and place in outline.parents:
+        hint = "move or delete these first, then say `kept`"
+        raise Refusal("bad-params", "there are headings below this one", hint=hint)
     if value is None:
-        return None if place in outline.parents else []
+        return []
     found = parse(value if value.endswith("\n") else value + "\n").entries
     if len(found) != 2 or found[0].text():
         raise Refusal("bad-params", "value: one heading with what belongs to it is needed here")

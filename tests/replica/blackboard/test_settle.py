@@ -88,6 +88,15 @@ def test_what_one_deleted_and_the_other_changed(
         assert ":NAME: Eva\n" in put_back
 
 
+def test_of_several_entries_alike_it_is_told_what_the_rules_let_stand() -> None:
+    base = "* x\n* x\n"
+    merged = merge_versions(BOARD, base.encode(), b"* x\n:PROPERTIES:\n:A: 1\n:END:\n* x\n",
+                            b"* x\n:PROPERTIES:\n:A: 2\n:END:\n* x\n")  # fmt: skip
+    assert merged is not None
+    for one in merged.conflicts:
+        assert one.kept == one.b
+
+
 def test_a_move_to_two_places() -> None:
     base = BASE.replace("** ben\n", "** ben\nbelow\n*** child\n")
     part = "** ben\nbelow\n*** child\n"
@@ -127,7 +136,9 @@ def test_what_would_be_something_else_in_org_is_refused(what: str, value: str) -
 
 
 def test_edges() -> None:
-    assert put(BASE, ("Peers", "(entry)"), (), None) is None  # it has children
+    with pytest.raises(Refusal, match="headings below"):
+        put(BASE, ("Peers", "(entry)"), (), None)
+    assert put(BASE, ("ada", "(place)"), (), "Peers") == BASE  # it is there already
     assert put(BASE, ("ada", "(body)"), ("not there\n",), "x\n") is None
     assert standing(BASE, ("nobody", "NAME"), (None, "a", "b")) is None
     text = "* a\n:PROPERTIES:\n:X: 1\n:END:\n"
