@@ -27,6 +27,8 @@
 (require 'diff-mode)
 (require 'meta-log-peer-sync-documents)
 
+(declare-function meta-log-peer-sync-mirror-log "meta-log-peer-sync-mirror")
+
 (defconst meta-log-peer-sync-history--limit (* 8 1024 1024)
   "Characters of differences that are shown.")
 
@@ -37,7 +39,7 @@
   :package-version '(meta-log-peer-sync . "0.1.0"))
 
 (defconst meta-log-peer-sync-history--keys
-  "RET show  d diff  m mark  r restore  P pin  + older  ? help"
+  "RET show  d diff  m mark  r restore  P pin  l git  + older  ? help"
   "What can be done, for the header line.")
 
 (defvar-local meta-log-peer-sync-history--count nil
@@ -62,6 +64,7 @@
     (define-key map "m" #'meta-log-peer-sync-history-mark)
     (define-key map "r" #'meta-log-peer-sync-history-restore)
     (define-key map "P" #'meta-log-peer-sync-history-pin)
+    (define-key map "l" #'meta-log-peer-sync-history-git-log)
     (define-key map "+" #'meta-log-peer-sync-history-older)
     (define-key map "?" #'describe-mode)
     map)
@@ -175,6 +178,11 @@ marked revisions; a third mark replaces the first."
   (setq meta-log-peer-sync-history--count
         (+ meta-log-peer-sync-history--count meta-log-peer-sync-history-page))
   (revert-buffer))
+
+(defun meta-log-peer-sync-history-git-log ()
+  "Show the log of this document in the git mirror, if there is one."
+  (interactive)
+  (meta-log-peer-sync-mirror-log meta-log-peer-sync-documents--name))
 
 (defun meta-log-peer-sync-history-pin ()
   "Keep the revision at point whatever is dropped; or no longer, if it is pinned."

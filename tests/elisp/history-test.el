@@ -157,10 +157,12 @@
   (history-test-with '("one\n")
     (let ((shown (concat " " (car (last header-line-format)))))
       (should (string-match-p "Author" (format "%S" header-line-format)))
-      (dolist (key '("RET" "d" "m" "r" "P" "+" "?"))
+      (dolist (key '("RET" "d" "m" "r" "P" "l" "+" "?"))
         (should (commandp (lookup-key (current-local-map) (kbd key))))
         (should (string-match-p (concat " " (regexp-quote key) " [a-z]+") shown))))
-    (should (eq #'describe-mode (key-binding "?")))))
+    (should (eq #'describe-mode (key-binding "?")))
+    (test-helper-press "l")
+    (should (test-helper-until (test-helper-said "There is no git mirror")))))
 
 (ert-deftest history-test-differences-of-a-merge ()
   "What a merge brought is seen, and a restored revision has the same text."
