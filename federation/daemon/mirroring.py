@@ -145,12 +145,15 @@ class Mirroring:
         peer, done = self._peer, self._done
         found = await peer.turns.ask(lambda _now: peer.store.recorded(done, limits.MIRROR_LIST))
         missing = await peer.apart(mirror.missing, [one.revision for _number, one in found])
+        numbers = {one.revision: number for number, one in found}
         # documents of local spaces are not those of commons
         wanted = [one for _, one in found if one.revision in missing and may_leave(one.file)]
         while wanted and not self._changed.is_set():
             entries = await self._read(wanted)
             start = time.monotonic()
             await peer.apart(mirror.record, entries)
+            if wanted and mirror is self._mirror:
+                self._done = numbers[wanted[0].revision] - 1
             # a thread takes the loop's time, too: half of it at the most
             await asyncio.sleep(min(time.monotonic() - start, limits.MIRROR_GATHER))
         if found and not wanted and mirror is self._mirror:

@@ -169,9 +169,19 @@ async def test_contents_that_were_dropped_are_left_out(
         last = here.peer.store.revisions("a.md")[-1].revision
         await until(lambda: here.peer.store.document("a.md").written == last)  # type: ignore[union-attr]
         dropped = await here.peer.upkeep.compact()
+        left: list[int] = []
+        record = Mirror.record
+
+        def noted(self: Mirror, revisions: Any) -> int:
+            left.append(here.peer.mirroring._done)
+            return record(self, revisions)
+
+        monkeypatch.setattr(Mirror, "record", noted)
         await front.call("mirror.git", path=str(tmp_path / "git"))
         await follow(here, front, tmp_path / "git")
         assert dropped
+        assert left == sorted(set(left))  # it says how far it is
+        assert len(left) > 3
         assert len(log(tmp_path / "git")) == 9 - dropped
 
 
