@@ -33,7 +33,7 @@
     (should (test-helper-until (test-helper-said "There is no git mirror; M-x ")))
     (should (eq t (meta-log-peer-sync-mirror place)))
     (should (test-helper-until (= 2 (length (mirror-test-log place)))))
-    (should (test-helper-said "git follows the documents"))
+    (should (test-helper-until (test-helper-said "git follows the documents")))
     (should (test-helper-until (equal (test-helper-text (expand-file-name "a.txt" place))
                                       "one\n%s\n")))
     (save-window-excursion
