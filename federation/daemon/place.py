@@ -233,6 +233,8 @@ class Place:
             self.feed(self.folder.receive_paths(seen, time.monotonic()))
 
     async def _work(self) -> None:
+        if not self.home:
+            await asyncio.to_thread(self.shared.tidy)
         while True:
             while self._todo:
                 effect = self._todo.popleft()
