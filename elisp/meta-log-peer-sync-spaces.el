@@ -50,7 +50,7 @@ In the list of spaces it is the one at point, without a question."
       (user-error "%S is no name of a space; use lower-case letters, digits, - and _" space))))
 
 (defun meta-log-peer-sync-spaces--request (method params text)
-  "Ask METHOD with PARAMS; then show what the function TEXT makes of the answer."
+  "Ask METHOD with PARAMS; then show the answer as the function TEXT puts it."
   (meta-log-peer-sync-core-request
    method params
    (lambda (answer)
@@ -113,10 +113,10 @@ documents of `commons' and every history."
 
 ;;;###autoload
 (defun meta-log-peer-sync-auto-sync (on &optional space)
-  "Take changes of the files of SPACE as they happen if ON is non-nil; return t.
+  "Take edits of the files of SPACE as they happen if ON is non-nil; return t.
 Otherwise they wait, counted, for \\[meta-log-peer-sync-sync-all].  SPACE is
 `commons' by default.  Interactively it is turned off with a negative prefix
-argument; in the list of spaces it changes to what it is not."
+argument; in the list of spaces, where it is on, and on where it is off."
   (interactive
    (let ((space (meta-log-peer-sync-spaces--at-point)))
      (if space

@@ -30,14 +30,20 @@ def status(context: Context) -> Result:
         ("broker", f"{broker['url']} ({detail})"),
         ("peers", f"{peers['online']} online of {peers['known']} known, {rights}"),
         ("trust", f"{data['policy']}, {count(data['held'], 'document')} held back"),
-        ("documents", f"{data['documents']}, {count(data['conflicts'], 'conflict')}"),
+        ("documents", f"{data['documents']}, {count(data['conflicts'], 'conflict')}{_held(data)}"),
         ("waiting", f"{data['outbox']} not yet acknowledged"),
         ("refused", f"{count(data['refused'], 'message')} since the start"),
         ("synced", data["synced_dir"]),
+        *(("shared", clean(one["path"])) for one in cast("list[Row]", data.get("folders") or [])),
         *mirror,
         ("state", data["state_dir"]),
         ("version", f"{data['version']}, up {float(data['uptime']):.0f} s, {front_ends}"),
     ]))  # fmt: skip
+
+
+def _held(data: Row) -> str:
+    held = data.get("held_deletions")
+    return f", {count(held, 'deletion')} held: see `sync-status`" if held else ""
 
 
 def health(context: Context) -> Result:

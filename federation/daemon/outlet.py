@@ -51,6 +51,8 @@ class Outlet:
         self.follow: Callable[[Follow], None] = lambda _effect: None
         #: whether a file may be written now: it may be missing, and nobody has said why
         self.may_write: Callable[[str], bool] = lambda _file: True
+        #: whether the file of a document that is deleted may go now
+        self.may_remove: Callable[[str], bool] = lambda _file: True
         #: whether what somebody wrote into a file is recorded now
         self.may_import: Callable[[str], bool] = lambda _file: True
         #: a document shows another version now
@@ -121,6 +123,8 @@ class Outlet:
         revision = self._store.revision(effect.revision)
         document = self._store.document(effect.file)
         if revision is None or document is None or document.current != effect.revision:
+            return
+        if revision.deleted and not self.may_remove(effect.file):
             return
         before = self._store.revision(document.written) if document.written else None
         known = before.content_hash if before and not before.deleted else None

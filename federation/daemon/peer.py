@@ -58,6 +58,8 @@ class Options:
     #: contents that are kept of one document, and the bytes that they may take
     history_revisions: int = limits.HISTORY_REVISIONS
     history_bytes: int = limits.HISTORY_BYTES
+    #: deletions that others made are held, too, when they are many at once
+    hold_all: bool = False
     log_path: Path
     config: Config = field(repr=False)
 

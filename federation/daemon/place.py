@@ -161,17 +161,13 @@ class Place:
         changed = sum(self.folder.wants(name) for name in new)
         return changed + sum(name not in listing.files for name in known)
 
-    def confirm(self) -> int:
-        """What is held may be deleted; how many files."""
-        count = len(self.folder.held)
+    def confirm(self) -> None:
+        """What is held may be deleted."""
         self.feed(self.folder.confirm(time.monotonic()))
-        return count
 
-    def restore(self) -> int:
-        """What is held comes back; how many files."""
-        count = len(self.folder.held)
+    def restore(self) -> None:
+        """What is held comes back."""
         self.feed(self.folder.decline())
-        return count
 
     def show(self, name: str) -> None:
         """A document has changed: its file in the shared folder is to follow."""
@@ -237,6 +233,8 @@ class Place:
             self.feed(self.folder.receive_paths(seen, time.monotonic()))
 
     async def _work(self) -> None:
+        if not self.home:
+            await asyncio.to_thread(self.shared.tidy)
         while True:
             while self._todo:
                 effect = self._todo.popleft()

@@ -39,7 +39,7 @@ async def write_one(place: Place, name: str) -> None:
     shown = row is not None and row[1] == revision.revision
     if shown and (known or revision.deleted) and name not in place.restoring:
         return
-    if place.is_missing(name):
+    if place.is_missing(name) or (revision.deleted and place.peer.spaces.is_held(revision.file)):
         return
     digests = [known.digest if known else None]
     before = store.revision(row[1]) if row is not None else None

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 from federation import limits
 from federation.adapters.watch import Shared
 from federation.daemon.place import Place
+from federation.daemon.removals import Removals
 from federation.errors import Refusal
 from federation.machines.folder import Gone
 from federation.replica.records import Space
@@ -39,6 +40,7 @@ class Spaces:
         #: space -> its home, and the folder that it shares, if it does
         self._places: dict[str, list[Place]] = {}
         self._running = False
+        self._removals = Removals(peer)
 
     # --- life -------------------------------------------------------------------------
     def load(self) -> None:
@@ -50,6 +52,7 @@ class Spaces:
         peer.outlet.changed = self._changed
         peer.outlet.wrote = self._wrote
         peer.outlet.may_write = lambda file: not self._home(file, lambda p, n: p.is_missing(n))
+        peer.outlet.may_remove = self._removals.may_remove
         peer.outlet.may_import = lambda file: self._space_of(file).auto_sync
 
     def start(self) -> None:
@@ -162,7 +165,11 @@ class Spaces:
     @property
     def held(self) -> int:
         """Deletions that wait for a yes."""
-        return sum(len(place.folder.held) for place in self._all())
+        return sum(len(place.folder.held) for place in self._all()) + len(self._removals.held)
+
+    def is_held(self, file: str) -> bool:
+        """Whether others deleted this document, and its files are still to stay."""
+        return file in self._removals.held
 
     @property
     def folders(self) -> list[dict[str, object]]:
@@ -184,7 +191,7 @@ class Spaces:
             if not one.deleted and parts_of(one.file)[0] == space.name
         ]  # fmt: skip
         waiting = [await place.waiting() for place in places]
-        held = sorted({place.file_of(one) for place in places for one in place.folder.held})
+        held = sorted(self._held_in(space.name))
         states = [place.state for place in places]
         order = ("away", "holding", "off", "watching")
         return {
@@ -202,6 +209,12 @@ class Spaces:
             "held_documents": held[: limits.HELD_SHOWN],
             "last_import": store.meta(f"imported {space.name}"),
         }
+
+    def _held_in(self, space: str) -> set[str]:
+        """The documents of a space whose deletions wait for a yes."""
+        places = self._places[space]
+        own = {place.file_of(one) for place in places for one in place.folder.held}
+        return own.union(self._removals.held if space == COMMONS else ())
 
     async def row(self, name: str) -> dict[str, object]:
         """The same for one space."""
@@ -299,10 +312,19 @@ class Spaces:
     async def decide(self, name: str, *, delete: bool) -> int:
         """What is held is deleted, or comes back; how many files."""
         self.require(name)
-        places = [place for place in self._places[name] if place.folder.held]
-        if not places:
+        count = len(self._held_in(name))
+        if not count:
             raise Refusal("nothing-held", name)
-        return sum(place.confirm() if delete else place.restore() for place in places)
+        for place in self._places[name]:
+            if place.folder.held:
+                (place.confirm if delete else place.restore)()
+        if name == COMMONS and self._removals.held:
+            node, removals = self._peer.node, self._removals
+            await self._peer.turns.ask(
+                lambda now: node.at(now, lambda: removals.decide(delete=delete))
+            )
+            self._peer.outlet.settle(removals.writes())
+        return count
 
     async def take_all(self) -> int:
         """Take what was changed in every folder up to now."""

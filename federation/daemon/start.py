@@ -101,6 +101,7 @@ def _options(
         hooks=settings.hooks(),
         history_revisions=settings.integer("limits.history_revisions"),
         history_bytes=settings.integer("limits.history_bytes"),
+        hold_all=settings.choice("deletions.hold") == "all",
         log_path=log_path,
         config=settings,
     )

@@ -202,7 +202,7 @@ class Live:
             raise Refusal("untrusted-peer", peer.peer_id)
         fields = message.fields
         file, base = str(fields["file"]), str(fields["base"])
-        if file not in self._own:
+        if file not in self._own or not may_leave(file):
             return
         key = (file, peer.peer_id)
         draft = self._others.get(key)
@@ -245,7 +245,7 @@ class Live:
         """Somebody missed some of our changes."""
         fields = message.fields
         own = self._own.get(str(fields["file"]))
-        if own is not None and self._book.may_write(peer):
+        if own is not None and may_leave(str(fields["file"])) and self._book.may_write(peer):
             start = _number(fields["start"]) if fields["base"] == own.draft.base else 0
             self._send(str(fields["file"]), own.draft, min(start, own.sent), peer.peer_id)
 

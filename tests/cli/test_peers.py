@@ -30,7 +30,7 @@ STATUS: dict[str, Any] = {
     "policy": "ask",
     "peers": {"known": 3, "online": 2, "connected": 1, "accepted": 1, "blocked": 0, "waiting": 1},
     "documents": 5, "held": 1, "conflicts": 2, "outbox": 7, "refused": 1, "front_ends": 1,
-    "uptime": 61.7,
+    "uptime": 61.7, "held_deletions": 3, "folders": [{"path": "/my/folder", "prefix": ""}],
 }  # fmt: skip
 
 
@@ -40,7 +40,8 @@ def test_status(run: Run, state: Path) -> None:
         assert run("status", "--json").data == STATUS
         out = run("status").out
     parts = ("ann\ufffd[2J", "connected, MQTT 5, embedded", "2 online of 3 known",
-             "1 document held", "2 conflicts", "up 62 s")  # fmt: skip
+             "1 document held", "2 conflicts, 3 deletions held", "/my/folder",
+             "up 62 s")  # fmt: skip
     for part in parts:
         assert part in out
     assert "\x1b" not in out

@@ -67,6 +67,23 @@
       (test-helper-sync (concat synced "d/x.md") "one\ntwo\nthree\n")
       (should (test-helper-until (equal (test-helper-text (concat mine "d/x.md"))
                                         "one\ntwo\nthree\n")))
+      (with-current-buffer buffer
+        ;; As when a peer had written it: that is an event.
+        (meta-log-peer-sync-view-follow-shared '(:file "d/x.md" :revision "r1") "ben")
+        (should (test-helper-until (equal (buffer-string) "one\ntwo\nthree\n")))
+        ;; Somebody writes while there are unsaved changes: saving merges both.
+        (goto-char (point-min))
+        (insert "zero\n")
+        (test-helper-sync (concat synced "d/x.md") "one\ntwo\nthree\nfour\n")
+        (meta-log-peer-sync-view-follow-shared '(:file "d/x.md" :revision "r2") "ben")
+        (should (test-helper-said "was changed by ben; your unsaved changes are still here"))
+        (should (equal (test-helper-text (concat mine "d/x.md")) "one\ntwo\nthree\n"))
+        (save-buffer)
+        (should (test-helper-until
+                 (equal (test-helper-text (concat mine "d/x.md"))
+                        "zero\none\ntwo\nthree\nfour\n")))
+        (should (test-helper-until
+                 (equal (buffer-string) "zero\none\ntwo\nthree\nfour\n"))))
       (kill-buffer buffer))
     (should (eq t (meta-log-peer-sync-leave-space "commons")))
     (should (test-helper-until (test-helper-said "watched no more")))

@@ -117,13 +117,15 @@ def apart() -> tuple[World, SimPeer, SimPeer]:
 @pytest.mark.parametrize("choice", ["a", "b", "kept", "ours", "theirs"])
 def test_an_edit_survives_until_somebody_chooses(chooser: int, choice: str) -> None:
     world, *peers = apart()
+    number = peers[0].store.open_conflicts("x.md")[0].number
     for peer in peers:
         (one,) = peer.store.open_conflicts("x.md")
+        assert one.number == number
         assert (one.path, one.a, one.kept) == ((), None, one.b)
         assert one.author_a == peers[0].peer_id
         assert one.author_b == peers[1].peer_id
     peer = peers[chooser]
-    peer.do(lambda: peer.node.resolve("x.md", one.number, choice, None))
+    peer.do(lambda: peer.node.resolve("x.md", number, choice, None))
     world.run(10)
     for peer in peers:
         assert peer.store.conflicted() == []

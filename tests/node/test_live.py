@@ -220,6 +220,32 @@ def test_drafts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert text_of(b) == b"x" * 60 + TEXT
 
 
+def test_nobody_hears_whether_there_is_a_document_of_a_local_space() -> None:
+    world = World()
+    a, b = world.add(), world.add()
+    world.run(3)
+    file = "~diary/x.md"
+    a.sync(file, b"secret")
+    (head,) = a.store.heads(file)
+    a.do(lambda: a.node.live.open(file, None))
+    inbox = topics.inbox(a.peer_id)
+    seen: list[str] = []
+    real = b.take
+
+    def listening(topic: str, payload: bytes, *, retained: bool) -> None:
+        seen.append(payload.decode())
+        real(topic, payload, retained=retained)
+
+    b.take = listening  # type: ignore[method-assign]
+    edit = {"to": a.peer_id, "file": file, "base": head.revision, "start": 3}
+    for fields in ({"changes": [[0, 0, "x"]], **edit}, {**edit, "base": "0" * 64, "changes": []}):
+        a.take(inbox, b.node.context.signed("canvasl-edit", **fields), retained=False)
+    a.take(inbox, b.node.context.signed("edit-want", **edit), retained=False)
+    world.run(5)
+    assert heard(a) == []
+    assert not any("diary" in one or head.revision in one for one in seen)
+
+
 def test_strangers_type_nothing_here() -> None:
     world = World()
     a = world.add()

@@ -126,6 +126,23 @@ def test_what_is_saved_in_the_very_moment_stays(
     assert everything(folder) == {"x.md": b"saved"}
 
 
+def test_what_is_written_at_once_afterwards_looks_different(
+    shared: Shared, folder: Path, system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+
+    def late(handle: int) -> None:
+        real(handle)
+        if stat.S_ISDIR(os.fstat(handle).st_mode) and (folder / "x.md").exists():
+            (folder / "x.md").write_bytes(b"late")  # as long as what was written
+
+    monkeypatch.setattr(os, "fsync", late)
+    known = shared.write("x.md", b"ours", None)
+    assert isinstance(known, Known)
+    assert known.digest == digest(b"ours")
+    assert shared.look(["x.md"])["x.md"] != known.seen
+
+
 def test_what_appears_in_the_very_moment_stays(
     shared: Shared, folder: Path, system: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Deletions that others made: many at once wait for a yes, as those in a folder do.
+
+What they deleted is recorded, and deleted for everybody else; only the files
+here stay, until somebody says that they may go or that all of it comes back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+from federation import limits
+from federation.events import Notice, WriteFile
+from federation.machines.folder.deletions import is_mass
+from federation.replica.spaces import COMMONS
+
+if TYPE_CHECKING:
+    from federation.daemon.peer import RunningPeer
+
+_KEY = "held removals"
+
+
+class Removals:
+    """Files of ``commons`` that others deleted, and that are not removed yet."""
+
+    def __init__(self, peer: RunningPeer) -> None:
+        self._peer = peer
+        self._held: set[str] = set(json.loads(peer.store.meta(_KEY) or "[]"))
+        #: what was removed of late: document -> when (monotonic seconds)
+        self._recent: dict[str, float] = {}
+        self._agreed: set[str] = set()
+        self._telling = False
+
+    @property
+    def held(self) -> list[str]:
+        """The documents whose files wait for a yes: those that are still there, and deleted."""
+        store, disk = self._peer.store, self._peer.disk
+        return sorted(
+            file
+            for file in self._held
+            if (document := store.document(file)) is not None
+            and document.deleted
+            and os.path.lexists(disk.synced_path(file))
+        )
+
+    def may_remove(self, file: str) -> bool:
+        """Whether the file of a document that is deleted may go now."""
+        store, now = self._peer.store, time.monotonic()
+        document = store.document(file)
+        revision = None if document is None else store.revision(document.current)
+        own = revision is None or revision.author == self._peer.node.context.peer_id
+        if own or file in self._agreed or not os.path.lexists(self._peer.disk.synced_path(file)):
+            self._agreed.discard(file)
+            return True
+        if file in self._held:
+            return False
+        if not self._peer.options.hold_all:
+            return True
+        window = now - limits.MASS_DELETE_WINDOW
+        self._recent = {one: at for one, at in self._recent.items() if at > window}
+        gone = len(self._recent) + 1
+        if not self.held and not is_mass(gone, store.count_documents() + gone):
+            self._recent[file] = now
+            return True
+        self._held.add(file)
+        self._note()
+        return False
+
+    def decide(self, *, delete: bool) -> int:
+        """In a turn: what is held goes, or all of it comes back; how many documents."""
+        node, files = self._peer.node, self.held
+        if delete:
+            self._agreed.update(files)
+        else:
+            files = sorted({*files, *self._recent})
+            for file in files:
+                signed = [one for one in self._peer.store.revisions(file) if one.author]
+                document = node.library.require(file)
+                living = [one for one in signed if not one.deleted]
+                if document.deleted and living:
+                    node.restore(file, living[-1].revision)
+            self._recent.clear()
+        self._held.clear()
+        self._note()
+        return len(files)
+
+    def writes(self) -> list[WriteFile]:
+        """What is to be done once a turn has agreed: the files go."""
+        store = self._peer.store
+        documents = [store.document(file) for file in sorted(self._agreed)]
+        return [WriteFile(one.file, one.current) for one in documents if one is not None]
+
+    def _note(self) -> None:
+        """Remember what is held, and tell; once for many."""
+        store, text = self._peer.store, json.dumps(sorted(self._held))
+        self._peer.turns.post_lazily(lambda _now: store.set_meta(_KEY, text))
+        if not self._telling:
+            self._telling = True
+            asyncio.get_running_loop().call_later(limits.LAZY, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = False
+        peer = self._peer
+        if peer.stopping.is_set():
+            return
+        held = self.held
+        fields = {"space": COMMONS, "folder": str(peer.disk.synced), "count": len(held),
+                  "documents": held[: limits.HELD_SHOWN]}  # fmt: skip
+        peer.outlet.notice(Notice("deletions-held", fields))

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Many deletions by others wait for a yes, where that is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from federation import limits
+from tests.daemon.folders import holds, quick, shown
+from tests.daemon.running import Remote, Running, running, until
+
+__all__ = ["quick"]  # a fixture
+
+NAMES = [f"{number:02}.md" for number in range(12)]
+
+
+async def shared(here: Running) -> tuple[Path, Remote]:
+    """Twelve documents of ours, in a folder; and a friend who may do anything."""
+    folder = here.folder / "mine"
+    folder.mkdir()
+    await here.front().call("spaces.share", path=str(folder))
+    for name in NAMES:
+        await here.sync(name, f"words of {name}")
+    await until(lambda: all((folder / name).exists() for name in NAMES))
+    return folder, await here.known(name="Friend")
+
+
+async def delete(here: Running, friend: Remote, names: list[str]) -> None:
+    for name in names:
+        (head,) = here.peer.store.heads(name)
+        seen = {"vector": {head.author: head.seq}, "parents": [head.revision]}
+        await friend.sync(name, "", deleted=True, **seen)
+    await until(lambda: not any(shown(here, name) for name in names))
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_the_files_stay_until_somebody_decides(tmp_path: Path, *, agreed: bool) -> None:
+    async with running(tmp_path, hold_all=True) as here:
+        folder, friend = await shared(here)
+        await delete(here, friend, NAMES)
+        left = [name for name in NAMES if (here.peer.disk.synced / name).exists()]
+        assert 0 < len(left) < limits.MASS_DELETE
+        assert here.peer.spaces.held == len(left)
+        await until(lambda: [name for name in NAMES if (folder / name).exists()] == left)
+    async with running(tmp_path, hold_all=True) as here:
+        front = here.front()
+        (row,) = (await front.call("spaces.list"))["spaces"]
+        assert row["held_documents"] == left
+        assert all((here.peer.disk.synced / name).exists() for name in left)
+        if agreed:
+            assert (await front.call("spaces.confirm", space="commons"))["count"] == len(left)
+            await until(lambda: not any((folder / name).exists() for name in left))
+            assert not any((here.peer.disk.synced / name).exists() for name in left)
+        else:
+            assert (await front.call("spaces.restore", space="commons"))["count"] == len(left)
+            for name in left:
+                await until(lambda name=name: holds(folder / name, f"words of {name}".encode()))  # type: ignore[misc]
+                assert shown(here, name) == f"words of {name}".encode()
+        assert here.peer.spaces.held == 0
+
+
+async def test_who_restores_at_once_gets_back_what_went_before(tmp_path: Path) -> None:
+    async with running(tmp_path, hold_all=True) as here:
+        folder, friend = await shared(here)
+        await delete(here, friend, NAMES)
+        await here.front().call("spaces.restore", space="commons")
+        for place in (folder, here.peer.disk.synced):
+            await until(
+                lambda place=place: all(  # type: ignore[misc]
+                    holds(place / name, f"words of {name}".encode()) for name in NAMES
+                )
+            )
+
+
+async def test_a_held_file_that_is_edited_is_kept(tmp_path: Path) -> None:
+    async with running(tmp_path, hold_all=True) as here:
+        folder, friend = await shared(here)
+        await delete(here, friend, NAMES)
+        (folder / NAMES[-1]).write_text("edited")
+        await until(lambda: shown(here, NAMES[-1]) == b"edited")
+        assert (
+            NAMES[-1] not in (await here.front().call("spaces.list"))["spaces"][0]["held_documents"]
+        )
+
+
+async def test_otherwise_they_are_believed(tmp_path: Path) -> None:
+    async with running(tmp_path) as here:
+        folder, friend = await shared(here)
+        await delete(here, friend, NAMES)
+        await until(lambda: not any((folder / name).exists() for name in NAMES))
+        assert here.peer.spaces.held == 0
