@@ -194,7 +194,7 @@ def _as_wanted(case: Case, old: int, counts: list[int], found: int) -> bool:
     if max(old, *counts) > 1:
         # of three sides one may edit the copy that is left of two
         few = found < old - less and len(counts) == len("ab")
-        return not few and (found <= old + more or case.kind == "text")
+        return not few and (found <= old + more or case.kind == "text" or not case.known)
     wanted = next((one for one in counts if one != old), old)
     return found == wanted or not case.known
 
