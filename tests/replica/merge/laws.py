@@ -77,11 +77,7 @@ def check(case: Case) -> Merged:
     text = found.content.decode()
     _symmetric(case, found, back)
     _identities(case, texts)
-    _valid(case, text)
-    if case.clean is not None:
-        _as_replayed(case, case.clean, text, found.conflicts)
-    _nothing_lost(case, text, found.conflicts)
-    _untouched(case, text)
+    check_document(case, text, found.conflicts)
     return found
 
 
@@ -97,13 +93,17 @@ def check_three(case: Case) -> View:
     found = views[0]
     if found is None or any(view != found for view in views):
         raise Broken("the same view in every order of arrival")
-    text = found.content.decode()
+    check_document(case, found.content.decode(), found.conflicts)
+    return found
+
+
+def check_document(case: Case, text: str, conflicts: Sequence[Conflict | Clashing]) -> None:
+    """What was made of a case, however it was made."""
     _valid(case, text)
     if case.clean is not None:
-        _as_replayed(case, case.clean, text, found.conflicts)
-    _nothing_lost(case, text, found.conflicts)
+        _as_replayed(case, case.clean, text, conflicts)
+    _nothing_lost(case, text, conflicts)
     _untouched(case, text)
-    return found
 
 
 def _fail(law: str, detail: object) -> NoReturn:
