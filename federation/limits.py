@@ -272,6 +272,9 @@ MERGE_EDITS: Final = 512
 MERGE_LIKENESS: Final = 100_000
 #: Values that objects and arrays are taken apart into; the others are taken or left.
 MERGE_PARTS: Final = 400_000
+#: Letters of strings and lines that are compared word by word in one merge, from the first to the
+#: last change of each: four seconds.  Of what is longer all in between counts as one change.
+MERGE_LETTERS: Final = 2_000_000
 #: Lines of the three versions that are merged as entries or lines: 4 MB of 20 bytes each.
 MERGE_LINES: Final = 600_000
 #: Entries that one side moved and that stay where it moved them; more are a new order.

@@ -253,6 +253,9 @@ def _regions(old: Sequence[str], new: Sequence[str], work: Work) -> list[Region]
     one, other = old[start : len(old) - end], new[start : len(new) - end]
     if min(len(one), len(other)) <= _SHORT:
         return changes(old, new, work)
+    work.letters -= len(one) + len(other)
+    if work.letters < 0:
+        return [Region(start, len(old) - end, start, len(new) - end)]
     words, new_words = _words(one), _words(other)
     places, new_places = _places(words, start), _places(new_words, start)
     found: list[Region] = []

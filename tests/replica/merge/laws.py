@@ -97,6 +97,21 @@ def check_three(case: Case) -> View:
     return found
 
 
+def check_apart(case: Case) -> Merged:
+    """Two versions whose base is gone: all of both is there, or listed, and nothing twice."""
+    found = merge(case.kind, None, case.a.encode(), case.b.encode())
+    if found is None:
+        raise Broken("no merge")
+    text = found.content.decode()
+    _valid(case, text)
+    listed = _counts(str([(one.a, one.b, one.path) for one in found.conflicts]))
+    result, a, b = (_counts(one) for one in (text, case.a, case.b))
+    for token in a.keys() | b.keys():
+        if token[0] != "n" and result[token] + listed[token] < max(a[token], b[token]):
+            _fail("nothing lost", token)
+    return found
+
+
 def check_document(case: Case, text: str, conflicts: Sequence[Conflict | Clashing]) -> None:
     """What was made of a case, however it was made."""
     _valid(case, text)
