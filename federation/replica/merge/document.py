@@ -100,6 +100,7 @@ def _shown(one: Conflict, text: str, end: str, *, as_entries: bool) -> Conflict:
     if entry and entry not in text:
         # the last line of a text whose last line does not end
         entry = entry.removesuffix(end)
+        kept = kept and kept.removesuffix(end)
     return Conflict(one.path, entry or "", base, a, b, kept)
 
 
