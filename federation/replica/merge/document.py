@@ -76,7 +76,8 @@ def merge(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged | None:
 def _by_lines(one: _Merge, base: str | None, a: str, b: str, *, as_entries: bool) -> Merged:
     """Documents of lines; what is around all lines is merged for itself."""
     # one side may have deleted all entries, and left what is around them
-    as_entries = as_entries and is_canvasl(f"{a}\n{b}")
+    both = "\n".join(text.removeprefix(_BOM) for text in (a, b))
+    as_entries = as_entries and is_canvasl(both)
     old, ours, theirs = (None if text is None else ends.of(text) for text in (base, a, b))
     assert ours is not None
     assert theirs is not None

@@ -127,8 +127,10 @@ def _fail(law: str, detail: object) -> NoReturn:
 
 def numbers(found: Merged) -> Counter[str]:
     """Conflicts as their numbers are made."""
+    # the two sides may want different line ends, and those of the result are in the values
     return Counter(
-        repr((one.path, one.base, sorted((str(one.a), str(one.b))))) for one in found.conflicts
+        repr((one.path, one.base, sorted((str(one.a), str(one.b))))).replace("\\r\\n", "\\n")
+        for one in found.conflicts
     )
 
 
