@@ -270,8 +270,12 @@ MERGE_STEPS: Final = 1_000_000
 MERGE_EDITS: Final = 512
 #: Pairs of entries whose resemblance is measured in one merge: a third of a second.
 MERGE_LIKENESS: Final = 100_000
-#: Values that objects and arrays are taken apart into; the others are taken or left.
-MERGE_PARTS: Final = 400_000
+#: Values that objects and arrays are taken apart into; the others are taken or left.  Three
+#: versions of a JSON Canvas of 200,000 entries.
+MERGE_PARTS: Final = 800_000
+#: Letters of strings and lines that are compared word by word in one merge, from the first to the
+#: last change of each: four seconds.  Of what is longer all in between counts as one change.
+MERGE_LETTERS: Final = 2_000_000
 #: Lines of the three versions that are merged as entries or lines: 4 MB of 20 bytes each.
 MERGE_LINES: Final = 600_000
 #: Entries that one side moved and that stay where it moved them; more are a new order.

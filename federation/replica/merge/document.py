@@ -75,7 +75,9 @@ def merge(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged | None:
 
 def _by_lines(one: _Merge, base: str | None, a: str, b: str, *, as_entries: bool) -> Merged:
     """Documents of lines; what is around all lines is merged for itself."""
-    as_entries = as_entries and is_canvasl(a) and is_canvasl(b)
+    # one side may have deleted all entries, and left what is around them
+    both = "\n".join(text.removeprefix(_BOM) for text in (a, b))
+    as_entries = as_entries and is_canvasl(both)
     old, ours, theirs = (None if text is None else ends.of(text) for text in (base, a, b))
     assert ours is not None
     assert theirs is not None
@@ -99,6 +101,7 @@ def _shown(one: Conflict, text: str, end: str, *, as_entries: bool) -> Conflict:
     if entry and entry not in text:
         # the last line of a text whose last line does not end
         entry = entry.removesuffix(end)
+        kept = kept and kept.removesuffix(end)
     return Conflict(one.path, entry or "", base, a, b, kept)
 
 

@@ -31,6 +31,7 @@ class Links:
             entry.name for one in versions for entry in one if entry.text not in self._texts
         } - {None}
         self._dangling: dict[str, frozenset[str]] | None = None
+        self._new_names: dict[str, str] | None = None
 
     @property
     def dangling(self) -> dict[str, frozenset[str]]:
@@ -58,13 +59,14 @@ class Links:
         made_of = {row.text: (row.a, row.b) for row in self._rows if row.text in edges}
         found: dict[str, frozenset[str]] = {}
         for text, ends in edges.items():
-            known = set(names)
+            known: set[object] = set()
             sides = zip(made_of.get(text, (None, None)), texts, called, strict=True)
             for entry, there, known_there in sides:
                 if entry is not None or text in there:
                     has = ends if entry is None else ends & entry.ends()
                     known |= {end for end in has if end not in known_there}
-            needed = frozenset(str(end) for end in ends & Entry(text).ends() - known)
+            needed = frozenset(str(end) for end in ends & Entry(text).ends()
+                               if end not in known and end not in names)  # fmt: skip
             if needed:
                 found[text] = needed
         return found
@@ -79,6 +81,11 @@ class Links:
 
     def renamed(self) -> dict[str, str]:
         """Old id -> the id that the same entry has in the result."""
+        if self._new_names is None:
+            self._new_names = self._find_names()
+        return self._new_names
+
+    def _find_names(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for row in self._rows:
             olds = [one for one in (row.base, row.a, row.b) if one and one.text != row.text]
@@ -97,7 +104,7 @@ def needed_with(names: Collection[str], base: Sequence[Entry], lost: Collection[
     found, waiting = set(names), list(names)
     while waiting:
         for entry in by_id.get(waiting.pop(), ()):
-            more = entry.ends() & set(lost) - found
+            more = {end for end in entry.ends() if end in lost and end not in found}
             found |= more
             waiting += more
     return found

@@ -52,6 +52,8 @@ class Woven:
     text: str
     overlap: bool
     kept: float
+    #: the text with only b's changes where they overlap
+    settled: str
 
 
 def weave(base: str, a: str, b: str, work: Work | None = None) -> Woven:
@@ -79,7 +81,9 @@ def weave(base: str, a: str, b: str, work: Work | None = None) -> Woven:
         at = max(at, last)
     out += units[at:]
     kept = min(_kept(base, a, ours), _kept(base, b, theirs))
-    return Woven("".join((*out, base[end:])), overlap, kept)
+    text = "".join((*out, base[end:]))
+    settled = base[:before] + _with_theirs(units, ours, theirs) + base[end:] if overlap else text
+    return Woven(text, overlap, kept, settled)
 
 
 def _kept(base: str, side: str, found: list[Hunk]) -> float:
@@ -94,6 +98,42 @@ def merge_value(base: str, a: str, b: str, work: Work | None = None) -> str | No
     """Both sides' changes of a string, or None where they overlap."""
     woven = weave(base, a, b, work)
     return None if woven.overlap else woven.text
+
+
+def _with_theirs(units: Sequence[str], ours: list[Hunk], theirs: list[Hunk]) -> str:
+    """Both sides' changes; where they overlap, only theirs."""
+    out: list[str] = []
+    at = 0
+    for _start, stop, hunks in _places_of(ours, theirs):
+        for first, last, new in hunks:
+            out += units[at:first]
+            out += new
+            at = last
+        out += units[at:stop]
+        at = max(at, stop)
+    out += units[at:]
+    return "".join(out)
+
+
+def _places_of(ours: list[Hunk], theirs: list[Hunk]) -> list[tuple[int, int, list[Hunk]]]:
+    """Ranges that do not overlap, each with the hunks to make there: of two sides those of b."""
+    both = [(hunk[0], hunk[1], side, hunk) for side, found in enumerate((ours, theirs))
+            for hunk in found]  # fmt: skip
+    places: list[tuple[int, int, list[Hunk]]] = []
+    last_side = 0
+    for first, last, side, hunk in sorted(both, key=lambda one: one[:3]):
+        if not places or first >= places[-1][1]:
+            places.append((first, last, [hunk]))
+            last_side = side
+            continue
+        start, stop, hunks = places[-1]
+        if side > last_side:
+            hunks = []
+        if side >= last_side:
+            hunks = [*hunks, hunk]
+        places[-1] = (start, max(stop, last), hunks)
+        last_side = max(side, last_side)
+    return places
 
 
 def _frame(base: str, a: str, b: str) -> tuple[int, int]:
@@ -122,11 +162,24 @@ def hunks(old: Sequence[str], new: Sequence[str], work: Work | None = None) -> l
 def _hunks(old: Sequence[str], new: Sequence[str], work: Work) -> list[Hunk]:
     """What turns one text into another; a rewriting is one hunk."""
     found = _sensible(_slid(old, new, _regions(old, new, work)))
-    kept = len(old) - sum(one.end - one.start for one in found)
-    if kept * 3 < max(len(old), len(new)) and len(found) > 1:
+    if len(found) > 1 and _is_rewritten(old, new, found):
         start, end = common(old, new)
         found = [Region(start, len(old) - end, start, len(new) - end)]
     return [(one.start, one.end, new[one.new_start : one.new_end]) for one in found]
+
+
+def _is_rewritten(old: Sequence[str], new: Sequence[str], found: list[Region]) -> bool:
+    """Whether less than a third is left; who only aligns a table rewrites nothing."""
+    kept = len(old) - sum(one.end - one.start for one in found)
+    if kept * 3 >= max(len(old), len(new)):
+        return False
+    kept = _letters(old) - sum(_letters(old[one.start : one.end]) for one in found)
+    return kept * 3 < max(_letters(old), _letters(new))
+
+
+def _letters(units: Sequence[str]) -> int:
+    """How many units are no white space."""
+    return sum(not unit.isspace() for unit in units)
 
 
 def _slid(old: Sequence[str], new: Sequence[str], found: list[Region]) -> list[Region]:
@@ -200,6 +253,9 @@ def _regions(old: Sequence[str], new: Sequence[str], work: Work) -> list[Region]
     one, other = old[start : len(old) - end], new[start : len(new) - end]
     if min(len(one), len(other)) <= _SHORT:
         return changes(old, new, work)
+    work.letters -= len(one) + len(other)
+    if work.letters < 0:
+        return [Region(start, len(old) - end, start, len(new) - end)]
     words, new_words = _words(one), _words(other)
     places, new_places = _places(words, start), _places(new_words, start)
     found: list[Region] = []

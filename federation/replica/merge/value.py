@@ -65,9 +65,12 @@ class ValueMerge:
             if a.kind == "array":
                 return self._arrays(old, a, b, path, report)
             if a.kind == "string" and old is not None and path[-1:] not in _NAME_PATHS:
-                merged = strings.merge_value(old.string, a.string, b.string, self._work)
-                if merged is not None:
-                    return encode_string(merged, a.text)
+                woven = strings.weave(old.string, a.string, b.string, self._work)
+                text = encode_string(woven.settled, a.text)
+                if woven.overlap:
+                    text = b.text if woven.settled == b.string else text
+                    report(Clash(path, old.text, a.text, b.text, text))
+                return text
         report(Clash(path, base.text if base else None, a.text, b.text, b.text))
         return b.text
 

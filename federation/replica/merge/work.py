@@ -13,11 +13,13 @@ from federation import limits
 class Work:
     """The counters of one merge; they only fall."""
 
-    __slots__ = ("pairs", "parts", "steps")
+    __slots__ = ("letters", "pairs", "parts", "steps")
 
     def __init__(self) -> None:
         #: steps of comparing two sequences unit by unit
         self.steps = limits.MERGE_STEPS
+        #: letters that are compared word by word
+        self.letters = limits.MERGE_LETTERS
         #: pairs of entries whose resemblance is measured
         self.pairs = limits.MERGE_LIKENESS
         #: values that objects and arrays are taken apart into

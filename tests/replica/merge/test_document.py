@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -64,3 +65,35 @@ def test_the_sides_give_the_same_bytes_each_time() -> None:
     base = maker.canvas()
     texts = [style.render(base), style.render(base.copy())]
     check("canvasl", texts[0], texts[1], texts[0], set())
+
+
+def test_lines_of_the_same_bytes_keep_each_its_change() -> None:
+    line = '{"id":"n","tags":["a","b"]}'
+    base = f"{line}\n{line}\n".encode()
+    a = base.replace(b'"b"', b'"b","c"', 1)
+    b = (line.replace('["a"', '["x","a"') + "\n" + line.replace('"b"]', '"b","y"]') + "\n").encode()
+    for sides in ((a, b), (b, a)):
+        found = merge("canvasl", base, *sides)
+        assert found is not None
+        assert found.content.decode().splitlines() == [
+            '{"id":"n","tags":["x","a","b","c"]}', '{"id":"n","tags":["a","b","y"]}'
+        ]  # fmt: skip
+
+
+def test_deletions_beside_a_new_order() -> None:
+    """A program that sorts all entries moves none of them on purpose; a person does."""
+    lines = [f'{{"id":"n{number}"}}' for number in range(40)]
+    write = "\n".join
+    mixed = sorted(lines, key=lambda line: hash_of(line))
+    moved = [*lines[1:], lines[0]]
+    for side, stays in ((mixed, False), (moved, True)):
+        found = merge(
+            "canvasl", write(lines).encode(), write(side).encode(), write(lines[1:]).encode()
+        )
+        assert found is not None
+        assert (lines[0] in found.content.decode().splitlines()) is stays
+        assert len(found.conflicts) == stays
+
+
+def hash_of(line: str) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.replica.merge.laws import Broken, check, check_three
+from tests.replica.merge.laws import Broken, check, check_apart, check_three
 from tests.replica.merge.replayed import make
 
 ONE = os.environ.get("META_LOG_SEED")
@@ -48,6 +48,10 @@ def test_two_sides(start: int) -> None:
 def test_three_sides(start: int) -> None:
     seeds = portion(start, max(PAIRS // 5, 1))
     assert broken(seeds, lambda seed: check_three(make(seed, 3))) == []
+
+
+def test_two_sides_whose_base_is_gone() -> None:
+    assert broken(portion(FIRST, PAIRS), lambda seed: check_apart(make(seed))) == []
 
 
 def test_the_cases_are_of_every_kind() -> None:

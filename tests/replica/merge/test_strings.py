@@ -38,3 +38,25 @@ def test_ascii_is_its_own_clusters() -> None:
 def test_what_overlaps_is_told() -> None:
     assert weave("abc def", "abX def", "abY def").overlap
     assert not weave("abc def", "Xbc def", "abc deY").overlap
+
+
+@pytest.mark.parametrize(
+    ("base", "a", "b", "settled"),
+    [("one two three four", "ONE two tree four", "one two trois four", "ONE two trois four"),
+     ("one two three four", "one 22 three 4", "one two three four five", "one 22 three 4 five"),
+     ("a b c d e f g", "a X c d e f g", "a c d e f G", "a c d e f G")],
+)  # fmt: skip
+def test_only_the_place_of_an_overlap_yields(base: str, a: str, b: str, settled: str) -> None:
+    assert weave(base, a, b).settled == settled
+
+
+def test_who_aligns_a_table_does_not_rewrite_it() -> None:
+    rows = [f"| name {number} | value {number} |" for number in range(9)]
+    base = "\n".join(rows)
+    wide = base.replace(" |", "                  |")
+    edited = "\n".join([*rows, "| name 9 | value 9 |"])
+    assert merge_value(base, wide, edited) == f"{wide}\n| name 9 | value 9 |"
+
+
+def test_words_stay_whole() -> None:
+    assert merge_value("say wide", "say wild wide", "say wipe") == "say wild wipe"
