@@ -58,17 +58,28 @@ def _traced(pid: int) -> bool:
     return all("TracerPid:\t0\n" not in text for text in texts)
 
 
+def options(log: Path, kill_at: tuple[str, int] | None) -> list[str]:
+    """The command line of strace up to what it is to look at."""
+    command = ["strace", "-f", "-qq", "-y", "-o", str(log), "-e", f"trace={','.join(CALLS)}"]
+    if kill_at is not None:
+        name, number = kill_at
+        command += ["-e", f"inject={name}:signal=KILL:when={number}"]
+    return command
+
+
+def calls(log: Path) -> Counter[str]:
+    """How many calls of each name a log of strace has."""
+    found = (_CALL.match(line) for line in log.read_text().splitlines())
+    return Counter(match[1] for match in found if match is not None)
+
+
 class Strace:
     """A strace that looks at a process until the ``with`` block ends or the process does."""
 
     def __init__(self, pid: int, log: Path, kill_at: tuple[str, int] | None = None) -> None:
         self._pid = pid
         self._log = log
-        names = ",".join(CALLS)
-        self._command = ["strace", "-f", "-qq", "-y", "-o", str(log), "-e", f"trace={names}"]
-        if kill_at is not None:
-            name, number = kill_at
-            self._command += ["-e", f"inject={name}:signal=KILL:when={number}"]
+        self._command = options(log, kill_at)
 
     def __enter__(self) -> Self:
         self._log.unlink(missing_ok=True)
@@ -92,8 +103,7 @@ class Strace:
 
     def calls(self) -> Counter[str]:
         """How many calls of each name were made."""
-        found = (_CALL.match(line) for line in self._log.read_text().splitlines())
-        return Counter(match[1] for match in found if match is not None)
+        return calls(self._log)
 
     def last(self) -> str:
         """The last call, for people."""

@@ -15,7 +15,9 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sqlite3
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -25,13 +27,13 @@ import pytest
 
 from federation.adapters.store import SqliteStore
 from tests.integration.brokers import Mosquitto, wait_until
-from tests.integration.killing import Strace, needed
-from tests.integration.peers import Peer
+from tests.integration.killing import Strace, calls, needed, options
+from tests.integration.peers import Peer, command
 
 FULL = os.environ.get("META_LOG_CHAOS") == "full"
 FILE = "plan.canvasl"
 #: of each call so many places, in the sample
-SAMPLE = 4
+SAMPLE = 2
 
 pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(3600 if FULL else 120)]
 
@@ -128,8 +130,9 @@ class Pair:
         copy = self.folder / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir()
-        for name in ("store.db", "store.db-wal"):
-            shutil.copy(self.a.state_dir / name, copy)
+        for path in self.a.state_dir.glob("store.db*"):
+            if not path.name.endswith("-shm"):  # made anew from the others
+                shutil.copy(path, copy)
         with closing(sqlite3.connect(copy / "store.db")) as db:
             assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         store = SqliteStore(copy / "store.db")
@@ -228,3 +231,45 @@ def test_killed_at_every_write(pair: Pair, what: str) -> None:
         if not killed and number > calls[name]:
             done.add(name)
     assert kills >= (sum(calls.values()) * 0.8 if FULL else len(calls))
+
+
+def start_once(pair: Pair, at: tuple[str, int] | None) -> Counter[str]:
+    """Start ``a`` under strace, and end it once it is ready; the calls up to there."""
+    log = pair.folder / "start"
+    words = ["bot", "--state-dir", str(pair.a.state_dir), "--broker-url", pair.broker.url]
+    with subprocess.Popen(
+        [*options(log, at), *command(*words, *pair.a.flags)], cwd=pair.a.env["HOME"],
+        env=pair.a.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        for line in process.stdout:
+            if json.loads(line)["event"] == "broker-connected":
+                break
+        else:
+            return calls(log)  # it was killed
+        # not strace, which would leave it to itself
+        os.kill(json.loads((pair.a.state_dir / "lock").read_text())["pid"], signal.SIGTERM)
+        process.stdout.read()
+    return calls(log)
+
+
+def test_killed_while_it_starts_again(pair: Pair) -> None:
+    """A start after a crash writes what the crash left, and may be killed itself."""
+    pair.remote()
+    with Strace(pair.a.pid, pair.folder / "strace", ("renameat2", 1)) as strace:
+        wait_until(lambda: strace.died() or pair.agree(), 20, "the end, or the change")
+        pair.remote()
+        wait_until(strace.died, 20, "the end")
+    pair.a.kill()
+    pair.check_dead()
+    copy = pair.folder / "crashed"
+    shutil.copytree(pair.a.state_dir, copy, ignore=shutil.ignore_patterns("*.sock"))
+    made = start_once(pair, None)
+    assert made["fdatasync"] >= 1, made
+    for at in places(made):
+        shutil.rmtree(pair.a.state_dir)
+        shutil.copytree(copy, pair.a.state_dir)
+        start_once(pair, at)
+        pair.check_dead()
+    pair.a.start()
+    pair.check_again()
