@@ -174,16 +174,19 @@ class RunningPeer:
         reading.cancel()
         tidying.cancel()
         mirroring.cancel()
+        await self._leave_folders()
         if turning.done():
             turning.result()
         await self._stop(turning)
 
-    async def _stop(self, turning: asyncio.Future[None]) -> None:
+    async def _leave_folders(self) -> None:
         try:
             async with asyncio.timeout(limits.SHUTDOWN):
                 await self.spaces.close()
         except TimeoutError:
             log.warning("a folder does not answer; it is looked through at the next start")
+
+    async def _stop(self, turning: asyncio.Future[None]) -> None:
         self.turns.stop()
         try:
             async with asyncio.timeout(limits.SHUTDOWN):
