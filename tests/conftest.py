@@ -7,6 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run: one that fails, fails for everybody.  Others on demand.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("default" if os.environ.get("META_LOG_RANDOM") else "same")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
