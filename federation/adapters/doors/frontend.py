@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -275,4 +276,6 @@ def _adapt(method: Method, handler: Handler) -> Callable[..., Awaitable[Result]]
             data = {"reason": defect.reason, "hint": defect.hint}
             return Error(defect.code, defect.message, data)
 
+    # the dispatcher asks for it in every call, and working it out costs more than most calls
+    call.__signature__ = inspect.signature(call)  # type: ignore[attr-defined]
     return call
