@@ -63,8 +63,8 @@ auth-source: an entry for the broker's host, this user and port mqtt."
 
 (defcustom meta-log-peer-sync-trust-policy nil
   "Whose documents are taken.
-`ask' holds the documents of a new peer back until it is accepted once;
-`announced' takes what every announced peer syncs; `paired' takes nothing
+\"ask\" holds the documents of a new peer back until it is accepted once;
+\"announced\" takes what every announced peer syncs; \"paired\" takes nothing
 from peers that were not accepted.  Nil is what the configuration file
 says, and without it `ask'."
   :type '(choice (const :tag "Configured" nil) (const "ask") (const "announced")

@@ -154,7 +154,7 @@ meta-log-peer-sync', or set `meta-log-peer-sync-rpc-program'")))))
                                  (:broker-url "--broker-url")
                                  (:username "--broker-username"))
              for value = (plist-get arguments key)
-             when value do (setq words (append words (list flag value))))
+             when value do (setq words (append words (list flag (format "%s" value)))))
     words))
 
 (defun meta-log-peer-sync-rpc--environment (arguments root)

@@ -59,6 +59,10 @@ PEER_MESSAGE: Final = 256 * KIB
 #: x- fields: how many, and the length of their names.
 EXTENSION_FIELDS: Final = 16
 FIELD_NAME: Final = 64
+#: What x- fields hold together, as text: they stay in the history for ever.
+EXTENSION_TEXT: Final = 16 * KIB
+#: JSON values of a message from pieces: the longest lists that one has, and much room.
+MESSAGE_VALUES: Final = 100_000
 
 # --- time -----------------------------------------------------------------
 HEARTBEAT: Final = 15.0
@@ -119,6 +123,8 @@ OUTBOX_PER_PEER: Final = 1000
 HEADS: Final = 16
 #: ... and of them those of one author: nobody takes all the room.
 HEADS_PER_AUTHOR: Final = 4
+#: From so many heads on one of those who made them signs what they show together.
+HEADS_JOIN: Final = 8
 #: Own sessions remembered, to tell an old presence of ours from a clone.
 OWN_SESSIONS: Final = 64
 #: Own messages remembered in memory, to tell an echo from a clone.
@@ -323,6 +329,8 @@ DRAFT_TEXT: Final = 16 * MIB
 #: Other people's drafts that are followed at once, and documents that are open here.
 LIVE_DRAFTS: Final = 1_000
 OPEN_DOCUMENTS: Final = 1_000
+#: With so many conflicts at once it is not worked out whose of several values each is about.
+MERGE_SIDES_CONFLICTS: Final = 256
 #: Changes that were missed are asked for this often; the next revision brings them anyway.
 EDIT_ASK: Final = 1.0
 #: A delta goes out in place of a whole text that is this many times as long.

@@ -37,7 +37,8 @@ def conflicts(context: Context) -> Result:
     if places:
         lines += _places(places, _names(context))
         lines.append(
-            "`resolve DOCUMENT NUMBER a|b|both|kept|--value TEXT` settles one for everybody."
+            "`resolve DOCUMENT NUMBER a|b|ours|theirs|both|kept|--value TEXT` settles one, "
+            "for everybody."
         )
     if versions and lines:
         lines.append("")

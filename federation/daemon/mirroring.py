@@ -55,9 +55,9 @@ class Mirroring:
     async def git(self, _front_end: FrontEnd, given: p.MirrorGit) -> Answer:
         """``mirror.git``: from now on, and after every start."""
         path = user_path(given.path)
-        synced = self._peer.disk.synced
-        if path.is_relative_to(synced) or synced.is_relative_to(path):
-            raise Refusal("config-unsafe-sync-dir", f"{path} is not apart from {synced}")
+        state = self._peer.options.state_dir
+        if path.is_relative_to(state) or state.is_relative_to(path):
+            raise Refusal("config-unsafe-sync-dir", f"{path} is not apart from {state}")
         if self._peer.spaces.document_of(path / "x.md") is not None:
             # what it writes would be edits of yet more documents
             raise Refusal("config-unsafe-sync-dir", f"{path} is in a shared folder")

@@ -126,7 +126,7 @@ class Heads:
         if revision.deleted:
             return
         found = [self._signed(name) for name in revision.parents]
-        parents = [one for one in found if one is not None]
+        parents = [one for one in found if one is not None and one.file == revision.file]
         joined = [
             one
             for one in parents

@@ -280,8 +280,13 @@ class Inbox:
             raise
 
     def _patched(self, message: Message, peer: Peer) -> bytes | None:
-        """What a change makes; None where its base is not here: then the whole is asked for."""
+        """What a change makes; None where its base is not here: then the whole is asked for.
+
+        So it is for strangers: to put a text together costs more than to send a change.
+        """
         try:
+            if message.type == "canvasl-delta" and not self._book.may_write(peer):
+                raise Refusal("unknown-base", peer.peer_id)
             return self._library.packing.patched(message)
         except Refusal as refusal:
             if message.type != "canvasl-delta" or refusal.reason not in NO_BASE:

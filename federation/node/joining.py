@@ -28,7 +28,7 @@ class Joining:
 
     def changed(self, file: str) -> None:
         """A document shows a merged version now."""
-        if self._plain():
+        if self._plain() or self._many(file):
             self._due[file] = self._context.now.mono + limits.JOIN
 
     def plain_peer(self) -> None:
@@ -37,6 +37,10 @@ class Joining:
             shown = self._context.store.revision(document.current)
             if shown is not None and not shown.author:
                 self.changed(document.file)
+
+    def _many(self, file: str) -> bool:
+        """Whether there are so many heads that soon no more are taken."""
+        return len(self._context.store.heads(file)) >= limits.HEADS_JOIN
 
     def _plain(self) -> bool:
         return any("ack1" not in peer.caps for peer in self._book.online())
@@ -59,4 +63,5 @@ class Joining:
         me = self._context.peer_id
         there = {peer.peer_id for peer in self._book.online() if "ack1" in peer.caps} | {me}
         authors = {head.author for head in self._context.store.heads(file)} & there
-        return self._plain() and (not authors or min(authors) == me)
+        wanted = self._plain() or self._many(file)
+        return wanted and (not authors or min(authors) == me)

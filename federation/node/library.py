@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from federation import limits
 from federation.errors import Refusal
 from federation.events import WriteFile
 from federation.node import settling
@@ -150,7 +151,7 @@ class Library:
         open_ones = self._context.store.open_conflicts(file)
         found = [one for one in open_ones if one.number.startswith(number)]
         if len(found) != 1:
-            raise Refusal("unknown-conflict", f"{number} ({'ambiguous' if found else 'none'})")
+            raise Refusal("unknown-conflict", f"{number}{' is of several' if found else ''}")
         (one,) = found
         shown = self.heads.get(self.require(file).current)
         if not one.path and choice not in ("both", "value"):
@@ -181,10 +182,20 @@ class Library:
         shown = self.heads.get(document.current) if document is not None else None
         if shown is None or shown.author or len(shown.parents) < 2:
             return None
+        if shown.size > self._context.settings.max_document:
+            return None  # nobody would take it
         return self._write(file, self._context.store.content(shown.content_hash), [shown])
+
+    def join_own(self, file: str) -> Recorded | None:
+        """Join the heads where so many of them are ours that others take no more."""
+        heads = self._context.store.heads(file)
+        own = sum(head.author == self._context.peer_id for head in heads)
+        return self.join(file) if own >= limits.HEADS_PER_AUTHOR else None
 
     def go_on(self, base: Revision, content: bytes) -> Recorded:
         """Record what was made from a revision, whatever else is there by now."""
+        if len(content) > self._context.settings.max_document:
+            raise Refusal("file-too-large", f"{len(content)} bytes")
         return self._write(base.file, content, [base])
 
     def prefer(self, file: str) -> Recorded | None:

@@ -36,6 +36,8 @@ class _Own:
     draft: Draft
     #: front ends
     users: int = 0
+    #: bytes of the base and of all that was typed on top of it
+    size: int = 0
     #: changes since it was opened first
     total: int = 0
     #: changes of the draft that were sent, and that are in the store
@@ -77,6 +79,8 @@ class Live:
         self._others: OrderedDict[tuple[str, str], Draft] = OrderedDict()
         #: (document, author) -> when its changes were asked for (monotonic seconds)
         self._asked: dict[tuple[str, str], float] = {}
+        #: (document, peer) -> when it got what it had missed (monotonic seconds)
+        self._answered: dict[tuple[str, str], float] = {}
         #: publish a revision that was made of a draft
         self.publish: Callable[[Recorded], None] = lambda _recorded: None
 
@@ -101,10 +105,10 @@ class Live:
         if own is None:
             if len(self._own) >= limits.OPEN_DOCUMENTS:
                 raise Refusal("queue-full", f"{limits.OPEN_DOCUMENTS} open documents")
-            own = self._own[file] = _Own(self._draft(shown))
+            own = self._own[file] = _Own(self._draft(shown), size=shown.size)
             self._follow(file, True)
         elif own.draft.base != shown.revision:
-            own.draft = self._draft(shown)
+            own.draft, own.size = self._draft(shown), shown.size
             own.sent = 0
         own.users += 1
         return {
@@ -146,9 +150,11 @@ class Live:
         if start != own.total:
             raise Refusal("edit-out-of-step", f"{start}, but {own.total} have been made")
         most = self._context.settings.max_document
-        if own.draft.length + sum(len(one.insert) for one in changes) > most:
-            raise Refusal("file-too-large", f"more than {most} characters")
+        size = own.size + sum(len(one.insert.encode()) for one in changes)
+        if size > most:
+            raise Refusal("file-too-large", f"more than {most} bytes")
         own.draft.add(changes)
+        own.size = size
         own.total += len(changes)
         own.busy(self._context.now.mono)
         if own.users > 1:
@@ -244,8 +250,14 @@ class Live:
     def receive_want(self, message: Message, peer: Peer) -> None:
         """Somebody missed some of our changes."""
         fields = message.fields
-        own = self._own.get(str(fields["file"]))
-        if own is not None and may_leave(str(fields["file"])) and self._book.may_write(peer):
+        file, now = str(fields["file"]), self._context.now.mono
+        own, key = self._own.get(file), (file, peer.peer_id)
+        if now - self._answered.get(key, float("-inf")) < limits.EDIT_ASK:
+            return
+        if own is not None and may_leave(file) and self._book.may_write(peer):
+            self._answered[key] = now
+            if len(self._answered) > limits.LIVE_DRAFTS:
+                self._answered.pop(next(iter(self._answered)))
             start = _number(fields["start"]) if fields["base"] == own.draft.base else 0
             self._send(str(fields["file"]), own.draft, min(start, own.sent), peer.peer_id)
 
@@ -281,6 +293,7 @@ class Live:
         own.quiet()
         own.before = own.draft
         own.draft = Draft(recorded.revision.revision, len(text))
+        own.size = recorded.revision.size
         own.sent = own.kept = 0
         self._context.store.drop_drafts(file)
         self.publish(recorded)

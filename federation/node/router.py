@@ -129,6 +129,9 @@ class Node:
             preferred = self.library.prefer(recorded.revision.file)
             if preferred is not None:
                 self.delivery.publish(preferred.revision, message=preferred.message)
+            joined = self.library.join_own(recorded.revision.file)
+            if joined is not None:
+                self.delivery.publish(joined.revision, message=joined.message)
 
     def import_changed(self, file: str, content: bytes, path: str, *, apart: bool = False) -> bool:
         """Import and publish a file only if its content is new; whether it was.

@@ -86,8 +86,10 @@ def vector_after(
     It reaches every dot that the base reaches and the author's own dots before
     this one, and stays short of each head in ``others`` that the base does not
     contain: a counter of one author may not swallow that author's own
-    concurrent version.
+    concurrent version.  Where such a head has dots of the author that the base
+    lacks, those stand beside, too: then only what the base reaches counts.
     """
+    own = max((reach(revision).get(author, -1) for revision in base), default=-1)
     vector: dict[str, int] = {author: seq - 1}
     for revision in base:
         for one, reached in reach(revision).items():
@@ -98,6 +100,8 @@ def vector_after(
     for head in others:
         if head.revision in taken or any(contains(revision, head) for revision in base):
             continue
+        if head.author == author or head.vector.get(author, -1) > own:
+            vector[author] = min(vector[author], own)
         if vector.get(head.author, -1) >= head.seq:
             vector[head.author] = head.seq - 1
     return {author: seq for author, seq in vector.items() if seq >= 1}

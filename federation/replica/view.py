@@ -96,7 +96,8 @@ class Viewer:
         same value at the same place, else the same two values, else the same place.
         """
         everybody = [one.author for one in taken]
-        if not conflicts or depth or not 1 < len(taken) < limits.MERGE_SIDES:
+        many = len(conflicts) > limits.MERGE_SIDES_CONFLICTS
+        if not conflicts or many or depth or not 1 < len(taken) < limits.MERGE_SIDES:
             return [everybody for _one in conflicts]
         other = self._content(head) or b""
         alone: list[tuple[str, Conflict]] = []
@@ -105,6 +106,8 @@ class Viewer:
                 kind, self._base(kind, [one], head, depth), self._content(one) or b"", other
             )
             alone += [(one.author, found) for found in merged.conflicts] if merged else []
+            if len(alone) > limits.MERGE_SIDES * limits.MERGE_SIDES_CONFLICTS:
+                return [everybody for _one in conflicts]
         return [_same_side(one, alone) or everybody for one in conflicts]
 
     def _base(
@@ -146,7 +149,7 @@ class Viewer:
                 continue
             for name in revision.parents:
                 parent = None if name in seen else self._find(name)
-                if parent is not None:
+                if parent is not None and parent.file == start.file:
                     seen.add(name)
                     waiting.append(parent)
         return found

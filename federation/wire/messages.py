@@ -225,6 +225,8 @@ _FIELDS: Final = {
     for name, entry in TYPES.items()
 }
 _EXTENSION: Final = re.compile(rf"x-[A-Za-z0-9_.-]{{1,{limits.FIELD_NAME - 2}}}")
+#: a JSON string; what it has begun with, it keeps, so that no text is gone over twice
+_STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _ENCODINGS: Final = ("peer_id", "to", "public_key", "signature")
 
 
@@ -236,6 +238,8 @@ def parse(payload: bytes, topic: str, *, limit: int = limits.WIRE_MESSAGE) -> Me
     """
     if len(payload) > limit:
         raise Refusal("oversize", f"{len(payload)} bytes")
+    if len(payload) > limits.WIRE_MESSAGE:
+        _check_values(payload)
     value, body = _apart(payload)
     if not isinstance(value, dict):
         raise Refusal("not-object")
@@ -285,6 +289,13 @@ def _apart(payload: bytes) -> tuple[object, bytes]:
     return strictjson.decode(payload), b""
 
 
+def _check_values(payload: bytes) -> None:
+    """A message from pieces is large by one text, not by many values: these take room."""
+    bare = _STRINGS.sub(b"", payload)
+    if sum(map(bare.count, (b",", b"[", b"{"))) > limits.MESSAGE_VALUES:
+        raise Refusal("oversize", f"more than {limits.MESSAGE_VALUES} values")
+
+
 def _type_of(value: dict[str, object]) -> str:
     """The type, if it and the version are known."""
     if "type" not in value:
@@ -315,6 +326,8 @@ def _check_fields(type_: str, value: dict[str, object]) -> dict[str, Form]:
     for name in extensions:
         if _EXTENSION.fullmatch(name) is None:
             raise Refusal("unknown-field")
+    if sum(len(str(value[name])) for name in extensions) > limits.EXTENSION_TEXT:
+        raise Refusal("oversize", f"x- fields of more than {limits.EXTENSION_TEXT} characters")
     if len(extensions) > limits.EXTENSION_FIELDS:
         raise Refusal("unknown-field", f"more than {limits.EXTENSION_FIELDS} x- fields")
     return known

@@ -335,3 +335,43 @@ def test_gaps_are_fetched_also_through_loss() -> None:
     # a portion at a time, not one question for each
     wants = [one for one in sent(world, "sync-want", a) if "have" in one]
     assert 2 <= len(wants) < 60
+
+
+def test_an_author_with_many_heads_joins_them_and_loses_none() -> None:
+    """Several working copies of one file, each edited: others take only so many at once."""
+    world = World()
+    a, b = world.add(), world.add()
+    world.run(5)
+    lines = [f"line {number}\n" for number in range(9)]
+    for number in range(9):
+        a.sync("x.md", "".join(lines).encode(), f"/copy/{number}/x.md")
+    world.run(5)
+    for number in range(9):
+        changed = [*lines[:number], f"edited {number}\n", *lines[number + 1 :]]
+        a.sync("x.md", "".join(changed).encode(), f"/copy/{number}/x.md")
+        world.run(1)
+    world.run(60)
+    expected = "".join(f"edited {number}\n" for number in range(9)).encode()
+    assert a.files.synced["x.md"] == b.files.synced["x.md"] == expected
+    assert b.refused["queue-full"] == 0
+    world.check_converged()
+
+
+def test_many_who_edited_apart_end_with_the_same() -> None:
+    world = World()
+    peers = [world.add() for _ in range(18)]
+    world.run(10)
+    lines = [f"line {number}\n" for number in range(18)]
+    peers[0].sync("x.md", "".join(lines).encode())
+    world.run(10)
+    for peer in peers:
+        peer.go_offline()
+    for number, peer in enumerate(peers):
+        changed = [*lines[:number], f"edited {number}\n", *lines[number + 1 :]]
+        peer.sync("x.md", "".join(changed).encode())
+    for peer in peers:
+        peer.go_online()
+    world.run(300, 500_000)
+    expected = "".join(f"edited {number}\n" for number in range(18)).encode()
+    assert {peer.files.synced["x.md"] for peer in peers} == {expected}
+    world.check_converged()

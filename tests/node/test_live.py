@@ -113,6 +113,22 @@ def test_a_lost_message_is_asked_for() -> None:
     assert changes == [[0, 0, "1"], [0, 0, "2"], [0, 0, "3"]]
 
 
+def test_who_asks_again_and_again_is_answered_now_and_then() -> None:
+    world, a, b = pair()
+    typed(a, 0, (0, 0, "x" * 1000))
+    world.run(0.1)
+    want = b.node.context.signed(
+        "edit-want", to=a.peer_id, file=FILE, base=a.store.heads(FILE)[0].revision, start=0
+    )
+    world.broker.log.clear()
+    for _ in range(20):
+        a.take(topics.inbox(a.peer_id), want, retained=False)
+    assert len(world.broker.log) == 1
+    world.run(limits.EDIT_ASK)
+    a.take(topics.inbox(a.peer_id), want, retained=False)
+    assert b"x" * 1000 in world.broker.log[-1][1]
+
+
 def test_two_who_type_at_once_are_merged() -> None:
     world, a, b = pair()
     typed(a, 0, (18, 0, "lily "))

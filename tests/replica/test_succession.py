@@ -143,7 +143,12 @@ def test_a_vector_stays_short_of_what_the_base_does_not_contain() -> None:
     assert not contains(revision("b7", "b", 7, vector={"a": 1, "b": 6}, parents=("a3",)), other)
     assert vector_after([first], [first], "a", 2) == {"a": 1}
     assert vector_after([first], [first], "b", 1) == {"a": 1}
-    assert vector_after([], [other], "a", 3) == {"a": 1}
+    assert vector_after([], [other], "a", 3) == {}
+    # what the author itself, or somebody on top of it, wrote beside the base is not in it
+    later = revision("a3", "a", 3, vector={"a": 2}, parents=("a2",))
+    assert vector_after([first], [later], "a", 4) == {"a": 1}
+    above = revision("b1", "b", 1, vector={"a": 2}, parents=("a2",))
+    assert vector_after([first], [above], "a", 4) == {"a": 1}
 
 
 def test_what_a_counter_cannot_reach_is_named_again() -> None:

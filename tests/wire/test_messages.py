@@ -377,3 +377,20 @@ def test_nothing_may_follow_the_fields_of_another_type(type_: str) -> None:
         with pytest.raises(Refusal) as caught:
             parse(encode(message(type_)) + after, topic_of(type_))
         assert caught.value.reason in ("bad-json", "bad-utf8")
+
+
+def test_a_large_message_is_one_text_and_not_many_values() -> None:
+    text = "[],{" * limits.MIB
+    whole = message("canvasl-sync", content=text + '\\"[,')
+    assert take(whole, limit=limits.ASSEMBLED_MESSAGE).fields == whole
+    many = message("canvasl-sync", **{"x-a": [[]] * limits.MIB})
+    assert reason(many, limit=limits.ASSEMBLED_MESSAGE) == "oversize"
+
+
+def test_extensions_are_small() -> None:
+    most = message("canvasl-sync", **{"x-a": "a" * (limits.EXTENSION_TEXT - 1), "x-b": "b"})
+    assert take(most).fields == most
+    for name in ("x-a", "x-b"):
+        assert reason(message("canvasl-sync", **{**most, name: "c" * limits.EXTENSION_TEXT})) == (
+            "oversize"
+        )
