@@ -104,7 +104,7 @@ def test_one_edits_without_a_broker(tmp_path: Path) -> None:
                       (accept-process-output nil 0.01)))""",
                     )
                 )
-            wait_until(lambda: len(revisions(b, name)) == SAVES + 1, 60.0, "all saves recorded")
+            wait_until(lambda: len(revisions(b, name)) == SAVES + 1, 240.0, "all saves recorded")
             b.do(inside(name, '(progn (edit 150 "") (forward-char 2))'))
             before_b = b.do(inside(name, "(buffer-substring (line-beginning-position) (point))"))
             before_a = a.do(inside(name, "(buffer-substring (line-beginning-position) (point))"))
