@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from federation import limits
 from federation.adapters.doors import FrontEnd
 from federation.errors import Refusal
 from federation.events import Instant
@@ -30,8 +29,6 @@ class Opened:
         mine = self._files.get(front_end, set())
         if given.file in mine:
             await self.close(front_end, p.Document(file=given.file))
-        if len(mine) >= limits.OPEN_DOCUMENTS:
-            raise Refusal("queue-full", f"{limits.OPEN_DOCUMENTS} open documents")
         node = self._peer.node
         found = await self._peer.turns.ask(
             lambda now: node.at(now, lambda: node.live.open(given.file, given.base))

@@ -91,8 +91,11 @@ class Delivery:
         return message if message is not None and len(message) <= limits.WIRE_MESSAGE else None
 
     def merged(self, file: str) -> None:
-        """A document shows a merged version now."""
+        """A document shows a merged version now: what follows from that."""
         self._handing.joining.changed(file)
+        preferred = self._library.prefer(file)
+        if preferred is not None:
+            self.publish(preferred.revision, message=preferred.message)
 
     def published(self, about: tuple[str, str], result: str) -> None:
         """What became of a publish: ``ok``, ``refused:…``, ``lost``, ``offline``, ``full``.
@@ -299,28 +302,21 @@ class Delivery:
     def lacks_history(self, peers: Iterable[str], file: str) -> None:
         """Ask one of these peers for the revisions that others of the document name."""
         gaps = self._context.store.gaps(file)
-        if not gaps:
-            return
-        for peer_id in peers:
-            comparison = self.comparison(peer_id)
-            if comparison.state is State.IDLE:
-                continue
-            now = self._context.now.mono
-            new = [one for one in gaps if comparison.may_try(one, now)]
-            for revision_id in new:
-                comparison.lacks(revision_id, file)
-            if new:
-                comparison.receive(Event.MISSING_FOUND, now)
-                self._ask(peer_id)
-            return
+        if gaps:
+            any(self.lacks(peer_id, gaps, file) for peer_id in peers)
 
-    def lacks(self, peer_id: str, revision_id: str, file: str) -> None:
-        """Ask a peer for a revision that it has told of."""
+    def lacks(self, peer_id: str, revisions: Sequence[str], file: str) -> bool:
+        """Ask a peer for revisions that it may have; False while nothing is asked of it."""
         comparison, now = self.comparison(peer_id), self._context.now.mono
-        if comparison.state is not State.IDLE and comparison.may_try(revision_id, now):
+        if comparison.state is State.IDLE:
+            return False
+        new = [one for one in revisions if comparison.may_try(one, now)]
+        for revision_id in new:
             comparison.lacks(revision_id, file)
+        if new:
             comparison.receive(Event.MISSING_FOUND, now)
             self._ask(peer_id)
+        return True
 
     def receive_want(self, message: Message) -> None:
         """A peer asks for revisions: it gets them in portions."""

@@ -179,9 +179,6 @@ class Inbox:
             )
         if recorded.place == "merged":
             self._delivery.merged(revision.file)
-            preferred = self._library.prefer(revision.file)
-            if preferred is not None:
-                self._delivery.publish(preferred.revision, message=preferred.message)
         if asked and recorded.place == "past":
             # history that we asked for is no news: its time is over
             return
@@ -284,16 +281,16 @@ class Inbox:
 
         So it is for strangers: to put a text together costs more than to send a change.
         """
-        try:
-            if message.type == "canvasl-delta" and not self._book.may_write(peer):
-                raise Refusal("unknown-base", peer.peer_id)
-            return self._library.packing.patched(message)
-        except Refusal as refusal:
-            if message.type != "canvasl-delta" or refusal.reason not in NO_BASE:
-                raise
+        delta = message.type == "canvasl-delta"
+        if not delta or self._book.may_write(peer):
+            try:
+                return self._library.packing.patched(message)
+            except Refusal as refusal:
+                if not delta or refusal.reason not in NO_BASE:
+                    raise
         file, revision = str(message.fields["file"]), str(message.fields["revision"])
         if self._context.store.revision(revision) is None:
-            self._delivery.lacks(peer.peer_id, revision, file)
+            self._delivery.lacks(peer.peer_id, [revision], file)
         return None
 
     def _piece(self, message: Message, peer: Peer) -> None:

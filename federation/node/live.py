@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from federation import limits
 from federation.errors import Refusal
@@ -67,6 +68,23 @@ class _Own:
         return min(pause, longest)
 
 
+class _Pace:
+    """Who gets something now and then only, for each document."""
+
+    def __init__(self) -> None:
+        #: (document, peer) -> when it was last (monotonic seconds)
+        self._last: dict[tuple[str, str], float] = {}
+
+    def allows(self, key: tuple[str, str], now: float) -> bool:
+        """Whether it is time again; then that is noted."""
+        if now - self._last.get(key, float("-inf")) < limits.EDIT_ASK:
+            return False
+        self._last[key] = now
+        if len(self._last) > limits.LIVE_DRAFTS:
+            self._last.pop(next(iter(self._last)))
+        return True
+
+
 class Live:
     """The documents that are open here, and what others type in them."""
 
@@ -77,10 +95,8 @@ class Live:
         self._own: dict[str, _Own] = {}
         #: (document, author) -> what that author has typed, least recent first
         self._others: OrderedDict[tuple[str, str], Draft] = OrderedDict()
-        #: (document, author) -> when its changes were asked for (monotonic seconds)
-        self._asked: dict[tuple[str, str], float] = {}
-        #: (document, peer) -> when it got what it had missed (monotonic seconds)
-        self._answered: dict[tuple[str, str], float] = {}
+        #: asking for changes that were missed, and answering who missed some
+        self._asking, self._answering = _Pace(), _Pace()
         #: publish a revision that was made of a draft
         self.publish: Callable[[Recorded], None] = lambda _recorded: None
 
@@ -166,9 +182,12 @@ class Live:
         own = self._own.get(file)
         if own is None:
             raise Refusal("document-not-open", file)
+        return own.draft.text(self._before(own)[1])
+
+    def _before(self, own: _Own) -> tuple[Revision, str]:
+        """The revision that a draft changes, and its text."""
         base = self._library.heads.get(own.draft.base)
-        before = self._context.store.content(base.content_hash).decode("utf-8")
-        return own.draft.text(before)
+        return base, self._context.store.content(base.content_hash).decode("utf-8")
 
     def drafts(self, file: str) -> list[dict[str, object]]:
         """What others have typed that is no revision yet."""
@@ -218,7 +237,8 @@ class Live:
                 self._ask(key, base, 0)
                 return
             draft = self._draft(revision)
-        start, changes = _number(fields["start"]), from_json(_lists(fields["changes"]))
+        start = cast("int", fields["start"])
+        changes = from_json(cast("list[list[object]]", fields["changes"]))
         if start > draft.count:
             self._ask(key, base, draft.count)
             return
@@ -237,12 +257,8 @@ class Live:
 
     def _ask(self, key: tuple[str, str], base: str, start: int) -> None:
         """Some changes were missed: ask their author, but not for every message again."""
-        now = self._context.now.mono
-        if now - self._asked.get(key, float("-inf")) < limits.EDIT_ASK:
+        if not self._asking.allows(key, self._context.now.mono):
             return
-        self._asked[key] = now
-        if len(self._asked) > limits.LIVE_DRAFTS:
-            self._asked.pop(next(iter(self._asked)))
         file, author = key
         fields: dict[str, object] = {"file": file, "base": base, "start": start}
         send_to(self._context, author, "edit-want", **fields)
@@ -250,16 +266,13 @@ class Live:
     def receive_want(self, message: Message, peer: Peer) -> None:
         """Somebody missed some of our changes."""
         fields = message.fields
-        file, now = str(fields["file"]), self._context.now.mono
-        own, key = self._own.get(file), (file, peer.peer_id)
-        if now - self._answered.get(key, float("-inf")) < limits.EDIT_ASK:
+        file = str(fields["file"])
+        own = self._own.get(file)
+        if own is None or not may_leave(file) or not self._book.may_write(peer):
             return
-        if own is not None and may_leave(file) and self._book.may_write(peer):
-            self._answered[key] = now
-            if len(self._answered) > limits.LIVE_DRAFTS:
-                self._answered.pop(next(iter(self._answered)))
-            start = _number(fields["start"]) if fields["base"] == own.draft.base else 0
-            self._send(str(fields["file"]), own.draft, min(start, own.sent), peer.peer_id)
+        if self._answering.allows((file, peer.peer_id), self._context.now.mono):
+            start = cast("int", fields["start"]) if fields["base"] == own.draft.base else 0
+            self._send(file, own.draft, min(start, own.sent), peer.peer_id)
 
     def _tell(self, file: str, author: str, draft: Draft, new: int) -> None:
         changes = [list(one) for one in draft.changes[draft.count - new :]]
@@ -283,8 +296,7 @@ class Live:
         if own is None or not own.draft.count or own.oldest == float("inf"):
             return None
         self.flush()
-        base = self._library.heads.get(own.draft.base)
-        before = self._context.store.content(base.content_hash).decode("utf-8")
+        base, before = self._before(own)
         text = own.draft.text(before)
         if text == before:
             own.quiet()
@@ -361,11 +373,3 @@ class Live:
             self._context.notify(
                 "sync-failed", file=file, revision=None, peer_id=None, reason=refusal.message
             )
-
-
-def _number(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _lists(value: object) -> list[list[object]]:
-    return value if isinstance(value, list) else []

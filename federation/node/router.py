@@ -126,9 +126,6 @@ class Node:
         self.delivery.publish(recorded.revision, message=recorded.message, whole=whole)
         if recorded.place == "merged":
             self.delivery.merged(recorded.revision.file)
-            preferred = self.library.prefer(recorded.revision.file)
-            if preferred is not None:
-                self.delivery.publish(preferred.revision, message=preferred.message)
             joined = self.library.join_own(recorded.revision.file)
             if joined is not None:
                 self.delivery.publish(joined.revision, message=joined.message)

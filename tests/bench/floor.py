@@ -58,9 +58,9 @@ class Mqtt:
         while (packet := self._take()) is not None:
             yield packet
 
-    def subscribe(self) -> None:
-        """Subscribe to the floor's topic with QoS 1."""
-        body = b"\x00\x01" + len(TOPIC).to_bytes(2, "big") + TOPIC + b"\x01"
+    def subscribe(self, topic: bytes = TOPIC) -> None:
+        """Subscribe to a topic, the floor's if no other, with QoS 1."""
+        body = b"\x00\x01" + len(topic).to_bytes(2, "big") + topic + b"\x01"
         self._socket.sendall(bytes([0x82, len(body)]) + body)
         next(self.packets())
 

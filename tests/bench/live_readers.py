@@ -13,7 +13,6 @@ import time
 from federation.identity import keys
 from federation.wire import envelope, topics
 from federation.wire.messages import parse
-from tests.bench import floor
 from tests.bench.floor import PUBLISH, Mqtt
 from tests.bench.live import FILE
 
@@ -22,22 +21,19 @@ def read(port: int, readers: int, edits: int) -> None:
     """Say when every reader has heard, parsed and verified all edits."""
     live, announce = topics.live(FILE), "canvasl/peers/+/presence"
     known: dict[str, bytes] = {}
-    for topic in (announce, live):
-        floor.TOPIC = topic.encode()
-        if topic == announce:
-            mqtt = Mqtt(port, "readers-keys")
-            mqtt.subscribe()
-            while len(known) < 2:
-                for kind, body in mqtt.available():
-                    if kind == PUBLISH:
-                        at = 2 + int.from_bytes(body[:2], "big")
-                        message = parse(body[at + 2 :], body[2:at].decode())
-                        text = str(message.fields["public_key"])
-                        known[message.peer_id] = keys.parse_public_key(text)
+    mqtt = Mqtt(port, "readers-keys")
+    mqtt.subscribe(announce.encode())
+    while len(known) < 2:
+        for kind, body in mqtt.available():
+            if kind == PUBLISH:
+                at = 2 + int.from_bytes(body[:2], "big")
+                message = parse(body[at + 2 :], body[2:at].decode())
+                text = str(message.fields["public_key"])
+                known[message.peer_id] = keys.parse_public_key(text)
     selector = selectors.DefaultSelector()
     for number in range(readers):
         mqtt = Mqtt(port, f"reader-{number}")
-        mqtt.subscribe()
+        mqtt.subscribe(live.encode())
         selector.register(mqtt.socket, selectors.EVENT_READ, mqtt)
     print("ready", flush=True)
     left = readers * edits

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +71,11 @@ def revisions(emacs: Emacs, name: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_one_edits_without_a_broker(tmp_path: Path) -> None:
-    """Different entries, a thousand saves alone: one text, no question, point in its place."""
-    name = "x.canvasl"
+@contextlib.contextmanager
+def both_visit(
+    tmp_path: Path, name: str, lines: int, syncs: str
+) -> Iterator[tuple[Mosquitto, Emacs, Emacs]]:
+    """Two Emacsen that know each other and visit one canvas, which ``a`` or ``b`` has synced."""
     with Mosquitto(tmp_path) as broker:
         env = {"META_LOG_MQTT_BROKER": broker.url}
         with (
@@ -83,117 +87,107 @@ def test_one_edits_without_a_broker(tmp_path: Path) -> None:
             wait_until(lambda: a.do("t")["modeline"] == b.do("t")["modeline"] == " Sync:1",
                        40.0, "both online")  # fmt: skip
             source = tmp_path / name
-            source.write_text(canvas(200))
-            a.do(f'(meta-log-peer-sync-sync-file "{source}")')
+            source.write_text(canvas(lines))
+            {"a": a, "b": b}[syncs].do(f'(meta-log-peer-sync-sync-file "{source}")')
             data = {name: source.read_bytes()}
             wait_until(lambda: a.has(data) and b.has(data), 30.0, "the canvas on both sides")
             visit(a, name)
             visit(b, name)
+            yield broker, a, b
 
-            broker.kill()
-            a.do(inside(name, '(progn (edit 10 "of a") (save-buffer))'))
-            # one that is not saved when the others' changes come
-            a.do(inside(name, '(edit 100 "unsaved ")'))
-            for start in range(0, SAVES, 100):
-                b.do(
-                    inside(
-                        name,
-                        f"""(dotimes (n 100)
-                    (edit (+ 101 (% (+ n {start}) 90)) "b") (save-buffer)
-                    (while meta-log-peer-sync-core--saving
-                      (accept-process-output nil 0.01)))""",
-                    )
+
+def test_one_edits_without_a_broker(tmp_path: Path) -> None:
+    """Different entries, a thousand saves alone: one text, no question, point in its place."""
+    name = "x.canvasl"
+    with both_visit(tmp_path, name, 200, "a") as (broker, a, b):
+        broker.kill()
+        a.do(inside(name, '(progn (edit 10 "of a") (save-buffer))'))
+        # one that is not saved when the others' changes come
+        a.do(inside(name, '(edit 100 "unsaved ")'))
+        for start in range(0, SAVES, 100):
+            b.do(
+                inside(
+                    name,
+                    f"""(dotimes (n 100)
+                (edit (+ 101 (% (+ n {start}) 90)) "b") (save-buffer)
+                (while meta-log-peer-sync-core--saving
+                  (accept-process-output nil 0.01)))""",
                 )
-            wait_until(lambda: len(revisions(b, name)) == SAVES + 1, 240.0, "all saves recorded")
-            b.do(inside(name, '(progn (edit 150 "") (forward-char 2))'))
-            before_b = b.do(inside(name, "(buffer-substring (line-beginning-position) (point))"))
-            before_a = a.do(inside(name, "(buffer-substring (line-beginning-position) (point))"))
-            broker.start()
+            )
+        wait_until(lambda: len(revisions(b, name)) == SAVES + 1, 240.0, "all saves recorded")
+        b.do(inside(name, '(progn (edit 150 "") (forward-char 2))'))
+        before_b = b.do(inside(name, "(buffer-substring (line-beginning-position) (point))"))
+        before_a = a.do(inside(name, "(buffer-substring (line-beginning-position) (point))"))
+        broker.start()
 
-            wait_until(
-                lambda: any("unsaved changes are still here" in one
-                            for one in a.do("t")["messages"]),
-                60.0, "the message",
-            )  # fmt: skip
-            wait_until(lambda: texts(shown(b, name)["value"])["n10"] == "of a", 30.0, "b follows")
-            assert texts(shown(a, name)["value"])["n100"] == "unsaved "
-            a.do(inside(name, "(save-buffer)"))
-            wait_until(lambda: shown(a, name)["value"] == shown(b, name)["value"]
-                       == (a.synced / name).read_text() == (b.synced / name).read_text()
-                       and texts(shown(b, name)["value"])["n100"] == "unsaved ",
-                       60.0, "one text")  # fmt: skip
-            found = texts(shown(a, name)["value"])
-            assert found["n10"] == "of a"
-            assert sum(text.count("b") for text in found.values()) == SAVES
-            assert len(found) == 200
-            here = inside(name, "(list (buffer-modified-p) (buffer-substring"
-                                " (line-beginning-position) (point)))")  # fmt: skip
-            for emacs, before in ((a, before_a), (b, before_b)):
-                assert emacs.do(here)["value"] == f"(nil {before['value']})"
-            authors = {one["peer_id"] for one in revisions(a, name)}
-            wait_until(lambda: len(revisions(a, name)) >= SAVES + 3, 60.0, "the whole history")
-            assert len(authors) == 2
+        wait_until(
+            lambda: any("unsaved changes are still here" in one
+                        for one in a.do("t")["messages"]),
+            60.0, "the message",
+        )  # fmt: skip
+        wait_until(lambda: texts(shown(b, name)["value"])["n10"] == "of a", 30.0, "b follows")
+        assert texts(shown(a, name)["value"])["n100"] == "unsaved "
+        a.do(inside(name, "(save-buffer)"))
+        wait_until(lambda: shown(a, name)["value"] == shown(b, name)["value"]
+                   == (a.synced / name).read_text() == (b.synced / name).read_text()
+                   and texts(shown(b, name)["value"])["n100"] == "unsaved ",
+                   60.0, "one text")  # fmt: skip
+        found = texts(shown(a, name)["value"])
+        assert found["n10"] == "of a"
+        assert sum(text.count("b") for text in found.values()) == SAVES
+        assert len(found) == 200
+        here = inside(name, "(list (buffer-modified-p) (buffer-substring"
+                            " (line-beginning-position) (point)))")  # fmt: skip
+        for emacs, before in ((a, before_a), (b, before_b)):
+            assert emacs.do(here)["value"] == f"(nil {before['value']})"
+        authors = {one["peer_id"] for one in revisions(a, name)}
+        wait_until(lambda: len(revisions(a, name)) >= SAVES + 3, 60.0, "the whole history")
+        assert len(authors) == 2
 
 
 def test_both_edit_at_once(tmp_path: Path) -> None:
     """Saves in turn and at once, online: nothing is asked, and both show the same."""
     name = "y.canvasl"
-    with Mosquitto(tmp_path) as broker:
-        env = {"META_LOG_MQTT_BROKER": broker.url}
-        with (
-            editor(EMACSES[0], tmp_path, env, "a") as a,
-            editor(EMACSES[-1], tmp_path, env, "b") as b,
-        ):
-            a.do("(meta-log-peer-sync-demo-init)")
-            b.do("(meta-log-peer-sync-demo-init)")
-            wait_until(lambda: a.do("t")["modeline"] == b.do("t")["modeline"] == " Sync:1",
-                       40.0, "both online")  # fmt: skip
-            source = tmp_path / name
-            source.write_text(canvas(40))
-            b.do(f'(meta-log-peer-sync-sync-file "{source}")')
-            data = {name: source.read_bytes()}
-            wait_until(lambda: a.has(data) and b.has(data), 30.0, "the canvas on both sides")
-            visit(a, name)
-            visit(b, name)
-            for turn in range(10):
-                a.do(inside(name, f'(edit {turn} "a")'))
-                b.do(inside(name, f'(edit {turn + 20} "b")'))
-                a.do(inside(name, "(save-buffer)"))
-                b.do(inside(name, "(save-buffer)"))
-
-            def same() -> bool:
-                one, other = shown(a, name)["value"], shown(b, name)["value"]
-                found = texts(one)
-                return bool(
-                    one == other == (a.synced / name).read_text() == (b.synced / name).read_text()
-                    and all(found[f"n{n}"] == "a" and found[f"n{n + 20}"] == "b" for n in range(10))
-                )
-
-            wait_until(same, 60.0, "one text")
-            # One value at once: both are told, either chooses, once, for both.
-            number = """(progn (goto-char (point-min)) (search-forward "\\"x\\":39")
-                (delete-char -2) (insert "%d"))"""
-            a.do(inside(name, number % 1001))
-            b.do(inside(name, number % 1002))
-            broker.kill()
+    with both_visit(tmp_path, name, 40, "b") as (broker, a, b):
+        for turn in range(10):
+            a.do(inside(name, f'(edit {turn} "a")'))
+            b.do(inside(name, f'(edit {turn + 20} "b")'))
             a.do(inside(name, "(save-buffer)"))
             b.do(inside(name, "(save-buffer)"))
-            broker.start()
-            conflicts = """(with-current-buffer (meta-log-peer-sync-conflicts)
-                (length tabulated-list-entries))"""
 
-            def both(count: str) -> bool:
-                return bool(a.do(conflicts)["value"] == b.do(conflicts)["value"] == count)
+        def same() -> bool:
+            one, other = shown(a, name)["value"], shown(b, name)["value"]
+            found = texts(one)
+            return bool(
+                one == other == (a.synced / name).read_text() == (b.synced / name).read_text()
+                and all(found[f"n{n}"] == "a" and found[f"n{n + 20}"] == "b" for n in range(10))
+            )
 
-            wait_until(lambda: both("1"), 60.0, "a conflict")
-            b.do("""(with-current-buffer (meta-log-peer-sync-conflicts)
-                (goto-char (point-min))
-                (meta-log-peer-sync-conflicts-take-second) "")""")
-            wait_until(lambda: both("0"), 30.0, "settled")
-            text = inside(name, "(buffer-string)")
-            wait_until(lambda: a.do(text)["value"] == b.do(text)["value"], 30.0, "one text")
-            last = json.loads(a.do(text)["value"].splitlines()[-1])
-            assert last["x"] in (1001, 1002)
+        wait_until(same, 60.0, "one text")
+        # One value at once: both are told, either chooses, once, for both.
+        number = """(progn (goto-char (point-min)) (search-forward "\\"x\\":39")
+            (delete-char -2) (insert "%d"))"""
+        a.do(inside(name, number % 1001))
+        b.do(inside(name, number % 1002))
+        broker.kill()
+        a.do(inside(name, "(save-buffer)"))
+        b.do(inside(name, "(save-buffer)"))
+        broker.start()
+        conflicts = """(with-current-buffer (meta-log-peer-sync-conflicts)
+            (length tabulated-list-entries))"""
+
+        def both(count: str) -> bool:
+            return bool(a.do(conflicts)["value"] == b.do(conflicts)["value"] == count)
+
+        wait_until(lambda: both("1"), 60.0, "a conflict")
+        b.do("""(with-current-buffer (meta-log-peer-sync-conflicts)
+            (goto-char (point-min))
+            (meta-log-peer-sync-conflicts-take-second) "")""")
+        wait_until(lambda: both("0"), 30.0, "settled")
+        text = inside(name, "(buffer-string)")
+        wait_until(lambda: a.do(text)["value"] == b.do(text)["value"], 30.0, "one text")
+        last = json.loads(a.do(text)["value"].splitlines()[-1])
+        assert last["x"] in (1001, 1002)
 
 
 @pytest.mark.parametrize("program", EMACSES)

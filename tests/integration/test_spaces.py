@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -27,12 +28,13 @@ def shell(script: str, folder: Path) -> None:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Name -> content of every file that is no hidden one."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    }
+    """Name -> content of every file that is no hidden one; what vanishes meanwhile is not there."""
+    found = {}
+    for path in (Path(top, name) for top, _, names in os.walk(folder) for name in names):
+        with contextlib.suppress(FileNotFoundError):
+            if not path.name.startswith("."):
+                found[path.relative_to(folder).as_posix()] = path.read_bytes()
+    return found
 
 
 def space(peer: Peer, name: str = "commons") -> Any:
