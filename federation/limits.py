@@ -310,6 +310,8 @@ HISTORY_AGAIN: Final = 300.0
 CONFLICT_TEXT: Final = 64 * KIB
 #: Conflicts that one document may have open; more are merged all the same and not listed.
 CONFLICTS: Final = 1_000
+#: Merges in which one conflict is recorded: peers that join the same heads at once.
+CONFLICT_MERGES: Final = 64
 #: Headings of a blackboard that are merged as entries: ten times a large federation, in a second.
 BLACKBOARD_ENTRIES: Final = 20_000
 #: Properties of one entry whose order is merged; the documented ones are ten.

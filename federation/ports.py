@@ -223,12 +223,20 @@ class ConflictStore(Protocol):
         """Forget the conflicts of a view that is gone."""
         ...
 
-    def settle(self, file: str, numbers: Iterable[str]) -> None:
-        """Conflicts that somebody has settled: they do not come back."""
+    def instances(self, file: str, numbers: Iterable[str]) -> list[Clashing]:
+        """Every merge's record of the open conflicts with these ids."""
         ...
 
-    def settled(self, file: str) -> set[str]:
-        """The ids of the conflicts of a document that were settled."""
+    def drop_conflict(self, one: Clashing) -> None:
+        """Forget what one merge recorded of a conflict: it was settled."""
+        ...
+
+    def settle(self, file: str, numbers: Iterable[str], revision: str) -> None:
+        """Note the conflicts that a revision names as settled."""
+        ...
+
+    def settled(self, file: str) -> dict[str, list[str]]:
+        """The conflicts of a document that were settled -> the revisions that did."""
         ...
 
     def note_gaps(self, file: str, revision: str, parents: Iterable[str]) -> None:

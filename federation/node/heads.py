@@ -14,14 +14,15 @@ from dataclasses import dataclass, replace
 from federation import limits
 from federation.errors import Fault, Refusal
 from federation.events import DropConflicts, Effect, WriteConflict, WriteFile
+from federation.node.conflicts import Conflicts
 from federation.node.context import Context
 from federation.replica.choice import holds, own_value, stand
 from federation.replica.kinds import merge_kind
 from federation.replica.names import kind_of
-from federation.replica.records import Clashing, Document, Revision
+from federation.replica.records import Document, Revision
 from federation.replica.spaces import may_leave
-from federation.replica.succession import contains, is_older, place, reach
-from federation.replica.view import Viewer, carried, view_id
+from federation.replica.succession import is_older, place, reach
+from federation.replica.view import Viewer, view_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Heads:
         self._context = context
         self._root = 0
         self._viewer = Viewer(self._signed, self._content)
+        self.conflicts = Conflicts(context, self._viewer, self._signed)
         self.reload()
 
     # --- the root of all heads ---------------------------------------------
@@ -101,12 +103,12 @@ class Heads:
         store.add_revision(revision, content)
         late = revision.revision in store.gaps(revision.file)
         store.note_gaps(revision.file, revision.revision, revision.parents)
-        store.settle(revision.file, resolves)
+        self.conflicts.settle(revision, list(resolves))
         if not store.gaps(revision.file):
             # what was made from what is only known when all of it is here
-            self._stand(revision)
+            self.conflicts.stand(revision)
             for join in store.joins(revision.file, limits.JOINS) if late else ():
-                self._stand(join)
+                self.conflicts.stand(join)
         if past:
             names = {name for head in heads for name in head.parents}
             complete = revision.revision in names or not store.gaps(revision.file)
@@ -117,46 +119,6 @@ class Heads:
         left = [head.revision for head in heads if head.revision not in where.superseded]
         self._set_heads(revision.file, heads, [*left, revision.revision])
         return self._show(revision, heads, local=local)
-
-    def _stand(self, revision: Revision) -> None:
-        """The conflicts of the versions that a revision joined stand until they are settled.
-
-        What deletes the document leaves none.
-        """
-        if revision.deleted:
-            return
-        found = [self._signed(name) for name in revision.parents]
-        parents = [one for one in found if one is not None and one.file == revision.file]
-        joined = [
-            one
-            for one in parents
-            if not any(contains(other, one) for other in parents if other is not one)
-        ]
-        if len(joined) > 1:
-            view = self._viewer.merged(revision.file, merge_kind(revision.file), joined)
-            if view is not None:
-                self._note(revision, carried(view.conflicts, revision.revision), standing=True)
-
-    def _note(self, cause: Revision, conflicts: Sequence[Clashing], *, standing: bool) -> None:
-        """Record conflicts that were not settled, and tell of the new ones."""
-        store = self._context.store
-        before = {one.number for one in store.open_conflicts(cause.file)}
-        settled = store.settled(cause.file)
-        open_ones = [one for one in conflicts if one.number not in settled]
-        room = limits.CONFLICTS - len(before)
-        new = [one for one in open_ones if one.number not in before][: max(room, 0)]
-        store.put_conflicts([one for one in open_ones if one.number in before], standing=standing)
-        store.put_conflicts(new, standing=standing)
-        if new:
-            self._context.notify(
-                "conflict-detected",
-                file=cause.file,
-                peer_id=cause.author,
-                revision=cause.revision,
-                path=self._context.files.synced_path(cause.file),
-                current=new[0].view,
-                conflicts=[one.number for one in new],
-            )
 
     def _show(self, cause: Revision, before: Sequence[Revision], *, local: bool) -> Recorded:
         """Make what the heads say now the current version of the document."""
@@ -170,7 +132,7 @@ class Heads:
         else:
             view = self._viewer.merged(file, merge_kind(file), heads)
             if view is not None:
-                self._note(cause, view.conflicts, standing=False)
+                self.conflicts.note(cause, view.conflicts, standing=False)
             shown = None if view is None else self._virtual(heads, view.content)
         if shown is None:
             return self._side_by_side(cause, document, before, heads, local=local)

@@ -87,6 +87,9 @@ class Clashing:
     kept: str | None
     author_a: str
     author_b: str
+    #: the heads that had the two values when the conflict was found
+    heads_a: tuple[str, ...] = ()
+    head_b: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from federation.replica.succession import contains
 
 Find = Callable[[str], Revision | None]
 Content = Callable[[Revision], bytes | None]
+#: a conflict, the heads on its one side, and the head that is its other side
+Found = tuple[Conflict, Sequence[Revision], Revision]
 #: stands for the whole document where that is in conflict with its deletion
 EDITED: Final = "the document"
 
@@ -59,17 +61,17 @@ class Viewer:
         digest = hashlib.sha256(content).hexdigest()
         number = view_id([head.revision for head in ordered], digest)
         found = _numbered(file, number, conflicts)
-        authors = ",".join(dict.fromkeys(one.author for one in living))
+        authors = _authors(living)
         gone = [_deletion(file, number, head, authors) for head in ordered if head.deleted]
         return View(number, content, (*found, *gone))
 
     def _fold(
         self, kind: str, heads: Sequence[Revision], depth: int
-    ) -> tuple[bytes, list[tuple[Conflict, str, str]]] | None:
+    ) -> tuple[bytes, list[Found]] | None:
         content = self._content(heads[0])
         if content is None:
             return None
-        conflicts: list[tuple[Conflict, str, str]] = []
+        conflicts: list[Found] = []
         for number, head in enumerate(heads[1:], 1):
             other = self._content(head)
             if other is None:
@@ -81,34 +83,32 @@ class Viewer:
             content = merged.content
             sides = self._sides(kind, heads[:number], head, depth, merged.conflicts)
             conflicts += [
-                (one, ",".join(dict.fromkeys(side)), head.author)
-                for one, side in zip(merged.conflicts, sides, strict=True)
+                (one, side, head) for one, side in zip(merged.conflicts, sides, strict=True)
             ]
         return content, conflicts
 
     def _sides(
         self, kind: str, taken: Sequence[Revision], head: Revision, depth: int,
         conflicts: Sequence[Conflict],
-    ) -> list[list[str]]:  # fmt: skip
-        """For each conflict with ``head`` the authors among ``taken`` whose value it is about.
+    ) -> list[Sequence[Revision]]:  # fmt: skip
+        """For each conflict with ``head`` those among ``taken`` whose value it is about.
 
         Who of several it was shows when each is merged with the head alone: the
         same value at the same place, else the same two values, else the same place.
         """
-        everybody = [one.author for one in taken]
         many = len(conflicts) > limits.MERGE_SIDES_CONFLICTS
         if not conflicts or many or depth or not 1 < len(taken) < limits.MERGE_SIDES:
-            return [everybody for _one in conflicts]
+            return [taken for _one in conflicts]
         other = self._content(head) or b""
-        alone: list[tuple[str, Conflict]] = []
+        alone: list[tuple[Revision, Conflict]] = []
         for one in taken:
             merged = merge_versions(
                 kind, self._base(kind, [one], head, depth), self._content(one) or b"", other
             )
-            alone += [(one.author, found) for found in merged.conflicts] if merged else []
+            alone += [(one, found) for found in merged.conflicts] if merged else []
             if len(alone) > limits.MERGE_SIDES * limits.MERGE_SIDES_CONFLICTS:
-                return [everybody for _one in conflicts]
-        return [_same_side(one, alone) or everybody for one in conflicts]
+                return [taken for _one in conflicts]
+        return [_same_side(one, alone) or taken for one in conflicts]
 
     def _base(
         self, kind: str, taken: Sequence[Revision], head: Revision, depth: int
@@ -159,15 +159,22 @@ class Viewer:
         return contains(newer, older) and not contains(older, newer)
 
 
-def _same_side(conflict: Conflict, alone: Sequence[tuple[str, Conflict]]) -> list[str]:
-    """The authors who have a conflict by themselves, as nearly the same as any."""
+def _authors(heads: Iterable[Revision]) -> str:
+    return ",".join(dict.fromkeys(one.author for one in heads))
+
+
+def _same_side(
+    conflict: Conflict, alone: Sequence[tuple[Revision, Conflict]]
+) -> Sequence[Revision]:
+    """Those who have a conflict by themselves, as nearly the same as any."""
 
     def near(other: Conflict) -> int:
         place, value = other.path == conflict.path, other.a == conflict.a
         return 3 * (place and value) or 2 * (value and other.b == conflict.b) or place
 
-    best = max((near(found) for _author, found in alone), default=0)
-    return [author for author, found in alone if best and near(found) == best]
+    best = max((near(found) for _head, found in alone), default=0)
+    named = {head.revision: head for head, found in alone if best and near(found) == best}
+    return list(named.values())
 
 
 def view_id(heads: Iterable[str], content_hash: str) -> str:
@@ -176,17 +183,16 @@ def view_id(heads: Iterable[str], content_hash: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _numbered(
-    file: str, view: str, conflicts: Sequence[tuple[Conflict, str, str]]
-) -> tuple[Clashing, ...]:
+def _numbered(file: str, view: str, conflicts: Sequence[Found]) -> tuple[Clashing, ...]:
     """Conflicts with ids that do not depend on who merged them, nor on what else did.
 
     The id is made of the place and the values; the same place and values
-    again (in a repeated line) count on.
+    again (in a repeated line) count on.  Later, the same may come back: what
+    is settled of it then says ``replica.settlement``.
     """
     counts: dict[str, int] = {}
     found: list[Clashing] = []
-    for conflict, author_a, author_b in conflicts:
+    for conflict, side, head in conflicts:
         values = sorted(str(value) for value in (conflict.a, conflict.b))
         text = json.dumps([file, conflict.path, conflict.base, values])
         counts[text] = counts.get(text, 0) + 1
@@ -195,7 +201,8 @@ def _numbered(
             Clashing(
                 digest.hexdigest(), file, view, conflict.path,
                 conflict.entry[: limits.CONFLICT_TEXT],
-                conflict.base, conflict.a, conflict.b, conflict.kept, author_a, author_b,
+                conflict.base, conflict.a, conflict.b, conflict.kept, _authors(side), head.author,
+                tuple(sorted(one.revision for one in side)), head.revision,
             )
         )  # fmt: skip
     return tuple(found)

@@ -20,37 +20,66 @@ class ConflictTables:
 
     def open_conflicts(self, file: str | None = None) -> list[Clashing]:
         """What nobody has settled, of one document or of all, by document and id."""
-        one, values = ("", ()) if file is None else ("file=? AND ", (file,))
+        one, values = ("", ()) if file is None else ("WHERE file=? ", (file,))
         rows = self._db.execute(
-            f"SELECT data FROM conflicts WHERE {one}NOT EXISTS (SELECT 1 FROM settled WHERE "
-            "settled.file = conflicts.file AND settled.number = conflicts.number) "
-            "ORDER BY file, number",
+            f"SELECT file, number, data FROM conflicts {one}ORDER BY file, number, standing, view",
             values,
         )
+        found: dict[tuple[str, str], str] = {}
+        for name, number, text in rows:
+            found.setdefault((name, number), text)
+        return [_clashing(text) for text in found.values()]
+
+    def instances(self, file: str, numbers: Iterable[str]) -> list[Clashing]:
+        """Every merge's record of the open conflicts with these ids."""
+        rows = [
+            row
+            for number in dict.fromkeys(numbers)
+            for row in self._db.execute(
+                "SELECT data FROM conflicts WHERE file=? AND number=? ORDER BY view",
+                (file, number),
+            )
+        ]
         return [_clashing(text) for (text,) in rows]
 
     def put_conflicts(self, conflicts: Iterable[Clashing], *, standing: bool) -> None:
         """Record conflicts; ``standing`` ones stay when the view that has them is gone."""
         self._db.executemany(
-            "INSERT INTO conflicts VALUES (?1,?2,?3,?4) ON CONFLICT (file, number) DO UPDATE "
-            "SET data = ?4, standing = max(standing, ?3)",
-            [(one.file, one.number, standing, json.dumps(asdict(one))) for one in conflicts],
+            "INSERT INTO conflicts VALUES (?1,?2,?3,?4,?5) ON CONFLICT (file, number, view) "
+            "DO UPDATE SET data = ?5, standing = max(standing, ?4)",
+            [
+                (one.file, one.number, one.view, standing, json.dumps(asdict(one)))
+                for one in conflicts
+            ],
         )
 
     def drop_passing(self, file: str) -> None:
         """Forget the conflicts of a view that is gone."""
         self._db.execute("DELETE FROM conflicts WHERE file=? AND standing=0", (file,))
 
-    def settle(self, file: str, numbers: Iterable[str]) -> None:
-        """Conflicts that somebody has settled: they do not come back."""
-        self._db.executemany(
-            "INSERT OR IGNORE INTO settled VALUES (?,?)", [(file, one) for one in numbers]
+    def drop_conflict(self, one: Clashing) -> None:
+        """Forget what one merge recorded of a conflict: it was settled."""
+        self._db.execute(
+            "DELETE FROM conflicts WHERE file=? AND number=? AND view=?",
+            (one.file, one.number, one.view),
         )
 
-    def settled(self, file: str) -> set[str]:
-        """The ids of the conflicts of a document that were settled."""
-        rows = self._db.execute("SELECT number FROM settled WHERE file=?", (file,))
-        return {str(number) for (number,) in rows}
+    def settle(self, file: str, numbers: Iterable[str], revision: str) -> None:
+        """Note the conflicts that a revision names as settled."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO settled VALUES (?,?,?)",
+            [(file, one, revision) for one in numbers],
+        )
+
+    def settled(self, file: str) -> dict[str, list[str]]:
+        """The conflicts of a document that were settled -> the revisions that did."""
+        rows = self._db.execute(
+            "SELECT number, revision FROM settled WHERE file=? ORDER BY number, revision", (file,)
+        )
+        found: dict[str, list[str]] = {}
+        for number, revision in rows:
+            found.setdefault(str(number), []).append(str(revision))
+        return found
 
     def note_gaps(self, file: str, revision: str, parents: Iterable[str]) -> None:
         """A revision is here now; those of its parents that are not are gaps."""
@@ -93,4 +122,5 @@ class ConflictTables:
 
 def _clashing(text: str) -> Clashing:
     fields = json.loads(text)
-    return Clashing(**{**fields, "path": tuple(fields["path"])})
+    tuples = {key: tuple(fields.get(key, ())) for key in ("path", "heads_a")}
+    return Clashing(**{**fields, **tuples})

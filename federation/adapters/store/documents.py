@@ -51,10 +51,7 @@ class DocumentTables:
 
     def conflicted(self) -> list[str]:
         """The documents with conflicts or with versions that cannot be merged, by name."""
-        rows = self._db.execute(
-            "SELECT DISTINCT file FROM conflicts WHERE NOT EXISTS (SELECT 1 FROM settled WHERE "
-            "settled.file=conflicts.file AND settled.number=conflicts.number)"
-        )
+        rows = self._db.execute("SELECT DISTINCT file FROM conflicts")
         found = {str(file) for (file,) in rows}
         # few documents have several heads; only these are looked at one by one
         rows = self._db.execute(

@@ -158,6 +158,28 @@ CREATE TABLE files (
 ) WITHOUT ROWID;
 """
 
+# A conflict is open once for every merge that has it, and settled by revisions: each of these
+# settles what it has seen.
+_V4: Final = """
+ALTER TABLE conflicts RENAME TO conflicts_3;
+ALTER TABLE settled RENAME TO settled_3;
+CREATE TABLE conflicts (
+  file TEXT NOT NULL, number TEXT NOT NULL, view TEXT NOT NULL, standing INTEGER NOT NULL,
+  data TEXT NOT NULL, PRIMARY KEY (file, number, view)
+) WITHOUT ROWID;
+-- revision: '' where an earlier version of this program did not note it
+CREATE TABLE settled (
+  file TEXT NOT NULL, number TEXT NOT NULL, revision TEXT NOT NULL,
+  PRIMARY KEY (file, number, revision)
+) WITHOUT ROWID;
+INSERT INTO settled SELECT file, number, '' FROM settled_3;
+INSERT INTO conflicts SELECT file, number, json_extract(data, '$.view'), standing, data
+  FROM conflicts_3 c WHERE NOT EXISTS
+  (SELECT 1 FROM settled_3 s WHERE s.file = c.file AND s.number = c.number);
+DROP TABLE conflicts_3;
+DROP TABLE settled_3;
+"""
+
 #: The indexes of ids have their first eight bytes: enough to tell apart what there is.
 _V2_INDEXES: Final = """
 DROP TABLE revisions_1;
@@ -202,7 +224,7 @@ class Step:
 
 
 #: entry 0 makes a new database
-MIGRATIONS: Final = (Step(_V1), Step(_V2, _repack, _V2_INDEXES), Step(_V3))
+MIGRATIONS: Final = (Step(_V1), Step(_V2, _repack, _V2_INDEXES), Step(_V3), Step(_V4))
 VERSION: Final = len(MIGRATIONS)
 
 

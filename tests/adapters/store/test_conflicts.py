@@ -42,29 +42,42 @@ def test_those_of_a_view_pass_with_it_and_standing_ones_stay(store: SqliteStore)
     assert store.open_conflicts() == [ONE]
 
 
-def test_what_stands_does_not_pass_again_and_is_told_anew(store: SqliteStore) -> None:
+def test_what_stands_does_not_pass_with_a_view_that_has_it_too(store: SqliteStore) -> None:
     store.put_conflicts([ONE], standing=True)
-    newer = replace(ONE, entry='{"id":"é","x":1}', view="w")
+    newer = replace(ONE, entry='{"id":"é","x":1}', view="w", heads_a=("r1", "r2"), head_b="r3")
     store.put_conflicts([newer], standing=False)
-    store.drop_passing("x.canvasl")
+    # one conflict, as the present view has it
     assert store.open_conflicts() == [newer]
+    assert store.instances("x.canvasl", [ONE.number, TWO.number, ONE.number]) == [ONE, newer]
+    store.drop_passing("x.canvasl")
+    assert store.open_conflicts() == [ONE]
+    again = replace(ONE, kept="3")
+    store.put_conflicts([again], standing=False)
+    store.drop_passing("x.canvasl")
+    assert store.open_conflicts() == [again]
 
 
-def test_what_was_settled_does_not_come_back(store: SqliteStore) -> None:
+def test_what_was_settled_is_known_by_who_did(store: SqliteStore) -> None:
     store.put_conflicts([ONE, TWO], standing=True)
-    store.settle("x.canvasl", [ONE.number, ONE.number, "9" * 64])
-    store.settle("x.canvasl", [ONE.number])
-    assert store.open_conflicts() == [TWO]
-    store.put_conflicts([ONE], standing=True)
-    assert store.open_conflicts("x.canvasl") == [TWO]
-    assert store.settled("x.canvasl") == {ONE.number, "9" * 64}
+    store.settle("x.canvasl", [ONE.number, ONE.number, "9" * 64], "s1")
+    store.settle("x.canvasl", [ONE.number], "s1")
+    store.settle("x.canvasl", [ONE.number], "s0")
+    assert store.settled("x.canvasl") == {ONE.number: ["s0", "s1"], "9" * 64: ["s1"]}
     # of one document, not of another
-    assert store.settled("y.canvasl") == set()
+    assert store.settled("y.canvasl") == {}
+
+
+def test_one_merges_record_goes_and_the_others_stay(store: SqliteStore) -> None:
+    newer = replace(ONE, view="w")
     other = replace(ONE, file="y.canvasl")
-    store.put_conflicts([other], standing=False)
-    assert store.open_conflicts("y.canvasl") == [other]
-    store.settle("x.canvasl", [TWO.number])
-    store.settle("y.canvasl", [ONE.number])
+    store.put_conflicts([ONE, newer, TWO, other], standing=True)
+    store.drop_conflict(ONE)
+    assert store.open_conflicts("x.canvasl") == [newer, TWO]
+    store.drop_conflict(newer)
+    store.drop_conflict(TWO)
+    assert store.open_conflicts() == [other]
+    assert store.conflicted() == ["y.canvasl"]
+    store.drop_conflict(other)
     assert store.conflicted() == []
 
 
@@ -72,12 +85,12 @@ def test_conflicts_are_there_after_a_restart(tmp_path: Path) -> None:
     store = SqliteStore(str(tmp_path / "s.db"))
     with store.transaction():
         store.put_conflicts([ONE, TWO], standing=True)
-        store.settle("x.canvasl", [TWO.number])
+        store.settle("x.canvasl", [TWO.number], "s")
         store.note_gaps("x.canvasl", "r", ["p"])
     store.close()
     again = SqliteStore(str(tmp_path / "s.db"))
-    assert again.open_conflicts() == [ONE]
-    assert again.settled("x.canvasl") == {TWO.number}
+    assert again.open_conflicts() == [ONE, TWO]
+    assert again.settled("x.canvasl") == {TWO.number: ["s"]}
     assert again.gaps("x.canvasl") == ["p"]
     again.close()
 
@@ -85,13 +98,13 @@ def test_conflicts_are_there_after_a_restart(tmp_path: Path) -> None:
 def test_a_refused_event_leaves_no_conflict(store: SqliteStore) -> None:
     def fail() -> None:
         store.put_conflicts([ONE], standing=True)
-        store.settle("x.canvasl", [TWO.number])
+        store.settle("x.canvasl", [TWO.number], "s")
         raise Refusal("queue-full")
 
     with store.transaction(), pytest.raises(Refusal):
         store.attempt(fail)
     assert store.open_conflicts() == []
-    assert store.settled("x.canvasl") == set()
+    assert store.settled("x.canvasl") == {}
 
 
 def test_versions_that_cannot_be_merged_make_a_document_conflicted(store: SqliteStore) -> None:

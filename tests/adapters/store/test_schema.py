@@ -168,6 +168,8 @@ QUESTIONS: tuple[Callable[[SqliteStore], object], ...] = (
     lambda store: store.gaps("x.md"),
     lambda store: store.open_conflicts("x.md"),
     lambda store: store.settled("x.md"),
+    lambda store: store.instances("x.md", [HASH]),
+    lambda store: store.settle("x.md", [HASH], "r"),
     lambda store: store.drop_passing("x.md"),
     lambda store: store.add_revision(replace(revision(HASH), parents=(HASH[::-1],)), b"text"),
     lambda store: store.is_folder("x"),
