@@ -542,7 +542,7 @@ you accept who sent them.  Its help text says why."
                   meta-log-federation meta-log-peer-sync-demo meta-log-mqtt
                   meta-log-webrtc meta-log-identity meta-log-peer-sync-core
                   meta-log-peer-sync-view meta-log-peer-sync-guard
-                  meta-log-peer-sync-edit
+                  meta-log-peer-sync-edit meta-log-peer-sync-progress
                   meta-log-peer-sync-events meta-log-peer-sync-rpc))
     (when (featurep part)
       (unload-feature part t)))
