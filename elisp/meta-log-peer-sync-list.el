@@ -22,7 +22,6 @@
 (require 'tabulated-list)
 (require 'meta-log-peer-sync-core)
 
-(declare-function meta-log-peer-sync-menu "meta-log-peer-sync-menu")
 (autoload 'meta-log-peer-sync-menu "meta-log-peer-sync-menu"
   "Show the commands of this package, each with one key." t)
 
