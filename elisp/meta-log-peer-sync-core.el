@@ -33,8 +33,9 @@
   :prefix "meta-log-peer-sync-"
   :link '(emacs-library-link :tag "Source" "meta-log-peer-sync.el")
   :link '(url-link :tag "Home page" "https://github.com/bthornemail/meta-log-peer-sync")
-  :link '(url-link :tag "Manual"
-                   "https://github.com/bthornemail/meta-log-peer-sync/tree/main/docs"))
+  ;; Found beside this file, also when Info does not know its folder.
+  :link '(custom-manual :tag "Manual" :action meta-log-peer-sync--follow-link
+                        "(meta-log-peer-sync)"))
 
 (defcustom meta-log-peer-sync-state-directory nil
   "Folder of the identity, the synced files and the history, or nil.

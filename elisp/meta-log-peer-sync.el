@@ -185,16 +185,13 @@ The line is what is known now; a message brings the news of the sidecar."
 (defun meta-log-peer-sync-manual ()
   "Open the Info manual of this package."
   (interactive)
-  (info (or (meta-log-peer-sync--manual-file) "(meta-log-peer-sync)")))
+  (let ((file (expand-file-name "meta-log-peer-sync.info"
+                                meta-log-peer-sync-rpc--directory)))
+    (info (if (file-readable-p file) file "(meta-log-peer-sync)"))))
 
-(defun meta-log-peer-sync--manual-file ()
-  "Return the file of the manual that came with this package, or nil.
-It lies beside the Lisp files, or where the manual is built in a clone."
-  (let ((folder meta-log-peer-sync-rpc--directory))
-    (cl-find-if #'file-readable-p
-                (mapcar (lambda (name) (expand-file-name name folder))
-                        '("meta-log-peer-sync.info"
-                          "../docs/manual/meta-log-peer-sync.info")))))
+(defun meta-log-peer-sync--follow-link (&rest _ignored)
+  "Open the manual, for a link in a customization buffer."
+  (meta-log-peer-sync-manual))
 
 ;;;###autoload
 (defun meta-log-peer-sync-customize ()
