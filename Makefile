@@ -3,7 +3,8 @@
 # make test   every check and every test
 # make lint   the checks alone; make bench, make docs, make setup, make clean
 BIN := .venv/bin
-PYTEST_ARGS ?=
+# Two at a time: one runs what starts real peers, the other one all the rest.
+PYTEST_ARGS ?= -n 2 --dist loadgroup
 
 .PHONY: demo test lint unit bench docs setup clean
 .NOTPARALLEL:

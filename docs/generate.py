@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 
-from docs.generator import elisp
+from docs.generator import elisp, manual
 from docs.generator.pages import PAGES, ROOT, render
 
 
@@ -33,7 +33,24 @@ def main() -> int:
         print(f"{'not up to date' if check else 'written'}: docs/{page}")
         if not check:
             path.write_text(after, encoding="utf-8")
+    if elisp.program() is not None:
+        stale += _manual(check)
     return 1 if check and stale else 0
+
+
+def _manual(check: bool) -> int:
+    """Write, or check, the source and the built file of the Info manual; how many are stale."""
+    source = manual.render(manual.SOURCE.read_text(encoding="utf-8"))
+    stale = 0
+    for path, after in ((manual.SOURCE, source), (manual.INFO, manual.build(source))):
+        if path.exists() and path.read_text(encoding="utf-8") == after:
+            continue
+        stale += 1
+        name = path.relative_to(ROOT).as_posix()
+        print(f"{'not up to date' if check else 'written'}: {name}")
+        if not check:
+            path.write_text(after, encoding="utf-8")
+    return stale
 
 
 if __name__ == "__main__":

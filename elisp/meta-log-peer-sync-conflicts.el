@@ -338,12 +338,13 @@ Only lines of a text can stand one after the other."
   (meta-log-peer-sync-conflicts--choose "kept" "Keep what stands"))
 
 (defun meta-log-peer-sync-conflicts-restore ()
-  "Make the version at point the newest one, after asking."
+  "Make the version at point the newest one; interactively, after asking."
   (interactive)
-  (pcase-let ((`((,file . ,revision) . ,record) (meta-log-peer-sync-conflicts--at-point)))
+  (pcase-let ((ask (called-interactively-p 'any))
+              (`((,file . ,revision) . ,record) (meta-log-peer-sync-conflicts--at-point)))
     (when (plist-get record :place)
       (user-error "This is one value of the document; a, b, k and e settle it"))
-    (meta-log-peer-sync-documents-ask-restore file revision)))
+    (meta-log-peer-sync-documents-ask-restore file revision ask)))
 
 ;;;; Merging by hand
 

@@ -24,6 +24,7 @@
 (require 'meta-log-peer-sync-edit)
 (require 'meta-log-peer-sync-events)
 (require 'meta-log-peer-sync-guard)
+(require 'meta-log-peer-sync-progress)
 (require 'meta-log-peer-sync-view)
 
 (defgroup meta-log-peer-sync nil
@@ -32,8 +33,9 @@
   :prefix "meta-log-peer-sync-"
   :link '(emacs-library-link :tag "Source" "meta-log-peer-sync.el")
   :link '(url-link :tag "Home page" "https://github.com/bthornemail/meta-log-peer-sync")
-  :link '(url-link :tag "Manual"
-                   "https://github.com/bthornemail/meta-log-peer-sync/tree/main/docs"))
+  ;; Found beside this file, also when Info does not know its folder.
+  :link '(custom-manual :tag "Manual" :action meta-log-peer-sync--follow-link
+                        "(meta-log-peer-sync)"))
 
 (defcustom meta-log-peer-sync-state-directory nil
   "Folder of the identity, the synced files and the history, or nil.
@@ -372,8 +374,22 @@ The sidecar has no event for a broker that was never there."
                (meta-log-peer-sync-core-count held "document")
                (if (= held 1) "is" "are")))))
 
+(defun meta-log-peer-sync-core--conflict-text (event)
+  "Return how to tell people about EVENT, a conflict."
+  (let ((file (meta-log-peer-sync-core-plain (plist-get event :file)))
+        (places (length (plist-get event :conflicts))))
+    (if (> places 0)
+        (format "%s was merged; %s of it %s changed twice at once, \
+M-x meta-log-peer-sync-conflicts"
+                file (meta-log-peer-sync-core-count places "value")
+                (if (= places 1) "was" "were"))
+      (format "%s was changed by %s at the same time; both versions are kept, \
+M-x meta-log-peer-sync-conflicts"
+              file (meta-log-peer-sync-core-name (plist-get event :peer_id))))))
+
 (defun meta-log-peer-sync-core--on-event (event)
   "Follow EVENT, then run its hooks."
+  (meta-log-peer-sync-progress-follow event)
   (pcase (plist-get event :event)
     ((or "peer-discovered" "peer-connected" "peer-disconnected" "peer-trusted"
          "document-held")
@@ -393,27 +409,27 @@ The sidecar has no event for a broker that was never there."
      (meta-log-peer-sync-core--refresh-later)
      (let ((who (meta-log-peer-sync-core-name (plist-get event :peer_id))))
        (if (eq t (plist-get event :deleted))
-           (message "meta-log-peer-sync: %s was deleted by %s; \
-M-x meta-log-peer-sync-history brings it back"
+           (meta-log-peer-sync-progress-gather
+            'deleted
+            (format "%s was deleted by %s; M-x meta-log-peer-sync-history brings it back"
                     (meta-log-peer-sync-core-plain (plist-get event :file)) who)
+            (lambda (count)
+              (format "%d documents were deleted; D in M-x meta-log-peer-sync-documents \
+shows them" count)))
          (meta-log-peer-sync-view-follow event who)
          (meta-log-peer-sync-view-follow-shared event who))))
     ("conflict-detected"
-     (let ((file (meta-log-peer-sync-core-plain (plist-get event :file)))
-           (places (length (plist-get event :conflicts))))
-       (if (> places 0)
-           (message "meta-log-peer-sync: %s was merged; %s of it %s changed twice at once, \
-M-x meta-log-peer-sync-conflicts"
-                    file (meta-log-peer-sync-core-count places "value")
-                    (if (= places 1) "was" "were"))
-         (message "meta-log-peer-sync: %s was changed by %s at the same time; both versions \
-are kept, M-x meta-log-peer-sync-conflicts"
-                  file (meta-log-peer-sync-core-name (plist-get event :peer_id))))))
+     (meta-log-peer-sync-progress-gather
+      'conflict (meta-log-peer-sync-core--conflict-text event)
+      (lambda (count)
+        (format "%d documents have values that two changed at once, \
+M-x meta-log-peer-sync-conflicts" count))))
     ("identity-changed"
      (message "meta-log-peer-sync: somebody else uses this identity: %s"
               (meta-log-peer-sync-core-plain (plist-get event :reason))))
     ("space-changed" (meta-log-peer-sync-core-refresh-folders))
     ("deletions-held"
+     (meta-log-peer-sync-core--refresh-later)
      (when (> (or (plist-get event :count) 0) 0)
        (message "meta-log-peer-sync: %s of %s held, until M-x meta-log-peer-sync-confirm-deletions; C-u brings the files back"
                 (meta-log-peer-sync-core-count (plist-get event :count) "deletion")

@@ -142,11 +142,12 @@ shows what they were, and brings it back."
 
 ;;;; What histories and conflicts need, too
 
-(defun meta-log-peer-sync-documents-ask-restore (document revision)
-  "Ask, then make REVISION of DOCUMENT the newest one, for everybody."
-  (unless (y-or-n-p (format "Make %s the newest version of %s, for everybody? "
-                            (meta-log-peer-sync-documents--short revision)
-                            (meta-log-peer-sync-core-plain document)))
+(defun meta-log-peer-sync-documents-ask-restore (document revision ask)
+  "Make REVISION of DOCUMENT the newest one, for everybody; with ASK, ask before."
+  (unless (or (not ask)
+              (y-or-n-p (format "Make %s the newest version of %s, for everybody? "
+                                (meta-log-peer-sync-documents--short revision)
+                                (meta-log-peer-sync-core-plain document))))
     (user-error "Nothing was restored"))
   (meta-log-peer-sync-restore document revision))
 

@@ -61,15 +61,17 @@ shows documents, by any of its names."
   "Return the name of the document that FILE, default the visited one, is; or nil."
   (let ((file (or file buffer-file-name)))
     (and file
+         (not (file-remote-p file))
          (save-match-data
-           (and (not (file-remote-p file))
-                (let ((local (file-name-unquote file)))
-                  (cl-loop
-                   for (folder . prefix) in (cons (cons meta-log-peer-sync-edit-folder "")
-                                                  meta-log-peer-sync-edit-shared)
-                   when (and folder (file-in-directory-p local folder))
-                   return (concat prefix (file-relative-name (file-truename local)
-                                                             (file-truename folder))))))))))
+           (let ((true (file-truename (file-name-unquote file))))
+             (cl-loop
+              for (folder . prefix) in (cons (cons meta-log-peer-sync-edit-folder "")
+                                             meta-log-peer-sync-edit-shared)
+              ;; By names: `file-in-directory-p' looks at the folder's times as well,
+              ;; and says no when the sidecar writes there at the same moment.
+              for root = (and folder (file-name-as-directory (file-truename folder)))
+              when (and root (string-prefix-p root true))
+              return (concat prefix (substring true (length root)))))))))
 
 (defun meta-log-peer-sync-edit--hash ()
   "Return the SHA-256 of the bytes that saving this buffer would write."

@@ -296,7 +296,9 @@ not UTF-8."
 (defun meta-log-peer-sync-guard-make-inert ()
   "Mark the current buffer: nothing in its text is to be obeyed."
   (setq meta-log-peer-sync-guard--inert t)
-  (setq-local enable-local-variables nil)
+  ;; Emacs binds it while it chooses the mode, and would remark on what is meant so.
+  (let ((inhibit-message t) (message-log-max nil))
+    (setq-local enable-local-variables nil))
   (setq-local enable-local-eval nil)
   (setq-local enable-dir-local-variables nil)
   (setq-local untrusted-content t)

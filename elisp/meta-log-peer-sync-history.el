@@ -39,7 +39,7 @@
   :package-version '(meta-log-peer-sync . "0.1.0"))
 
 (defconst meta-log-peer-sync-history--keys
-  "RET show  d diff  m mark  r restore  P pin  l git  + older  ? help"
+  "RET show  d diff  m mark  r restore  P pin  l git  + older  ? menu"
   "What can be done, for the header line.")
 
 (defvar-local meta-log-peer-sync-history--count nil
@@ -56,8 +56,6 @@
 (defvar meta-log-peer-sync-history-mode-map
   (let ((map (make-sparse-keymap)))
     (set-keymap-parent map meta-log-peer-sync-list-mode-map)
-    (define-key map "n" #'next-line)
-    (define-key map "p" #'previous-line)
     (define-key map (kbd "RET") #'meta-log-peer-sync-history-view)
     (define-key map "v" #'meta-log-peer-sync-history-view)
     (define-key map "d" #'meta-log-peer-sync-history-diff)
@@ -66,7 +64,6 @@
     (define-key map "P" #'meta-log-peer-sync-history-pin)
     (define-key map "l" #'meta-log-peer-sync-history-git-log)
     (define-key map "+" #'meta-log-peer-sync-history-older)
-    (define-key map "?" #'describe-mode)
     map)
   "Keys of `meta-log-peer-sync-history-mode'.")
 
@@ -201,10 +198,11 @@ marked revisions; a third mark replaces the first."
 
 (defun meta-log-peer-sync-history-restore ()
   "Make the revision at point the newest one.
-It asks first, because the version goes out to everybody."
+Interactively it asks first, because the version goes out to everybody."
   (interactive)
   (meta-log-peer-sync-documents-ask-restore
-   meta-log-peer-sync-documents--name (meta-log-peer-sync-list-id)))
+   meta-log-peer-sync-documents--name (meta-log-peer-sync-list-id)
+   (called-interactively-p 'any)))
 
 ;;;; Differences
 

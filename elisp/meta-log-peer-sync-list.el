@@ -18,8 +18,12 @@
 ;;; Code:
 
 (require 'cl-lib)
+(require 'subr-x)
 (require 'tabulated-list)
 (require 'meta-log-peer-sync-core)
+
+(autoload 'meta-log-peer-sync-menu "meta-log-peer-sync-menu"
+  "Show the commands of this package, each with one key." t)
 
 (defvar-local meta-log-peer-sync-list--fetch nil
   "Function that asks for the entries; it calls its argument with them.")
@@ -32,6 +36,9 @@
     (set-keymap-parent map tabulated-list-mode-map)
     (define-key map "g" #'revert-buffer)
     (define-key map "q" #'quit-window)
+    (define-key map "n" #'next-line)
+    (define-key map "p" #'previous-line)
+    (define-key map "?" #'meta-log-peer-sync-menu)
     map)
   "Keys of all lists of the package.")
 
@@ -40,6 +47,7 @@
   (setq-local revert-buffer-function #'meta-log-peer-sync-list--revert)
   (setq-local bidi-display-reordering nil)
   (setq-local imenu-create-index-function #'meta-log-peer-sync-list--index)
+  (add-hook 'eldoc-documentation-functions #'meta-log-peer-sync-list--explain nil t)
   (setq tabulated-list-padding 1)
   (add-hook 'meta-log-peer-sync-core-changed-functions #'meta-log-peer-sync-list--on-change)
   (add-hook 'kill-buffer-hook #'meta-log-peer-sync-list--forget nil t))
@@ -56,24 +64,92 @@
         (forward-line 1)))
     (nreverse index)))
 
+(defun meta-log-peer-sync-list--explain (&rest _ignored)
+  "Return the row at point in full, for eldoc: columns may be too narrow."
+  (let ((columns (tabulated-list-get-entry)))
+    (when columns
+      (string-join
+       (cl-loop for (name . _) across tabulated-list-format
+                for text across columns
+                for value = (string-trim (if (consp text) (car text) text))
+                unless (string-empty-p value)
+                collect (if (string-empty-p name) value (concat name ": " value)))
+       ", "))))
+
+(defun meta-log-peer-sync-list--place (position)
+  "Return (ID COLUMN . POSITION), by which to find POSITION in the next list."
+  (save-excursion
+    (goto-char position)
+    (cons (tabulated-list-get-id) (cons (current-column) position))))
+
+(defun meta-log-peer-sync-list--find (place)
+  "Return where PLACE is now; where its row is gone, where that was."
+  (pcase-let ((`(,id ,column . ,position) place))
+    (save-excursion
+      (goto-char (point-min))
+      (while (not (or (eobp) (equal id (tabulated-list-get-id))))
+        (forward-line 1))
+      (if (or (null id) (eobp))
+          (min position (point-max))
+        (move-to-column column)
+        (point)))))
+
+(defun meta-log-peer-sync-list--print ()
+  "Print the list anew; point, mark and the windows stay at their rows."
+  (let ((mark (and (mark t) (meta-log-peer-sync-list--place (mark t))))
+        (active mark-active)
+        (point (meta-log-peer-sync-list--place (point)))
+        (windows (mapcar (lambda (window)
+                           (list window
+                                 (meta-log-peer-sync-list--place (window-point window))
+                                 (meta-log-peer-sync-list--place (window-start window))))
+                         (get-buffer-window-list nil nil t))))
+    (tabulated-list-print)
+    (goto-char (meta-log-peer-sync-list--find point))
+    (when mark
+      (set-marker (mark-marker) (meta-log-peer-sync-list--find mark))
+      (setq mark-active active
+            deactivate-mark nil))
+    (pcase-dolist (`(,window ,place ,start) windows)
+      (set-window-start window (meta-log-peer-sync-list--find start) t)
+      (set-window-point window (meta-log-peer-sync-list--find place)))))
+
+(defun meta-log-peer-sync-list--sorted-p (old new)
+  "Return non-nil when rows OLD may stay where they are, with the texts of NEW."
+  (let ((column (and (car tabulated-list-sort-key)
+                     (tabulated-list--column-number (car tabulated-list-sort-key)))))
+    (or (null column)
+        (cl-every (lambda (row)
+                    (equal (aref (cadr row) column)
+                           (aref (cadr (gethash (car row) new)) column)))
+                  old))))
+
+(defun meta-log-peer-sync-list--update (new)
+  "Bring the rows up to date with NEW, a table of id -> row; others stay untouched."
+  (save-excursion
+    (goto-char (point-min))
+    (while (not (eobp))
+      (let ((columns (tabulated-list-get-entry))
+            (row (cadr (gethash (tabulated-list-get-id) new))))
+        (when (and columns row)
+          (dotimes (column (length columns))
+            (unless (equal (aref columns column) (aref row column))
+              (tabulated-list-set-col column (aref row column) t)))))
+      (forward-line 1))))
+
 (defun meta-log-peer-sync-list--set (entries)
   "Show ENTRIES; rows that are the same as before are not touched."
-  (let ((old tabulated-list-entries))
-    (if (not (and old (equal (mapcar #'car old) (mapcar #'car entries))))
-        (progn
-          (setq tabulated-list-entries entries)
-          (tabulated-list-print t))
-      (save-excursion
-        (goto-char (point-min))
-        (while (not (eobp))
-          (let* ((id (tabulated-list-get-id))
-                 (columns (tabulated-list-get-entry))
-                 (new (and id (cadr (assoc id entries)))))
-            (when (and columns new)
-              (dotimes (column (length columns))
-                (unless (equal (aref columns column) (aref new column))
-                  (tabulated-list-set-col column (aref new column) t)))))
-          (forward-line 1))))))
+  (let ((old tabulated-list-entries) (new (make-hash-table :test #'equal)))
+    (dolist (entry entries) (puthash (car entry) entry new))
+    (if (and old
+             (= (length old) (length entries))
+             (cl-every (lambda (row) (gethash (car row) new)) old)
+             (or tabulated-list-sort-key
+                 (equal (mapcar #'car old) (mapcar #'car entries)))
+             (meta-log-peer-sync-list--sorted-p old new))
+        (meta-log-peer-sync-list--update new)
+      (setq tabulated-list-entries entries)
+      (meta-log-peer-sync-list--print))))
 
 (defun meta-log-peer-sync-list--revert (&rest _ignored)
   "Ask for the entries of the current buffer again."
@@ -100,7 +176,9 @@ A nil EVENT concerns those that show what Emacs knows itself."
                  (not meta-log-peer-sync-list--timer)
                  (meta-log-peer-sync-rpc-running-p))
         (setq meta-log-peer-sync-list--timer
-              (run-at-time 0.2 nil #'meta-log-peer-sync-list--refresh buffer))))))
+              ;; A long list is printed less often, so that Emacs has time for its user.
+              (run-at-time (max 0.2 (/ (length tabulated-list-entries) 1000.0)) nil
+                           #'meta-log-peer-sync-list--refresh buffer))))))
 
 (defun meta-log-peer-sync-list--refresh (buffer)
   "Ask for the entries of BUFFER again."

@@ -62,6 +62,7 @@
    method params
    (lambda (answer)
      (meta-log-peer-sync-mirror--take answer)
+     (meta-log-peer-sync-rpc-refresh-status)
      (message "%s" (meta-log-peer-sync-mirror--summary answer)))))
 
 ;;;###autoload

@@ -30,6 +30,7 @@
     (define-key map "b" #'meta-log-peer-sync-peers-block)
     (define-key map "c" #'meta-log-peer-sync-peers-connect)
     (define-key map "w" #'meta-log-peer-sync-peers-copy-id)
+    (define-key map "s" #'meta-log-peer-sync-peers-safety-words)
     map)
   "Keys of `meta-log-peer-sync-peers-mode'.")
 
@@ -121,6 +122,50 @@ Interactively it asks first, because what is held back of it is dropped."
   (interactive)
   (kill-new (meta-log-peer-sync-list-id))
   (message "%s" (meta-log-peer-sync-list-id)))
+
+;;;; Who is who
+
+;;;###autoload
+(defun meta-log-peer-sync-identity ()
+  "Show who this peer is, and copy its id; return t at once."
+  (interactive)
+  (meta-log-peer-sync-core-request
+   "identity.show" nil
+   (lambda (answer)
+     (kill-new (plist-get answer :peer_id))
+     (message "%s\nname %s, protected by %s\n%s\n%s"
+              (plist-get answer :peer_id)
+              (if (plist-get answer :name)
+                  (meta-log-peer-sync-core-plain (plist-get answer :name))
+                "(none)")
+              (meta-log-peer-sync-core-plain (plist-get answer :protection))
+              (meta-log-peer-sync-core-plain (plist-get answer :fingerprint) 100)
+              (meta-log-peer-sync-peers--words answer))))
+  t)
+
+(defun meta-log-peer-sync-peers--words (answer)
+  "Return the words in ANSWER as one harmless line."
+  (let ((words (plist-get answer :words)))
+    (meta-log-peer-sync-core-plain
+     (if (stringp words) words (mapconcat #'identity words " ")) 200)))
+
+;;;###autoload
+(defun meta-log-peer-sync-safety-words (peer-id)
+  "Show the words that the peer PEER-ID and you both see; return t at once.
+Compare them by voice: when they are the same, nobody is in between."
+  (interactive (list (meta-log-peer-sync-core-read-peer "Safety words with peer: ")))
+  (meta-log-peer-sync-core-request
+   "identity.words" (list :peer_id (meta-log-peer-sync-core-check-peer-id peer-id))
+   (lambda (answer)
+     (message "%s sees the same words, if nobody is in between:\n%s"
+              (meta-log-peer-sync-core-name peer-id)
+              (meta-log-peer-sync-peers--words answer))))
+  t)
+
+(defun meta-log-peer-sync-peers-safety-words ()
+  "Show the safety words of the peer at point."
+  (interactive)
+  (meta-log-peer-sync-safety-words (meta-log-peer-sync-list-id)))
 
 (provide 'meta-log-peer-sync-peers)
 ;;; meta-log-peer-sync-peers.el ends here

@@ -653,6 +653,7 @@ GENERATION is the number of the process that sent it."
      (when function (funcall function status)))
    #'ignore))
 
+;;;###autoload
 (defun meta-log-peer-sync-rpc-show-log ()
   "Show what the sidecar has written to standard error."
   (interactive)

@@ -18,7 +18,7 @@
 ;;
 ;; M-x meta-log-peer-sync-list-spaces shows them, and what waits.  There, `s'
 ;; shares a folder, `c' makes a local space, `a' turns auto-sync on or off, `l'
-;; leaves, `y' and `n' decide about many deletions at once that are held.
+;; leaves, `y' and `u' decide about many deletions at once that are held.
 
 ;;; Code:
 
@@ -179,7 +179,7 @@ Return t at once."
     (define-key map "a" #'meta-log-peer-sync-auto-sync)
     (define-key map "i" #'meta-log-peer-sync-sync-all)
     (define-key map "y" #'meta-log-peer-sync-confirm-deletions)
-    (define-key map "n" #'meta-log-peer-sync-spaces-restore)
+    (define-key map "u" #'meta-log-peer-sync-spaces-restore)
     map)
   "Keys of `meta-log-peer-sync-spaces-mode'.")
 

@@ -18,7 +18,8 @@
 ;; does the work; this package starts it and speaks with it.
 ;;
 ;; M-x meta-log-peer-sync-start starts it.  M-x meta-log-peer-sync-mode shares
-;; the visited file and syncs it after every save.  M-x meta-log-peer-sync-peers
+;; the visited file and syncs it after every save.  M-x meta-log-peer-sync-menu
+;; has every command.  M-x meta-log-peer-sync-peers
 ;; and M-x meta-log-peer-sync-documents show who and what is there.  Nothing
 ;; happens when this file is loaded, unless META_LOG_ENABLE_FEDERATION=1 in
 ;; the environment asks for a start after the init file.
@@ -38,6 +39,12 @@
 (require 'meta-log-webrtc)
 (require 'meta-log-identity)
 
+(autoload 'meta-log-peer-sync-menu "meta-log-peer-sync-menu"
+  "Show the commands of this package, each with one key." t)
+(autoload 'meta-log-peer-sync-identity "meta-log-peer-sync-peers"
+  "Show who this peer is, and copy its id; return t at once." t)
+(autoload 'meta-log-peer-sync-safety-words "meta-log-peer-sync-peers"
+  "Show the words that the peer PEER-ID and you both see; return t at once." t)
 (autoload 'meta-log-peer-sync-peers "meta-log-peer-sync-peers"
   "List the known peers; return the buffer." t)
 (autoload 'meta-log-peer-sync-documents "meta-log-peer-sync-documents"
@@ -155,6 +162,42 @@ The line is what is known now; a message brings the news of the sidecar."
               (meta-log-peer-sync--summary (meta-log-peer-sync-rpc-status))))))
     (message "%s" text)
     text))
+
+;;;###autoload
+(defun meta-log-peer-sync-health ()
+  "Ask the sidecar whether it can do its work, and show the answer; return t."
+  (interactive)
+  (meta-log-peer-sync-core-request
+   "health" nil
+   (lambda (answer)
+     (message "%s" (mapconcat
+                    (lambda (check)
+                      (format "%s %s: %s"
+                              (if (eq t (plist-get check :ok)) "ok  " "FAIL")
+                              (meta-log-peer-sync-core-plain (plist-get check :name) 40)
+                              (meta-log-peer-sync-core-plain (plist-get check :detail) 160)))
+                    (plist-get answer :checks) "\n"))))
+  t)
+
+;;;; Help
+
+;;;###autoload
+(defun meta-log-peer-sync-manual ()
+  "Open the Info manual of this package."
+  (interactive)
+  (let ((file (expand-file-name "meta-log-peer-sync.info"
+                                meta-log-peer-sync-rpc--directory)))
+    (info (if (file-readable-p file) file "(meta-log-peer-sync)"))))
+
+(defun meta-log-peer-sync--follow-link (&rest _ignored)
+  "Open the manual, for a link in a customization buffer."
+  (meta-log-peer-sync-manual))
+
+;;;###autoload
+(defun meta-log-peer-sync-customize ()
+  "Customize the options of this package."
+  (interactive)
+  (customize-group 'meta-log-peer-sync))
 
 ;;;; Files
 
@@ -488,14 +531,15 @@ you accept who sent them.  Its help text says why."
     (with-current-buffer buffer
       (when meta-log-peer-sync-mode (meta-log-peer-sync-mode -1))))
   (meta-log-peer-sync-rpc-stop)
-  (dolist (part '(meta-log-peer-sync-peers meta-log-peer-sync-history
+  (dolist (part '(meta-log-peer-sync-menu
+                  meta-log-peer-sync-peers meta-log-peer-sync-history
                   meta-log-peer-sync-conflicts meta-log-peer-sync-spaces
                   meta-log-peer-sync-mirror meta-log-peer-sync-documents
                   meta-log-peer-sync-list
                   meta-log-federation meta-log-peer-sync-demo meta-log-mqtt
                   meta-log-webrtc meta-log-identity meta-log-peer-sync-core
                   meta-log-peer-sync-view meta-log-peer-sync-guard
-                  meta-log-peer-sync-edit
+                  meta-log-peer-sync-edit meta-log-peer-sync-progress
                   meta-log-peer-sync-events meta-log-peer-sync-rpc))
     (when (featurep part)
       (unload-feature part t)))

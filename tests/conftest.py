@@ -15,6 +15,18 @@ settings.load_profile("default" if os.environ.get("META_LOG_RANDOM") else "same"
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+#: what runs alone beside everything else: real peers, of which those without a broker of
+#: their own meet at the default address
+TOGETHER = ("tests/integration/", "tests/meta/test_docs.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what one worker has to run in one row: a file, or all that starts real peers."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        name = "peers" if file.startswith(TOGETHER) else file
+        item.add_marker(pytest.mark.xdist_group(name))
+
 
 @pytest.fixture(scope="session")
 def repository() -> Path:

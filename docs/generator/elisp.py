@@ -18,7 +18,7 @@ _ELISP: Final = _HERE.parents[1] / "elisp"
 #: Pages that cannot be made without an Emacs.
 PAGES: Final = ("reference/elisp.md",)
 #: Files of the documented API, in the order of the page.
-_API: Final = (
+API: Final = (
     "meta-log-peer-sync-demo", "meta-log-federation", "meta-log-mqtt", "meta-log-webrtc",
     "meta-log-identity",
 )  # fmt: skip
@@ -49,7 +49,8 @@ def entries() -> tuple[Entry, ...]:
     return tuple(sorted(found, key=lambda entry: str(entry["name"])))
 
 
-def _private(entry: Entry) -> bool:
+def private(entry: Entry) -> bool:
+    """Whether it is not for users: by its name, and not named in the documents."""
     return "--" in entry["name"] and entry["name"] not in _NAMED
 
 
@@ -61,11 +62,11 @@ def _inner(entry: Entry) -> bool:
 def documented() -> str:
     """The functions and variables of the documented API, file by file."""
     parts: list[str] = []
-    for file in _API:
+    for file in API:
         parts.append(f"### {code(file)}\n")
         parts += [
             _shown(entry) for entry in entries()
-            if entry["file"] == file and not _private(entry)
+            if entry["file"] == file and not private(entry)
             and entry["kind"] in ("function", "variable")
             and not entry["name"].endswith("-unload-function")
         ]  # fmt: skip
@@ -76,7 +77,7 @@ def commands() -> str:
     """Every command that is not part of the documented API."""
     return "\n".join(
         _shown(entry) for entry in entries()
-        if entry.get("command") is True and entry["file"] not in _API and not _private(entry)
+        if entry.get("command") is True and entry["file"] not in API and not private(entry)
     )  # fmt: skip
 
 

@@ -31,7 +31,8 @@
        (type . ,(prin1-to-string (cadr (plist-get more :type))))))
     (`(defvar ,name ,_ ,doc . ,_)
      `((kind . "variable") (name . ,(symbol-name name)) (file . ,file) (doc . ,doc)))
-    (`(define-minor-mode ,name . ,body)
+    ((or `(define-minor-mode ,name . ,body)
+         `(meta-log-peer-sync-menu--define ,name . ,body))
      `((kind . "mode") (name . ,(symbol-name name)) (file . ,file) (command . t)
        (arguments . []) (doc . ,(extract-doc body))))))
 

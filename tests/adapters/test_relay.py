@@ -8,7 +8,6 @@ import contextlib
 import os
 import socket
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -104,9 +103,7 @@ async def test_a_peer_that_does_not_answer_cannot_hold_it(place: Path) -> None:
     with pipe() as (source, feed), pipe() as (_result, sink):
         async with peer(place, silent):
             os.close(feed)
-            before = time.monotonic()
-            assert await relay(place, source=source, sink=sink) == 0
-            assert time.monotonic() - before < 1.0
+            assert await asyncio.wait_for(relay(place, source=source, sink=sink), 30) == 0
             release.set()
 
 
@@ -119,9 +116,7 @@ async def test_an_output_that_nobody_reads_cannot_hold_it(place: Path) -> None:
     with pipe() as (source, feed), pipe() as (_result, sink):
         async with peer(place, flood):
             os.close(feed)
-            before = time.monotonic()
-            assert await relay(place, source=source, sink=sink) == 0
-            assert time.monotonic() - before < 1.0
+            assert await asyncio.wait_for(relay(place, source=source, sink=sink), 30) == 0
             assert os.get_blocking(sink)
 
 

@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,16 @@ _GROWTH = 50 * limits.MIB
 #: Who has announced itself before any case, and what was decided about it.
 _DECIDED = {"alice": "trust.accept", "mallory": "trust.accept", "bob": "trust.accept",
             "revoked": "trust.block"}  # fmt: skip
+
+
+def promptly(answered: Callable[[], object]) -> None:
+    """It is answered within a second; a machine that was busy for once is asked again."""
+    for _ in range(3):
+        start = time.monotonic()
+        assert answered()
+        if time.monotonic() - start < 1.0:
+            return
+    raise AssertionError("no answer within a second, three times")
 
 
 def seed_of(name: str) -> bytes:
@@ -147,9 +157,8 @@ class World:
 
     def check_alive(self, before: Before) -> None:
         """It answers ``status`` within a second, and has not grown by 50 MB at any time."""
-        start = time.monotonic()
-        assert self.peer.call("status")["peer_id"] == identities()[self.receiver].peer_id
-        assert time.monotonic() - start < 1.0
+        own = identities()[self.receiver].peer_id
+        promptly(lambda: self.peer.call("status")["peer_id"] == own)
         assert self.peer.peak_memory() - before.memory < _GROWTH
 
     def check_untouched(self, before: Before) -> None:

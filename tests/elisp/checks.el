@@ -162,7 +162,7 @@ global-mode-string (advice-member-p 'meta-log-peer-sync-guard--visit \
                      "(progn (require 'meta-log-peer-sync) \
 (require 'meta-log-peer-sync-peers) (require 'meta-log-peer-sync-history) \
 (require 'meta-log-peer-sync-conflicts) (require 'meta-log-peer-sync-spaces) \
-(meta-log-peer-sync-guard-mode 1) (meta-log-peer-sync-modeline-mode 1) \
+(require 'meta-log-peer-sync-menu) (meta-log-peer-sync-guard-mode 1) (meta-log-peer-sync-modeline-mode 1) \
 (unload-feature 'meta-log-peer-sync t) \
 (let (left) (mapatoms (lambda (symbol) (when (and (fboundp symbol) \
 (string-prefix-p \"meta-log-\" (symbol-name symbol))) (push symbol left)))) \

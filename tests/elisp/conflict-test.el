@@ -60,7 +60,8 @@ Both are as they stand in JSON, with the quotes."
       (should (member (nth 2 columns) '("first" "second")))
       (should (equal (sort (list (nth 3 columns) (nth 4 columns)) #'string<)
                      '("you: \"one\"" "you: \"two\\n%s\""))))
-    (should (test-helper-said "a.canvasl was merged; 1 value of it was changed twice at once"))
+    (should (test-helper-until (test-helper-said "a.canvasl was merged; 1 value of it \
+was changed twice at once")))
     (with-current-buffer (progn (test-helper-press "RET") "*conflict: a.canvasl*")
       (should (derived-mode-p 'meta-log-peer-sync-conflicts-place-mode))
       (let ((shown (buffer-string)))

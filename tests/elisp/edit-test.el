@@ -351,5 +351,27 @@ that `edit-test-questions' counts and answers with yes."
       (should (equal (buffer-string) (concat "xxx" edit-test-base)))
       (should-not edit-test-questions))))
 
+;;;; Names
+
+(ert-deftest edit-test-a-busy-folder-is-known ()
+  "A document is one also while somebody writes to its folder.
+`file-in-directory-p' says no then, now and then: the save was not synced."
+  (test-helper-call
+   (lambda (folder)
+     (let* ((meta-log-peer-sync-edit-folder (file-name-as-directory folder))
+            (file (expand-file-name "a b/x.canvasl" folder))
+            (writer (progn
+                      (make-directory (file-name-directory file))
+                      (write-region "" nil file nil 'silent)
+                      (make-process :name "writer" :noquery t
+                                    :command (list "sh" "-c" "while :; do : >\"$1\"; rm \"$1\"; done"
+                                                   "sh" (expand-file-name "other" folder))))))
+       (unwind-protect
+           (dotimes (_ 1000)
+             (should (equal (meta-log-peer-sync-edit-name file) "a b/x.canvasl")))
+         (delete-process writer))
+       (should-not (meta-log-peer-sync-edit-document-p (concat (directory-file-name folder) "-other/x.canvasl")))
+       (should-not (meta-log-peer-sync-edit-document-p "/ssh:host:/x.canvasl"))))))
+
 (provide 'edit-test)
 ;;; edit-test.el ends here

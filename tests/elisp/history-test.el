@@ -160,7 +160,7 @@
       (dolist (key '("RET" "d" "m" "r" "P" "l" "+" "?"))
         (should (commandp (lookup-key (current-local-map) (kbd key))))
         (should (string-match-p (concat " " (regexp-quote key) " [a-z]+") shown))))
-    (should (eq #'describe-mode (key-binding "?")))
+    (should (eq #'meta-log-peer-sync-menu (key-binding "?")))
     (test-helper-press "l")
     (should (test-helper-until (test-helper-said "There is no git mirror")))))
 

@@ -129,7 +129,7 @@
     (should (test-helper-until (test-helper-said "3 deletions of commons held")))
     (should (test-helper-until (equal (nth 6 (spaces-test-row "commons")) "3")))
     (test-helper-to "commons")
-    (test-helper-press "n")
+    (test-helper-press "u")
     (should (test-helper-until (file-exists-p (concat mine "2.md"))))
     (should (test-helper-until (equal (nth 6 (spaces-test-row "commons")) "0")))
     (dotimes (number 3) (delete-file (format "%s%d.md" mine number)))

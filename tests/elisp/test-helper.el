@@ -84,6 +84,9 @@ FORMAT and ARGUMENTS are its arguments."
         meta-log-peer-sync-guard--roots nil
         meta-log-peer-sync-guard--exempt nil
         meta-log-peer-sync-core--held-told nil)
+  (meta-log-peer-sync-progress-unload-function)
+  (setq meta-log-peer-sync-progress--bursts nil
+        meta-log-peer-sync-progress--gathered nil)
   (dolist (buffer (buffer-list))
     (when (with-current-buffer buffer (derived-mode-p 'meta-log-peer-sync-list-mode))
       (kill-buffer buffer)))

@@ -46,9 +46,7 @@ async def test_start_answers_on_loopback_only_and_stop_ends_it(
         if connection.status == psutil.CONN_LISTEN
     ]
     assert listening == ["127.0.0.1"]
-    started = time.monotonic()
     await broker.stop()
-    assert time.monotonic() - started < 1.5
     assert gone(pid)
     assert (broker.pid, broker.kind) == (None, None)
     assert not await answers(BrokerUrl("mqtt", "127.0.0.1", port), 1)

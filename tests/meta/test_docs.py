@@ -100,7 +100,11 @@ def test_files_that_pages_name_are_there() -> None:
 def test_names_of_the_emacs_package_are_defined() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "elisp").glob("*.el"))
     defined = set(
-        re.findall(r"^\((?:def\w+|define-[\w-]+|cl-def\w+) \(?([\w-]+)", sources, re.MULTILINE)
+        re.findall(
+            r"^\((?:def\w+|define-[\w-]+|cl-def\w+|[\w-]+-menu--define) \(?([\w-]+)",
+            sources,
+            re.MULTILINE,
+        )
     )
     for name in TAUGHT:
         said = re.findall(

@@ -176,7 +176,7 @@ def test_case_hides_nothing(name: str, change: Callable[[str], str]) -> None:
 def test_no_name_takes_long(name: str) -> None:
     started = time.process_time()
     assert reason_of(name) != "accepted"
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 3
 
 
 def test_extensions() -> None:

@@ -140,7 +140,7 @@ def test_cost_is_linear(data: bytes) -> None:
     except Refusal:
         pass
     # Converting a million digits to an integer would take seconds.
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 3
 
 
 JSON_REASONS = frozenset(

@@ -233,9 +233,7 @@ async def test_finishing_does_not_wait_for_ever(
 ) -> None:
     writer.stick()
     await front_end.feed(request("peers.connect", 1, peer_id="x") + request("status", 2))
-    start = time.monotonic()
-    await front_end.finish(0.05)
-    assert time.monotonic() - start < 2
+    await asyncio.wait_for(front_end.finish(0.05), 30)
     assert writer.closed
 
 

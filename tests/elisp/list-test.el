@@ -1,0 +1,161 @@
+;;; list-test.el --- Lists that change while they are looked at  -*- lexical-binding: t; -*-
+
+;; SPDX-License-Identifier: MIT
+
+;;; Commentary:
+
+;; What comes from outside must not take point, mark or order away from who
+;; looks at a list, and a thousand events must not become a thousand messages.
+
+;;; Code:
+
+(require 'test-helper)
+(require 'meta-log-peer-sync-menu)
+(require 'meta-log-peer-sync-peers)
+(require 'meta-log-peer-sync-documents)
+(require 'meta-log-peer-sync-conflicts)
+(require 'meta-log-peer-sync-spaces)
+(require 'meta-log-peer-sync-history)
+
+(defconst list-test-modes
+  '(meta-log-peer-sync-peers-mode meta-log-peer-sync-documents-mode
+    meta-log-peer-sync-conflicts-mode meta-log-peer-sync-spaces-mode
+    meta-log-peer-sync-history-mode))
+
+(defmacro list-test-with (rows &rest body)
+  "Run BODY in a list of documents that shows ROWS, (NAME STATE)."
+  (declare (indent 1))
+  `(with-temp-buffer
+     (meta-log-peer-sync-documents-mode)
+     (list-test-show ,rows)
+     ,@body))
+
+(defun list-test-show (rows)
+  "Show ROWS, (NAME STATE), in the current list."
+  (meta-log-peer-sync-list--set
+   (mapcar (lambda (row)
+             (list (car row) (vector (car row) (cadr row) "ada" "" "1" "1")))
+           rows)))
+
+(defun list-test-ids ()
+  "Return the ids of the rows from above."
+  (save-excursion
+    (goto-char (point-min))
+    (cl-loop until (eobp) collect (tabulated-list-get-id) do (forward-line 1))))
+
+(ert-deftest list-test-keys ()
+  (dolist (mode list-test-modes)
+    (with-temp-buffer
+      (funcall mode)
+      (should (derived-mode-p 'tabulated-list-mode))
+      (pcase-dolist (`(,key . ,command)
+                     '(("g" . revert-buffer) ("q" . quit-window) ("n" . next-line)
+                       ("p" . previous-line) ("S" . tabulated-list-sort)
+                       ("?" . meta-log-peer-sync-menu)))
+        (should (eq command (key-binding key))))
+      (should (commandp (key-binding (kbd "RET"))))
+      (should-not (eq 'newline (key-binding (kbd "RET"))))
+      ;; Every key of its own is explained, and does something.
+      (should (string-match-p "{meta-log" (or (documentation mode t) ""))))))
+
+(ert-deftest list-test-new-rows-move-nobody ()
+  (list-test-with '(("b" "") ("d" "") ("f" ""))
+    (goto-char (point-min))
+    (forward-line 1)
+    (move-to-column 5)
+    (let ((column (current-column)))
+      (save-excursion (forward-line 1) (push-mark (point) t t))
+      (list-test-show '(("a" "") ("b" "") ("c" "") ("d" "") ("f" "")))
+      (should (equal '("a" "b" "c" "d" "f") (list-test-ids)))
+      (should (equal "d" (tabulated-list-get-id)))
+      (should (= column (current-column)))
+      (should mark-active)
+      (should (equal "f" (tabulated-list-get-id (mark)))))
+    ;; A row that is gone leaves point where it was.
+    (let ((line (line-number-at-pos)))
+      (list-test-show '(("a" "") ("b" "") ("c" "") ("f" "")))
+      (should (<= (abs (- line (line-number-at-pos))) 1)))))
+
+(ert-deftest list-test-the-order-stays ()
+  (list-test-with '(("a" "x") ("b" "y") ("c" "x"))
+    (setq tabulated-list-sort-key '("State" . t))
+    (meta-log-peer-sync-list--print)
+    (should (equal "b" (car (list-test-ids))))
+    (goto-char (point-min))
+    (list-test-show '(("a" "z") ("b" "y") ("c" "x")))
+    (should (equal '("a" "b" "c") (list-test-ids)))
+    (should (equal "b" (tabulated-list-get-id)))
+    (should (equal '("State" . t) tabulated-list-sort-key))
+    ;; The same rows in another order, as the sidecar may send them.
+    (let ((before (buffer-string)))
+      (list-test-show '(("c" "x") ("b" "y") ("a" "z")))
+      (should (equal before (buffer-string))))))
+
+(ert-deftest list-test-windows-stay-at-their-rows ()
+  (list-test-with (cl-loop for n from 100 below 200 by 2 collect (list (format "%d" n) ""))
+    (let ((buffer (current-buffer)))
+      (save-window-excursion
+        (set-window-buffer (selected-window) buffer)
+        (goto-char (point-min))
+        (forward-line 20)
+        (set-window-point (selected-window) (point))
+        (with-temp-buffer
+          (with-current-buffer buffer
+            (list-test-show (cl-loop for n from 100 below 200
+                                     collect (list (format "%d" n) "")))))
+        (with-current-buffer buffer
+          (should (equal "140" (tabulated-list-get-id (window-point (selected-window))))))))))
+
+(ert-deftest list-test-the-index-and-the-explanation ()
+  (list-test-with '(("a" "conflict") ("b" ""))
+    (should (equal '("a" "b") (mapcar #'car (funcall imenu-create-index-function))))
+    (goto-char (point-min))
+    (should (equal "Document: a, State: conflict, Author: ada, Bytes: 1, Revisions: 1"
+                   (run-hook-with-args-until-success 'eldoc-documentation-functions
+                                                     #'ignore)))
+    (goto-char (point-max))
+    (should-not (run-hook-with-args-until-success 'eldoc-documentation-functions #'ignore))))
+
+(ert-deftest list-test-many-documents-are-one-progress ()
+  (test-helper-with-fake
+    (meta-log-peer-sync-start)
+    (should (test-helper-until (eq 'ready (meta-log-peer-sync-rpc-state))))
+    (let ((other (concat "peer-" (make-string 52 ?b))))
+      (cl-flet ((events (count name &rest fields)
+                  (apply #'test-helper-emit
+                         (cl-loop for n below count
+                                  collect (append (list :event name :peer_id other
+                                                        :file (format "%d.org" n))
+                                                  fields)))))
+        (events 3 "document-changed" :deleted t :revision "ab")
+        (should (test-helper-until (test-helper-said "3 documents were deleted")))
+        (should-not (test-helper-said "0.org was deleted"))
+        (events 1 "document-changed" :deleted t :revision "ab")
+        (should (test-helper-until (test-helper-said "0.org was deleted by b")))
+        (should-not (test-helper-said "Receiving"))
+        (events 60 "document-changed" :deleted :json-false :revision "ab"
+                :path "/nonexistent")
+        (should (test-helper-until (test-helper-said "Receiving documents...done (64)")))
+        (events 2 "conflict-detected" :conflicts ["1"])
+        (should (test-helper-until (test-helper-said "2 documents have values")))))))
+
+(ert-deftest list-test-visiting-says-nothing-needless ()
+  "Emacs does not remark on variables that are local on purpose."
+  (test-helper-with-fake
+    (let ((synced (expand-file-name "synced/" meta-log-peer-sync-state-directory)))
+      (make-directory synced t)
+      (meta-log-peer-sync-guard-mode 1)
+      (with-current-buffer (messages-buffer)
+        (let ((inhibit-read-only t)) (erase-buffer)))
+      (dolist (name '("a.org" "b.org"))
+        (write-region "x" nil (expand-file-name name synced) nil 'silent)
+        (with-current-buffer (find-file-noselect (expand-file-name name synced))
+          (should-not enable-local-variables)
+          (should (local-variable-p 'enable-local-variables))
+          (kill-buffer)))
+      (should (default-value 'enable-local-variables))
+      (with-current-buffer (messages-buffer)
+        (should-not (string-match-p "Making" (buffer-string)))))))
+
+(provide 'list-test)
+;;; list-test.el ends here
