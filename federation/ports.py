@@ -247,6 +247,10 @@ class ConflictStore(Protocol):
         """Revisions of a document that others name as parents and that are not here."""
         ...
 
+    def ends(self, file: str, most: int) -> list[str]:
+        """The signed revisions of a document that no other one names, newest first."""
+        ...
+
     def newest(self, file: str, most: int) -> list[str]:
         """The ids of the revisions of a document that were recorded last."""
         ...

@@ -7,17 +7,15 @@ joined stand until a revision settles them, on every peer alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from federation import limits
 from federation.node.context import Context
+from federation.replica.ancestry import Find
 from federation.replica.kinds import merge_kind
 from federation.replica.records import Clashing, Revision
 from federation.replica.settlement import settles
-from federation.replica.succession import contains
 from federation.replica.view import Viewer, carried
-
-Find = Callable[[str], Revision | None]
 
 
 class Conflicts:
@@ -27,6 +25,7 @@ class Conflicts:
         self._context = context
         self._viewer = viewer
         self._signed = signed
+        self._contains = viewer.ancestry.contains
 
     def stand(self, revision: Revision) -> None:
         """The conflicts of the versions that a revision joined stand until they are settled.
@@ -40,7 +39,7 @@ class Conflicts:
         joined = [
             one
             for one in parents
-            if not any(contains(other, one) for other in parents if other is not one)
+            if not any(self._contains(other, one) for other in parents if other is not one)
         ]
         if len(joined) > 1:
             view = self._viewer.merged(revision.file, merge_kind(revision.file), joined)
@@ -77,7 +76,7 @@ class Conflicts:
         store = self._context.store
         store.settle(revision.file, numbers, revision.revision)
         for one in store.instances(revision.file, numbers):
-            if settles(revision, one, self._signed):
+            if settles(revision, one, self._viewer.ancestry):
                 store.drop_conflict(one)
 
     def _has_room(self, one: Clashing) -> bool:
@@ -87,4 +86,4 @@ class Conflicts:
     def _settles(self, name: str, conflict: Clashing) -> bool:
         """Whether a conflict is settled by the revision of this id, which names its number."""
         found = self._signed(name) if name else None
-        return found is None or settles(found, conflict, self._signed)
+        return found is None or settles(found, conflict, self._viewer.ancestry)

@@ -50,6 +50,7 @@ class Heads:
         self._context = context
         self._root = 0
         self._viewer = Viewer(self._signed, self._content)
+        self.ancestry = self._viewer.ancestry
         self.conflicts = Conflicts(context, self._viewer, self._signed)
         self.reload()
 
@@ -92,7 +93,9 @@ class Heads:
         """Put a revision among the heads of its document, and show what they make together."""
         store = self._context.store
         heads = store.heads(revision.file)
-        where = place(revision, heads)
+        named = revision.revision in store.gaps(revision.file)
+        self.ancestry.forget()
+        where = place(revision, heads, self.ancestry.contains, named=named)
         last = store.last_of_author(revision.file, revision.author)
         past = where.past or is_older(revision, last)
         beside = [head for head in heads if head.revision in where.beside]
@@ -101,24 +104,39 @@ class Heads:
         if full and not past:
             raise Refusal("queue-full", f"{len(beside)} concurrent versions of {revision.file}")
         store.add_revision(revision, content)
-        late = revision.revision in store.gaps(revision.file)
         store.note_gaps(revision.file, revision.revision, revision.parents)
         self.conflicts.settle(revision, list(resolves))
         if not store.gaps(revision.file):
             # what was made from what is only known when all of it is here
             self.conflicts.stand(revision)
-            for join in store.joins(revision.file, limits.JOINS) if late else ():
+            for join in store.joins(revision.file, limits.JOINS) if named else ():
                 self.conflicts.stand(join)
+        left = [head.revision for head in heads if head.revision not in where.superseded]
+        after = left or [head.revision for head in heads] if past else [*left, revision.revision]
+        if named and not store.gaps(revision.file):
+            after += self._overlooked(revision.file, after)
+        self._set_heads(revision.file, heads, after)
         if past:
             names = {name for head in heads for name in head.parents}
             complete = revision.revision in names or not store.gaps(revision.file)
-            if len(heads) > 1 and not local and complete:
+            if max(len(heads), len(after)) > 1 and not local and complete:
                 # one of the versions that these were made from
                 self._show(revision, heads, local=local)
             return Recorded(revision, "past")
-        left = [head.revision for head in heads if head.revision not in where.superseded]
-        self._set_heads(revision.file, heads, [*left, revision.revision])
         return self._show(revision, heads, local=local)
+
+    def _overlooked(self, file: str, names: Sequence[str]) -> list[str]:
+        """Heads that were taken for seen, by a vector's word, until the history was complete."""
+        heads = [self.get(name) for name in names]
+        found: list[str] = []
+        for name in self._context.store.ends(file, limits.HEADS):
+            one = self.get(name)
+            room = len(names) + len(found) < limits.HEADS
+            # messages without a vector have their order from their author's clock
+            new = name not in names and not one.plain and room
+            if new and not place(one, heads, self.ancestry.contains).past:
+                found.append(name)
+        return found
 
     def _show(self, cause: Revision, before: Sequence[Revision], *, local: bool) -> Recorded:
         """Make what the heads say now the current version of the document."""

@@ -239,7 +239,7 @@ class Library:
         me, known = context.peer_id, {one.revision for one in base}
         liars = [one for one in heads if one.vector.get(me, 0) >= seq]
         base = [*base, *(one for one in liars if one.revision not in known)]
-        vector = vector_after(base, heads, me, seq)
+        vector = vector_after(base, heads, me, seq, self.heads.ancestry.contains)
         message: dict[str, object] = {
             "type": "canvasl-binary" if binary else "canvasl-sync",
             "peer_id": context.peer_id,

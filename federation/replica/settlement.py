@@ -10,16 +10,13 @@ first one had seen neither of the new changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from federation import limits
+from federation.replica.ancestry import Ancestry
 from federation.replica.records import Clashing, Revision
-from federation.replica.succession import contains
-
-Find = Callable[[str], Revision | None]
 
 
-def settles(resolution: Revision, conflict: Clashing, find: Find) -> bool:
+def settles(resolution: Revision, conflict: Clashing, ancestry: Ancestry) -> bool:
     """Whether a revision that names the number of ``conflict`` settles it.
 
     It does when its author had seen, on either side, something that the other
@@ -29,26 +26,16 @@ def settles(resolution: Revision, conflict: Clashing, find: Find) -> bool:
     """
     if not conflict.path or not conflict.head_b:
         return True
-    ours = [one for one in map(find, conflict.heads_a) if one is not None]
-    theirs = [one for one in (find(conflict.head_b),) if one is not None]
-    return _met(resolution, ours, theirs, find) and _met(resolution, theirs, ours, find)
+    ours = [one for one in map(ancestry.parent, conflict.heads_a) if one is not None]
+    theirs = [one for one in (ancestry.parent(conflict.head_b),) if one is not None]
+    return _met(resolution, ours, theirs, ancestry) and _met(resolution, theirs, ours, ancestry)
 
 
 def _met(
-    resolution: Revision, side: Sequence[Revision], others: Sequence[Revision], find: Find
+    resolution: Revision, side: Sequence[Revision], others: Sequence[Revision], ancestry: Ancestry
 ) -> bool:
     """Whether ``resolution`` is or has seen a revision of ``side`` that no other one has."""
-    waiting, seen = list(side), {one.revision for one in side}
-    while waiting and len(seen) < limits.MERGE_WALK:
-        revision = waiting.pop()
-        if any(other.revision == revision.revision or contains(other, revision)
-               for other in others):  # fmt: skip
-            continue
-        if revision.revision == resolution.revision or contains(resolution, revision):
-            return True
-        for name in revision.parents:
-            parent = None if name in seen else find(name)
-            if parent is not None and parent.file == revision.file:
-                seen.add(name)
-                waiting.append(parent)
-    return False
+    return any(
+        one.revision == resolution.revision or ancestry.contains(resolution, one)
+        for one in ancestry.apart(side, others)
+    )

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Which revision succeeds which: dots, vectors and parents.
 
-A revision is a *dot* (author, counter) together with what its author had seen.
-One revision contains another when it names it as a parent or its vector
-reaches the other's dot (dotted version vectors: Preguiça et al., 2012).  Wall
-clocks decide nothing here.
+A revision is a *dot* (author, counter) together with what its author had seen:
+its parents by their hashes, and a vector that reaches the dots of all that these
+were made from (dotted version vectors: Preguiça et al., 2012).  A vector only
+says so; ``replica.ancestry`` follows the parents.  Wall clocks decide nothing here.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 from federation import limits
 from federation.replica.records import Revision
+
+#: whether the author of the first revision had seen the second one
+Contains = Callable[[Revision, Revision], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ class Placement:
     beside: tuple[str, ...]
 
 
-def contains(newer: Revision, older: Revision) -> bool:
-    """Whether the author of ``newer`` had seen ``older``.
+def claims(newer: Revision, older: Revision) -> bool:
+    """Whether ``newer`` says that its author had seen ``older``.
 
     A parent is named by its hash, which proves it.  A vector is only what its
     author says: where two vectors each claim the other's revision, the one
@@ -47,20 +50,26 @@ def contains(newer: Revision, older: Revision) -> bool:
     return counter < 0 or (claimed, newer.revision) < (counter, older.revision)
 
 
-def place(revision: Revision, heads: Iterable[Revision]) -> Placement:
-    """Compare a revision with the heads of its document."""
+def place(
+    revision: Revision, heads: Iterable[Revision], contains: Contains, *, named: bool = False
+) -> Placement:
+    """Compare a revision with the heads of its document.
+
+    ``named``: one that is here names it as a parent.  A late one of those may
+    name heads itself, which are none then.
+    """
     superseded: list[str] = []
     beside: list[str] = []
-    past = False
+    past = named
     for head in heads:
-        if contains(head, revision):
+        if not named and contains(head, revision):
             past = True
-        elif contains(revision, head):
+        elif head.revision in revision.parents or (not named and contains(revision, head)):
             superseded.append(head.revision)
         else:
             beside.append(head.revision)
     if past:
-        return Placement(True, (), ())
+        return Placement(True, tuple(superseded), ())
     return Placement(False, tuple(superseded), tuple(beside))
 
 
@@ -79,7 +88,11 @@ def reach(revision: Revision) -> dict[str, int]:
 
 
 def vector_after(
-    base: Sequence[Revision], others: Iterable[Revision], author: str, seq: int
+    base: Sequence[Revision],
+    others: Iterable[Revision],
+    author: str,
+    seq: int,
+    contains: Contains,
 ) -> dict[str, int]:
     """The vector of a new revision (author, seq) made from ``base``.
 

@@ -16,12 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from federation import limits
+from federation.replica.ancestry import Ancestry, Find
 from federation.replica.kinds import merge_versions
 from federation.replica.merge.document import Conflict
 from federation.replica.records import Clashing, Revision
-from federation.replica.succession import contains
 
-Find = Callable[[str], Revision | None]
 Content = Callable[[Revision], bytes | None]
 #: a conflict, the heads on its one side, and the head that is its other side
 Found = tuple[Conflict, Sequence[Revision], Revision]
@@ -42,7 +41,7 @@ class Viewer:
     """Merges heads; ``find`` and ``content`` look revisions up."""
 
     def __init__(self, find: Find, content: Content) -> None:
-        self._find = find
+        self.ancestry = Ancestry(find)
         self._content = content
 
     def merged(self, file: str, kind: str, heads: Iterable[Revision]) -> View | None:
@@ -52,6 +51,7 @@ class Viewer:
         changed twice, the later one's value stands.  A deletion takes nothing
         from those who edited: it is a conflict.  None, too, if all are deletions.
         """
+        self.ancestry.forget()
         ordered = sorted(heads, key=lambda head: head.revision)
         living = [head for head in ordered if not head.deleted]
         merged = self._fold(kind, living, 0) if living else None
@@ -128,7 +128,7 @@ class Viewer:
         found: dict[str, Revision] = {}
         for one in taken:
             for start, other in ((one, head), (head, one)):
-                for revision in self._reached(start, other):
+                for revision in self.ancestry.reached(start, other):
                     found[revision.revision] = revision
         candidates = list(found.values())
         newest = [
@@ -138,24 +138,8 @@ class Viewer:
         ]
         return sorted(newest, key=lambda one: one.revision)
 
-    def _reached(self, start: Revision, other: Revision) -> list[Revision]:
-        """Going back from ``start``, the first revisions that ``other`` contains."""
-        found: list[Revision] = []
-        waiting, seen = [start], {start.revision}
-        while waiting and len(seen) < limits.MERGE_WALK:
-            revision = waiting.pop()
-            if revision.revision == other.revision or contains(other, revision):
-                found.append(revision)
-                continue
-            for name in revision.parents:
-                parent = None if name in seen else self._find(name)
-                if parent is not None and parent.file == start.file:
-                    seen.add(name)
-                    waiting.append(parent)
-        return found
-
-    @staticmethod
-    def _above(newer: Revision, older: Revision) -> bool:
+    def _above(self, newer: Revision, older: Revision) -> bool:
+        contains = self.ancestry.contains
         return contains(newer, older) and not contains(older, newer)
 
 

@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 
 from federation import limits
+from federation.replica.ancestry import Ancestry
 from federation.replica.records import Clashing
 from federation.replica.settlement import settles
 from tests.replica.histories import History
@@ -51,7 +52,7 @@ def history() -> History:
 def test_a_revision_settles_what_its_author_had_seen(a: list[str], b: str, settled: bool) -> None:
     made = history()
     conflict = dataclasses.replace(ONE, heads_a=tuple(a), head_b=b)
-    assert settles(made.revisions["s"], conflict, made.revisions.get) is settled
+    assert settles(made.revisions["s"], conflict, Ancestry(made.revisions.get)) is settled
 
 
 @pytest.mark.parametrize("early", ["0", "b0", "c1"])
@@ -59,25 +60,25 @@ def test_a_number_that_was_guessed_settles_nothing(early: str) -> None:
     """Who knows the base can guess both values, and what names the number too early is void."""
     made = history()
     conflict = dataclasses.replace(ONE, heads_a=("a1",), head_b="b1")
-    assert not settles(made.revisions[early], conflict, made.revisions.get)
+    assert not settles(made.revisions[early], conflict, Ancestry(made.revisions.get))
 
 
 def test_what_names_no_heads_is_settled_by_its_number() -> None:
     made = history()
-    assert settles(made.revisions["s"], ONE, made.revisions.get)
+    assert settles(made.revisions["s"], ONE, Ancestry(made.revisions.get))
     deletion = dataclasses.replace(ONE, path=(), heads_a=("c1",), head_b="b3")
-    assert settles(made.revisions["s"], deletion, made.revisions.get)
+    assert settles(made.revisions["s"], deletion, Ancestry(made.revisions.get))
 
 
 def test_another_documents_history_is_no_part_of_it() -> None:
     made = history()
     made.revisions["a1"] = dataclasses.replace(made.revisions["a1"], file="y.canvasl")
     conflict = dataclasses.replace(ONE, heads_a=("a2",), head_b="b2")
-    assert not settles(made.revisions["s"], conflict, made.revisions.get)
+    assert not settles(made.revisions["s"], conflict, Ancestry(made.revisions.get))
 
 
 def test_the_walk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     made = history()
     conflict = dataclasses.replace(ONE, heads_a=("a2",), head_b="b2")
     monkeypatch.setattr(limits, "MERGE_WALK", 1)
-    assert not settles(made.revisions["s"], conflict, made.revisions.get)
+    assert not settles(made.revisions["s"], conflict, Ancestry(made.revisions.get))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from federation import limits
 from federation.replica.records import Revision
 from federation.replica.succession import (
-    contains,
+    claims,
     dot_of,
     is_older,
     parents_after,
@@ -42,12 +42,12 @@ def revision(
     )  # fmt: skip
 
 
-def test_a_parent_or_a_vector_contains() -> None:
+def test_a_parent_or_a_vector_claims() -> None:
     old = revision("r1")
-    assert contains(revision("r2", "b", 1, parents=("r1",)), old)
-    assert contains(revision("r2", "b", 1, vector={"a": 1}), old)
-    assert not contains(revision("r2", "b", 1, vector={"a": 0, "b": 5}), old)
-    assert not contains(old, revision("r2", "b", 1, parents=("r1",)))
+    assert claims(revision("r2", "b", 1, parents=("r1",)), old)
+    assert claims(revision("r2", "b", 1, vector={"a": 1}), old)
+    assert not claims(revision("r2", "b", 1, vector={"a": 0, "b": 5}), old)
+    assert not claims(old, revision("r2", "b", 1, parents=("r1",)))
 
 
 def test_placement() -> None:
@@ -55,11 +55,11 @@ def test_placement() -> None:
     left = revision("left", "a", 2, vector={"a": 1}, parents=("base",))
     right = revision("right", "b", 1, vector={"a": 1}, parents=("base",))
     both = revision("both", "b", 2, vector={"a": 2, "b": 1}, parents=("left", "right"))
-    assert place(left, [base]).superseded == ("base",)
-    assert place(right, [left]).beside == ("left",)
-    assert set(place(both, [left, right]).superseded) == {"left", "right"}
-    assert place(base, [left, right]).past
-    assert place(left, [both]) == place(right, [both])
+    assert place(left, [base], claims).superseded == ("base",)
+    assert place(right, [left], claims).beside == ("left",)
+    assert set(place(both, [left, right], claims).superseded) == {"left", "right"}
+    assert place(base, [left, right], claims).past
+    assert place(left, [both], claims) == place(right, [both], claims)
 
 
 class _Author:
@@ -72,7 +72,7 @@ class _Author:
 
     def write(self, base: list[Revision]) -> Revision:
         self.seq += 1
-        vector = vector_after(base, self.heads, self.name, self.seq)
+        vector = vector_after(base, self.heads, self.name, self.seq, claims)
         made = revision(
             f"{self.name}{self.seq}", self.name, self.seq, vector=vector,
             parents=tuple(parents_after(base, vector, self._find)),
@@ -87,7 +87,7 @@ class _Author:
         if one in self.known:
             return
         self.known.append(one)
-        where = place(one, self.heads)
+        where = place(one, self.heads, claims)
         if not where.past:
             left = [head for head in self.heads if head.revision not in where.superseded]
             self.heads = [*left, one]
@@ -138,17 +138,17 @@ def test_a_vector_stays_short_of_what_the_base_does_not_contain() -> None:
     other = revision("a2", "a", 2, vector={"a": 1})
     third = revision("a3", "a", 3, vector={"a": 1})
     # the author itself, and somebody who saw only one of the two versions
-    assert vector_after([third], [other, third], "a", 4) == {"a": 1}
-    assert vector_after([third], [third], "b", 7) == {"a": 1, "b": 6}
-    assert not contains(revision("b7", "b", 7, vector={"a": 1, "b": 6}, parents=("a3",)), other)
-    assert vector_after([first], [first], "a", 2) == {"a": 1}
-    assert vector_after([first], [first], "b", 1) == {"a": 1}
-    assert vector_after([], [other], "a", 3) == {}
+    assert vector_after([third], [other, third], "a", 4, claims) == {"a": 1}
+    assert vector_after([third], [third], "b", 7, claims) == {"a": 1, "b": 6}
+    assert not claims(revision("b7", "b", 7, vector={"a": 1, "b": 6}, parents=("a3",)), other)
+    assert vector_after([first], [first], "a", 2, claims) == {"a": 1}
+    assert vector_after([first], [first], "b", 1, claims) == {"a": 1}
+    assert vector_after([], [other], "a", 3, claims) == {}
     # what the author itself, or somebody on top of it, wrote beside the base is not in it
     later = revision("a3", "a", 3, vector={"a": 2}, parents=("a2",))
-    assert vector_after([first], [later], "a", 4) == {"a": 1}
+    assert vector_after([first], [later], "a", 4, claims) == {"a": 1}
     above = revision("b1", "b", 1, vector={"a": 2}, parents=("a2",))
-    assert vector_after([first], [above], "a", 4) == {"a": 1}
+    assert vector_after([first], [above], "a", 4, claims) == {"a": 1}
 
 
 def test_what_a_counter_cannot_reach_is_named_again() -> None:
@@ -173,19 +173,19 @@ def test_a_liar_does_not_swallow_what_its_victim_writes_next(claim: int) -> None
     mine = revision("a1", "a", 1)
     lie = revision("liar", "m", 1, vector={"a": claim, "m": 0}, parents=("a1",))
     after = revision("a2", "a", 2, vector={"a": 1, "m": 1}, parents=("liar",))
-    assert place(lie, [mine]).superseded == ("a1",)
-    where = place(after, [lie])
+    assert place(lie, [mine], claims).superseded == ("a1",)
+    where = place(after, [lie], claims)
     assert not where.past
     assert where.superseded == ("liar",)
-    assert place(lie, [after]).past
+    assert place(lie, [after], claims).past
 
 
 def test_two_liars_do_not_both_vanish() -> None:
     one = revision("one", "m", 1, vector={"n": 100})
     two = revision("two", "n", 1, vector={"m": 50})
-    assert contains(one, two) != contains(two, one)
+    assert claims(one, two) != claims(two, one)
     for first, second in itertools.permutations([one, two]):
-        where = place(second, [first])
+        where = place(second, [first], claims)
         assert where.past or where.superseded
 
 

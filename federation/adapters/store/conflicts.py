@@ -96,21 +96,26 @@ class ConflictTables:
         rows = self._db.execute("SELECT revision FROM gaps WHERE file=? ORDER BY revision", (file,))
         return [str(revision) for (revision,) in rows]
 
+    def ends(self, file: str, most: int) -> list[str]:
+        """The signed revisions of a document that no other one names, newest first."""
+        return self._newest(file, "named=0 AND author<>0", most)
+
+    def _newest(self, file: str, which: str, most: int) -> list[str]:
+        rows = self._db.execute(
+            f"SELECT revision FROM revisions WHERE file={NUMBER.format('?1')} AND {which} "
+            "ORDER BY number DESC LIMIT ?2",
+            (file, most),
+        )
+        return [unpack_id(revision) for (revision,) in rows]
+
     def newest(self, file: str, most: int) -> list[str]:
         """The revisions of a document that tell another peer best what is here already.
 
         Those that no other one names come first: below each of them nothing is
         missing that is not a gap of its own.  Then the ones recorded last.
         """
-        found: dict[str, None] = {}
-        for ends in ("named=0 AND author<>0", "author<>0"):
-            rows = self._db.execute(
-                f"SELECT revision FROM revisions WHERE file={NUMBER.format('?1')} AND {ends} "
-                "ORDER BY number DESC LIMIT ?2",
-                (file, most),
-            )
-            found.update(dict.fromkeys(unpack_id(revision) for (revision,) in rows))
-        return list(found)[:most]
+        found = [*self.ends(file, most), *self._newest(file, "author<>0", most)]
+        return list(dict.fromkeys(found))[:most]
 
     def files_with_gaps(self) -> list[str]:
         """The documents whose history is not complete, by name."""

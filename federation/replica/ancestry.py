@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""What a revision was made from, however far back: proved by the hashes that it names.
+
+Vectors say quickly what its author had *not* seen; what it had seen follows from
+the parents, so no vector takes another author's work for seen.  Only where a
+part of the history is not here, a vector's word is taken for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from federation import limits
+from federation.replica.records import Revision
+from federation.replica.succession import claims
+
+Find = Callable[[str], Revision | None]
+
+
+class Ancestry:
+    """Histories of documents; ``find`` looks a revision up.
+
+    ``guessed`` tells whether an answer since then was a vector's word only, or a walk
+    ended where the history does.
+    """
+
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self._found: dict[str, Revision] = {}
+        self._proved: dict[tuple[str, str], bool] = {}
+        self.guessed = False
+
+    def forget(self) -> None:
+        """Begin anew, with an empty memory."""
+        self._found.clear()
+        self._proved.clear()
+        self.guessed = False
+
+    def contains(self, newer: Revision, older: Revision) -> bool:
+        """Whether the author of ``newer`` had seen ``older``."""
+        if older.revision in newer.parents:
+            return True
+        if newer.vector.get(older.author, -1) < older.seq or newer.revision in older.parents:
+            return False
+        key = (newer.revision, older.revision)
+        proved = self._proved.get(key)
+        if proved is None:
+            proved = self._leads(newer, older)
+            if proved is None:
+                self.guessed = True
+                return claims(newer, older)
+            self._proved[key] = proved
+        return proved
+
+    def _leads(self, newer: Revision, older: Revision) -> bool | None:
+        """Whether parents lead from one to the other; None where that is not known here.
+
+        Only those can be on the way that say so of themselves.
+        """
+        whole = True
+        waiting, seen = [newer], {newer.revision}
+        while waiting:
+            revision = waiting.pop()
+            if older.revision in revision.parents or _follows(revision, older):
+                return True
+            if len(seen) > limits.MERGE_WALK:
+                return None
+            for name in revision.parents:
+                if name in seen:
+                    continue
+                seen.add(name)
+                parent = self.parent(name)
+                if parent is None:
+                    whole = False
+                elif parent.file == older.file and parent.vector.get(older.author, -1) >= older.seq:
+                    waiting.append(parent)
+        return False if whole else None
+
+    def parent(self, name: str) -> Revision | None:
+        """A revision that another one names, if it is here."""
+        found = self._found.get(name)
+        if found is None:
+            found = self._find(name)
+            if found is not None:
+                self._found[name] = found
+        return found
+
+    def apart(self, side: Sequence[Revision], others: Sequence[Revision]) -> Iterator[Revision]:
+        """Going back from ``side``, the revisions that none of the ``others`` contains."""
+        return (one for one, shared in self._walk(side, others) if not shared)
+
+    def reached(self, start: Revision, other: Revision) -> list[Revision]:
+        """Going back from ``start``, the first revisions that ``other`` contains."""
+        return [one for one, shared in self._walk([start], [other]) if shared]
+
+    def _walk(
+        self, side: Sequence[Revision], others: Sequence[Revision]
+    ) -> Iterator[tuple[Revision, bool]]:
+        """Back from ``side``, and no further than to what one of the ``others`` contains."""
+        waiting, seen = list(side), {one.revision for one in side}
+        while waiting and len(seen) < limits.MERGE_WALK:
+            revision = waiting.pop()
+            shared = any(
+                other.revision == revision.revision or self.contains(other, revision)
+                for other in others
+            )
+            yield revision, shared
+            for name in () if shared else revision.parents:
+                parent = None if name in seen else self.parent(name)
+                if parent is not None and parent.file == revision.file:
+                    seen.add(name)
+                    waiting.append(parent)
+                elif parent is None and name not in seen:
+                    self.guessed = True
+
+
+def _follows(newer: Revision, older: Revision) -> bool:
+    """Whether both are plain messages of one author: its own clock says which came first."""
+    return newer.plain and older.plain and newer.author == older.author and newer.seq > older.seq
