@@ -79,7 +79,7 @@
                        ((eq (plist-get fields :conflict) t) "conflict")
                        (t "")))
                 (meta-log-peer-sync-documents--author fields)
-                (meta-log-peer-sync-core-plain (plist-get fields :time))
+                (meta-log-peer-sync-core-time (plist-get fields :time))
                 (format "%s" (or (plist-get fields :size) 0))
                 (format "%s" (or (plist-get fields :revisions) 0)))))
 

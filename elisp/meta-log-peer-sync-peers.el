@@ -58,7 +58,7 @@ of it that are held back until you accept it.
                   (or (meta-log-peer-sync-peer-trust peer) "unknown")))
                 (number-to-string (or (meta-log-peer-sync-peer-unacknowledged peer) 0))
                 (number-to-string (or (meta-log-peer-sync-peer-held peer) 0))
-                (meta-log-peer-sync-core-plain (meta-log-peer-sync-peer-last-seen peer))
+                (meta-log-peer-sync-core-time (meta-log-peer-sync-peer-last-seen peer))
                 (meta-log-peer-sync-core-plain id))))
 
 (defun meta-log-peer-sync-peers--entries (function)
