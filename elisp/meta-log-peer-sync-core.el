@@ -144,6 +144,10 @@ cut to WIDTH columns, default 80."
       "?" text t t)
      (or width 80) nil nil t)))
 
+(defun meta-log-peer-sync-core-time (time)
+  "Return TIME, of an event or a record, as one harmless line, to the second."
+  (replace-regexp-in-string "\\.[0-9]+Z\\'" "Z" (meta-log-peer-sync-core-plain time)))
+
 (defun meta-log-peer-sync-core-name (peer-id)
   "Return how to call the peer PEER-ID in a message to people."
   (let* ((peer (gethash peer-id meta-log-peer-sync-core-peers))
