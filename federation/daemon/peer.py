@@ -26,7 +26,7 @@ from federation.daemon.extra import Extras
 from federation.daemon.link import BrokerLink
 from federation.daemon.mirroring import Mirroring
 from federation.daemon.opened import Opened
-from federation.daemon.outlet import Outlet
+from federation.daemon.outlet import Outlet, now_text
 from federation.daemon.readback import Readback
 from federation.daemon.spaces import Spaces
 from federation.daemon.turns import Turns, instant
@@ -147,8 +147,8 @@ class RunningPeer:
     def ready(self) -> None:
         """Say that identity, store and control socket are open."""
         fields = {"peer_id": self.node.context.peer_id, "broker": str(self.options.url)}
-        if self.output is not None:
-            self.output.line(json.dumps({"event": "ready", **fields}, separators=(",", ":")))
+        # the time comes last: the line begins as the contract has it
+        self.tell("ready", {"event": "ready", **fields, "time": now_text()})
         log.info("ready", extra=fields)
 
     async def run(self) -> None:

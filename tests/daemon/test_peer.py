@@ -19,7 +19,7 @@ from federation.errors import Fault
 from federation.events import Instant
 from federation.identity.protect import Opened
 from federation.node.context import NodeSettings
-from federation.wire import topics
+from federation.wire import timestamps, topics
 from tests.daemon.mini_broker import MiniBroker
 from tests.daemon.running import NOBODY, Row, key_of, options, running, soon, until
 
@@ -64,6 +64,8 @@ async def test_ready_is_one_line_and_events_follow(tmp_path: Path) -> None:
     lines = Lines()
     await peer.start(Doors(Methods(peer).handlers()), cast("Output", lines))
     peer.ready()
+    moment = lines.lines[0].pop("time")
+    assert timestamps.parse(str(moment)) > 0
     assert lines.lines == [{"event": "ready", "peer_id": key_of(1).peer_id, "broker": str(NOBODY)}]
     task = asyncio.ensure_future(peer.run())
     record = peer.turns.ask(

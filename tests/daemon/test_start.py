@@ -182,6 +182,7 @@ async def test_a_bot_says_ready_answers_at_its_socket_and_stops(
         assert not serving.done()
         shown += capfd.readouterr().out
     ready = json.loads(shown)
+    assert ready.pop("time").endswith("Z")
     assert ready == {
         "event": "ready", "peer_id": identity.key.peer_id, "broker": "mqtt://127.0.0.1:1",
     }  # fmt: skip
