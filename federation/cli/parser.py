@@ -68,6 +68,43 @@ def _broker(parser: argparse.ArgumentParser) -> None:
                         help="TCP port on the loopback address; 0 takes a free one")  # fmt: skip
 
 
+def _broker_setup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="the broker's folder, made where it is new")
+    parser.add_argument(
+        "--peer",
+        action="append",
+        metavar="PEER",
+        help="a peer to let in: its id, or its state directory, where an identity "
+        "is made if there is none, and which is configured; may be repeated",
+    )
+    parser.add_argument("--rotate", action="store_true", help="give these peers new passwords")
+    parser.add_argument("--remove", action="store_true", help="take these peers out")
+    parser.add_argument(
+        "--name",
+        action="append",
+        metavar="HOST",
+        help="a name or address of the broker, for its certificate (default "
+        "localhost); may be repeated",
+    )
+    parser.add_argument(
+        "--url",
+        metavar="URL",
+        help="where peers find it (default mqtts://, its first name and port)",
+    )
+    parser.add_argument("--port", type=_whole(1, 65535), help="its TCP port (default 8883)")
+    parser.add_argument(
+        "--listen", metavar="ADDRESS", help="listen on this address only, such as 127.0.0.1"
+    )
+    parser.add_argument("--renew", action="store_true",
+                        help="make its certificate anew; without this, 30 days before the "
+                        "end")  # fmt: skip
+
+
+def _broker_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE",
+                        help="mosquitto.conf, acl, users, Compose (.yml) or .env")  # fmt: skip
+
+
 def _demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--emacs", default="emacs", metavar="PROGRAM", help="the Emacs to use")
     parser.add_argument("--keep", metavar="FOLDER",
@@ -209,6 +246,12 @@ VERBS: Final = (
     Verb("bot", "Run a headless peer; one JSON line an event.", "start:bot"),
     Verb("broker", "Run the embedded broker alone, on the loopback address.", "start:broker",
          "[--port N]", _broker),
+    Verb("broker-setup", "Make the files of a mosquitto with TLS, passwords and access list.",
+         "broker_setup:broker_setup",
+         "DIR [--peer PEER]... [--rotate | --remove] [--name HOST]... [--url URL] [--port N] "
+         "[--listen ADDRESS] [--renew]", _broker_setup),
+    Verb("broker-check", "Look through files of a broker or Compose for what is unsafe.",
+         "broker_setup:broker_check", "FILE...", _broker_check),
     Verb("demo", "Two Emacsen and a bot share a canvas on this machine.", "demo:demo",
          "[--emacs PROGRAM] [--keep FOLDER]", _demo),
     Verb("emacs-setup", "Print the two lines for an init file.", "emacs:setup"),
