@@ -300,6 +300,7 @@ REASONS: Final[dict[str, Reason]] = {
         "`space create NAME` makes a local one, of which nothing leaves this machine",
     ),
     "nothing-held": _R(5021, "no deletions are held there", "`sync-status` shows what is held"),
+    "backup-damaged": _R(5022, "the archive, or what is to be archived, is damaged", "use another"),
     "missing-program": _R(5011, "a program that this needs is not installed", "install it"),
 }
 

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from federation import __version__, limits
+from federation.cli import arguments as more
+from federation.cli.arguments import seconds as _seconds
+from federation.cli.arguments import whole as _whole
 from federation.cli.output import PROGRAM, usage_error
 from federation.config import KEYS
 
@@ -39,25 +41,6 @@ class Parser(argparse.ArgumentParser):
         raise usage_error(message, f"see {PROGRAM} {verb} --help".replace("  ", " "))
 
 
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= limits.WAIT_MAX:
-        raise argparse.ArgumentTypeError(f"seconds from 0 to {int(limits.WAIT_MAX)}")
-    return value
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text[:12]) <= high:
-            raise argparse.ArgumentTypeError(f"a number from {low} to {high}")
-        return int(text[:12])
-
-    return read
-
-
 def _serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stdio", action="store_true", required=True,
                         help="speak JSON-RPC on standard input and output")  # fmt: skip
@@ -66,43 +49,6 @@ def _serve(parser: argparse.ArgumentParser) -> None:
 def _broker(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_whole(0, 65535), default=1883,
                         help="TCP port on the loopback address; 0 takes a free one")  # fmt: skip
-
-
-def _broker_setup(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="the broker's folder, made where it is new")
-    parser.add_argument(
-        "--peer",
-        action="append",
-        metavar="PEER",
-        help="a peer to let in: its id, or its state directory, where an identity "
-        "is made if there is none, and which is configured; may be repeated",
-    )
-    parser.add_argument("--rotate", action="store_true", help="give these peers new passwords")
-    parser.add_argument("--remove", action="store_true", help="take these peers out")
-    parser.add_argument(
-        "--name",
-        action="append",
-        metavar="HOST",
-        help="a name or address of the broker, for its certificate (default "
-        "localhost); may be repeated",
-    )
-    parser.add_argument(
-        "--url",
-        metavar="URL",
-        help="where peers find it (default mqtts://, its first name and port)",
-    )
-    parser.add_argument("--port", type=_whole(1, 65535), help="its TCP port (default 8883)")
-    parser.add_argument(
-        "--listen", metavar="ADDRESS", help="listen on this address only, such as 127.0.0.1"
-    )
-    parser.add_argument("--renew", action="store_true",
-                        help="make its certificate anew; without this, 30 days before the "
-                        "end")  # fmt: skip
-
-
-def _broker_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE",
-                        help="mosquitto.conf, acl, users, Compose (.yml) or .env")  # fmt: skip
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:
@@ -249,9 +195,9 @@ VERBS: Final = (
     Verb("broker-setup", "Make the files of a mosquitto with TLS, passwords and access list.",
          "broker_setup:broker_setup",
          "DIR [--peer PEER]... [--rotate | --remove] [--name HOST]... [--url URL] [--port N] "
-         "[--listen ADDRESS] [--renew]", _broker_setup),
+         "[--listen ADDRESS] [--renew]", more.broker_setup),
     Verb("broker-check", "Look through files of a broker or Compose for what is unsafe.",
-         "broker_setup:broker_check", "FILE...", _broker_check),
+         "broker_setup:broker_check", "FILE...", more.broker_check),
     Verb("demo", "Two Emacsen and a bot share a canvas on this machine.", "demo:demo",
          "[--emacs PROGRAM] [--keep FOLDER]", _demo),
     Verb("emacs-setup", "Print the two lines for an init file.", "emacs:setup"),
@@ -287,6 +233,13 @@ VERBS: Final = (
          "FILE NUMBER a|b|ours|theirs|both|kept|--value TEXT", _resolve),
     Verb("mirror", "A git repository that follows the documents.", "mirror:mirror",
          "[show | git PATH | off]", _mirror),
+    Verb("hook", "Ready-made programs for a bot's events, the event on standard input.",
+         "hook:hook", "mirror FOLDER | backup FOLDER [--keep N] [--every S] | echo; [--install]",
+         more.hook),
+    Verb("backup", "Verified archives of a state directory, also while its peer runs.",
+         "backup:backup", "FOLDER [--keep N] | --verify ARCHIVE | --restore ARCHIVE", more.backup),
+    Verb("service", "Print a hardened systemd unit for a bot.", "service:service",
+         "[--user USER]", more.service),
     Verb("config", "Show, set or reset the configuration.", "settings:config",
          "[KEY [VALUE]] [--reset]", _config),
     Verb("logs", "The newest lines of the log.", "logs:logs", "[-n N] [--follow]", _logs),

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Final
 
 from federation.config.keys import FORBIDDEN_ENDINGS, SECRET_REASON, Key, Scalar
 from federation.errors import Refusal
@@ -44,6 +46,21 @@ def parse(key: Key, text: str, where: str) -> Scalar:
     if key.kind == "list":
         return check(key, re.split(r"[\s,]+", text.strip()) if text.strip() else [], where)
     return check(key, text, where)
+
+
+#: Stands, as a word of its own, between two programs of one event.
+NEXT_PROGRAM: Final = ";"
+
+
+def programs_in(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """The programs, each with its arguments, of the words of a ``hooks.*`` value."""
+    found: list[list[str]] = [[]]
+    for word in words:
+        if word == NEXT_PROGRAM:
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [tuple(one) for one in found]
 
 
 def split_program(text: str) -> tuple[str, ...]:
@@ -98,8 +115,9 @@ def _check_program(raw: str, place: str) -> None:
         words = split_program(raw)
     except ValueError:
         words = ()
-    if not words or not words[0]:
-        raise Refusal("config-bad-value", f"{place} is a program and its arguments")
-    if "/" in words[0] and not words[0].startswith("/"):
-        # Relative to what?  The peer's folder is not the user's.
-        raise Refusal("config-bad-value", f"{place} is an absolute path, or a name on PATH")
+    for one in programs_in(words):
+        if not one or not one[0]:
+            raise Refusal("config-bad-value", f"{place} is a program and its arguments")
+        if "/" in one[0] and not one[0].startswith("/"):
+            # Relative to what?  The peer's folder is not the user's.
+            raise Refusal("config-bad-value", f"{place} is an absolute path, or a name on PATH")

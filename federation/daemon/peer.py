@@ -7,13 +7,15 @@ import asyncio
 import json
 import logging
 import secrets
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from federation import limits
+from federation.adapters import runtime
 from federation.adapters.disk import Disk
 from federation.adapters.doors import Doors, FrontEnd
 from federation.adapters.mqtt import MqttOptions
@@ -54,7 +56,8 @@ class Options:
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
     node: NodeSettings = field(default_factory=NodeSettings)
-    hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hooks: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
+    hook_timeout: float = limits.HOOK_TIMEOUT
     #: contents that are kept of one document, and the bytes that they may take
     history_revisions: int = limits.HISTORY_REVISIONS
     history_bytes: int = limits.HISTORY_BYTES
@@ -123,7 +126,11 @@ class RunningPeer:
         """Open everything but the broker, which may come later."""
         self.doors = doors
         self.output = output
-        self.programs = Programs(self.options.hooks)
+        self.programs = Programs(
+            {event: [*map(_runnable, some)] for event, some in self.options.hooks.items()},
+            {"META_LOG_PEER_SYNC_STATE_DIR": str(self.options.state_dir)},
+            self.options.hook_timeout,
+        )
         doors.on_gone = self._front_end_gone
         self.outlet.publish = self.link.publish
         self.outlet.follow = self.link.follow
@@ -238,3 +245,11 @@ class RunningPeer:
     def now(self) -> int:
         """Microseconds since 1970 UTC."""
         return instant().wall_us
+
+
+def _runnable(program: Sequence[str]) -> Sequence[str]:
+    """Our own program by its name is this very installation, wherever ``PATH`` leads."""
+    if program[0] != runtime.APP:
+        return program
+    # -P: the bot's folder is no place to load code from
+    return [sys.executable, "-P", "-m", "federation", *program[1:]]

@@ -16,6 +16,7 @@ CONTRACT = {"serve", "bot", "broker", "demo", "emacs-setup", "emacs-path", "iden
             "conflicts", "resolve", "config", "logs", "trust", "space", "auto-sync",
             "interval"}  # fmt: skip
 NEEDS = {"auto-sync": ["on"], "broker-setup": ["d"], "broker-check": ["f"],
+         "hook": ["echo"], "backup": ["f"],
          "interval": ["9"],
          "serve": ["--stdio"], "connect": ["x"], "trust": ["accept", "x"], "history": ["f"],
          "restore": ["f", "12345678"], "resolve": ["f", "12345678", "a"]}  # fmt: skip
