@@ -71,6 +71,26 @@ def broker_check(parser: argparse.ArgumentParser) -> None:
                         help="mosquitto.conf, acl, users, Compose (.yml) or .env")  # fmt: skip
 
 
+def monitor(parser: argparse.ArgumentParser) -> None:
+    """Of ``monitor``."""
+    parser.add_argument(
+        "--interval",
+        type=_interval,
+        default=10.0,
+        metavar="S",
+        help="seconds between two lines of rates (default 10)",
+    )
+    parser.add_argument("--for", type=seconds, dest="for_seconds", metavar="S",
+                        help="end after so many seconds")  # fmt: skip
+
+
+def _interval(text: str) -> float:
+    value = seconds(text)
+    if value < 0.1:
+        raise argparse.ArgumentTypeError("at least 0.1 seconds")
+    return value
+
+
 def backup(parser: argparse.ArgumentParser) -> None:
     """Of ``backup``."""
     parser.add_argument(

@@ -178,6 +178,9 @@ def _logs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=_whole(1, limits.LOG_LINES), default=100, dest="lines",
                         metavar="N", help="how many lines, newest last (default 100)")  # fmt: skip
     parser.add_argument("-f", "--follow", action="store_true", help="and those that come")
+    parser.add_argument("--level", choices=("debug", "info", "warning", "error"),
+                        help="only lines of this level and above (what is written at all: "
+                        "log.level)")  # fmt: skip
 
 
 def _trust(parser: argparse.ArgumentParser) -> None:
@@ -206,6 +209,10 @@ VERBS: Final = (
          "[show | create | export FILE | import FILE | words PEER]", _identity),
     Verb("status", "The state of the running peer.", "peers:status"),
     Verb("health", "Whether the peer can do its work; exit code 1 if not.", "peers:health"),
+    Verb("metrics", "What the running peer counts, in Prometheus' text form.",
+         "monitor:metrics"),
+    Verb("monitor", "Events as they happen, and rates.", "monitor:monitor",
+         "[--interval S] [--for S]", more.monitor),
     Verb("peers", "Every known peer.", "peers:peers"),
     Verb("discovered", "The peers that are online now.", "peers:discovered"),
     Verb("connect", "Ask a peer to answer, and compare documents with it.", "peers:connect",
@@ -242,7 +249,8 @@ VERBS: Final = (
          "[--user USER]", more.service),
     Verb("config", "Show, set or reset the configuration.", "settings:config",
          "[KEY [VALUE]] [--reset]", _config),
-    Verb("logs", "The newest lines of the log.", "logs:logs", "[-n N] [--follow]", _logs),
+    Verb("logs", "The newest lines of the log.", "logs:logs",
+         "[-n N] [--follow] [--level LEVEL]", _logs),
 )  # fmt: skip
 
 

@@ -128,6 +128,9 @@ _ALL: Final = (
     Key("log.level", "choice", "info", "How much is logged.",
         choices=("debug", "info", "warning", "error")),
     Key("log.format", "choice", "text", "Form of a log line.", choices=("text", "json")),
+    Key("metrics.listen", "text", None,
+        "Loopback address and port on which metrics are answered over HTTP, such as "
+        "127.0.0.1:9464; without it they are not."),
     Key("limits.document", "integer", limits.DOCUMENT, "Largest document, in bytes.",
         low=limits.KIB, high=limits.DOCUMENT),
     Key("limits.held_per_peer", "integer", limits.HELD_PER_PEER,

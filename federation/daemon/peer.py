@@ -26,6 +26,7 @@ from federation.broker_url import BrokerUrl
 from federation.config import Config
 from federation.daemon.extra import Extras
 from federation.daemon.link import BrokerLink
+from federation.daemon.metrics import Metrics
 from federation.daemon.mirroring import Mirroring
 from federation.daemon.opened import Opened
 from federation.daemon.outlet import Outlet, now_text
@@ -106,6 +107,7 @@ class RunningPeer:
         self.spaces = Spaces(self)
         self.upkeep = Upkeep(self)
         self.mirroring = Mirroring(self)
+        self.metrics = Metrics(self)
         self.programs: Programs | None = None
         self.output: Output | None = None
         self.doors: Doors | None = None
@@ -177,6 +179,7 @@ class RunningPeer:
         mirroring = asyncio.ensure_future(self.mirroring.run())
         self.spaces.start()
         await self.link.start()
+        await self.metrics.listen(self.options.config.text("metrics.listen"))
         await asyncio.wait({turning, stopping}, return_when=asyncio.FIRST_COMPLETED)
         reading.cancel()
         tidying.cancel()
@@ -198,6 +201,7 @@ class RunningPeer:
         try:
             async with asyncio.timeout(limits.SHUTDOWN):
                 await turning
+                await self.metrics.close()
                 await self.extras.close()
                 await self.link.stop()
         except TimeoutError:
@@ -224,6 +228,7 @@ class RunningPeer:
         if event == "document-edited":
             self.opened.tell(event, body)
             return
+        self.metrics.events[event] += 1
         if self.doors is not None:
             for front_end in self.doors.front_ends:
                 front_end.notify(event, body)

@@ -155,7 +155,8 @@ def test_the_examples_do_what_the_page_says(name: str, tmp_path: Path) -> None:
         for program in ("mosquitto", "openssl"):
             if reader.which(program) is None:
                 pytest.skip(f"{program} is not installed")
-    text = text.replace("8883", str(free_port()))
+    for port in ("8883", "9464"):
+        text = text.replace(port, str(free_port()))
     try:
         if not own_broker:
             # Not the broker of the machine: others may use that one.
