@@ -207,6 +207,30 @@ REASONS: Final[dict[str, Reason]] = {
     "config-state-newer": _R(
         3022, "the state directory was written by a newer version", "upgrade this one"
     ),
+    "config-anonymous-non-loopback": _R(
+        3023, "the broker lets anybody in from other machines", "set allow_anonymous false"
+    ),
+    "config-acl-client-id-not-authenticated": _R(
+        3024, "the access list goes by the client id, which anybody may choose", "use %u"
+    ),
+    "config-acl-too-wide": _R(
+        3025, "the access list lets a peer read what is for others", "`broker-setup` makes one"
+    ),
+    "config-acl-empty": _R(3026, "the access list has no rule", "`broker-setup` makes one"),
+    "config-default-credential": _R(
+        3027, "the password is one that everybody tries first", "`broker-setup` makes random ones"
+    ),
+    "config-published-on-all-interfaces": _R(
+        3028, "the port is published to every machine", 'write "127.0.0.1:PORT:PORT"'
+    ),
+    "config-excess-privilege": _R(3029, "the container may do what it need not", "leave it out"),
+    "config-resource-limit": _R(3030, "a queue of the broker has no bound", "set a number"),
+    "config-websocket-origin": _R(
+        3031, "pages of any origin may connect by WebSocket", "listen on 127.0.0.1, behind a proxy"
+    ),
+    "config-acl-wildcard-username": _R(
+        3032, "a user's name is a pattern where %u stands for it", "use the peer's id"
+    ),
     # 4xxx: identity and trust
     "identity-locked": _R(
         4001, "the identity needs its passphrase", "set identity.passphrase_file"
@@ -276,6 +300,7 @@ REASONS: Final[dict[str, Reason]] = {
         "`space create NAME` makes a local one, of which nothing leaves this machine",
     ),
     "nothing-held": _R(5021, "no deletions are held there", "`sync-status` shows what is held"),
+    "backup-damaged": _R(5022, "the archive, or what is to be archived, is damaged", "use another"),
     "missing-program": _R(5011, "a program that this needs is not installed", "install it"),
 }
 

@@ -71,6 +71,9 @@ class BrokerLink:
             random=self._random.random,
         )
 
+        #: messages and their bytes since the start
+        self.received = self.received_bytes = self.published = self.published_bytes = 0
+
     # --- what status shows ------------------------------------------------------------
     def status(self) -> dict[str, object]:
         """The ``broker`` field of ``status``."""
@@ -181,6 +184,8 @@ class BrokerLink:
         return own, self._node.book.announcement("offline"), 1, True
 
     def _message(self, topic: str, payload: bytes, retained: bool) -> None:
+        self.received += 1
+        self.received_bytes += len(payload)
         if not topics.is_own(topic, self._node.context.peer_id):
             self.on_user_message(topic, payload, retained)
             return
@@ -209,6 +214,8 @@ class BrokerLink:
     # --- publishing -------------------------------------------------------------------------
     def publish(self, effect: Publish) -> None:
         """Carry a publish out, and bring its result back where it matters."""
+        self.published += 1
+        self.published_bytes += len(effect.payload)
         future = self.connection.publish(effect.topic, effect.payload, effect.qos, effect.retain)
         about = effect.about
         if about is None:

@@ -93,6 +93,9 @@ _ALL: Final = (
             "front_ends": "connected front ends", "uptime": "seconds"}),
     Method("health", "Whether the peer can do its work.", p.Nothing,
            {"healthy": "bool", "checks": "[{name, ok, detail}]"}),
+    Method("metrics", "What the running peer counts; labels have values of fixed sets only.",
+           p.Nothing, {"metrics": "[{name, type: counter | gauge, help, "
+                                  "samples: [{labels, value}]}]"}),
     Method("identity.show", "The running peer's identity; never its private key.", p.Nothing,
            {"peer_id": "own id", "public_key": "own key", "name": "display name, or null",
             "fingerprint": "16 groups of 4 hex digits", "words": "8 words of the key",

@@ -15,7 +15,9 @@ CONTRACT = {"serve", "bot", "broker", "demo", "emacs-setup", "emacs-path", "iden
             "health", "peers", "discovered", "connect", "sync", "sync-status", "history", "restore",
             "conflicts", "resolve", "config", "logs", "trust", "space", "auto-sync",
             "interval"}  # fmt: skip
-NEEDS = {"auto-sync": ["on"], "interval": ["9"],
+NEEDS = {"auto-sync": ["on"], "broker-setup": ["d"], "broker-check": ["f"],
+         "hook": ["echo"], "backup": ["f"],
+         "interval": ["9"],
          "serve": ["--stdio"], "connect": ["x"], "trust": ["accept", "x"], "history": ["f"],
          "restore": ["f", "12345678"], "resolve": ["f", "12345678", "a"]}  # fmt: skip
 

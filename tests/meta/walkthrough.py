@@ -67,6 +67,11 @@ class Reader:
         programs.mkdir()
         (folder / "run").mkdir(mode=0o700)
         _program(programs / "meta-log-peer-sync", f'exec "{sys.executable}" -m federation "$@"')
+        server = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        if os.geteuid() == 0 and server is not None:
+            # The reader is no root, whom mosquitto would make another user.
+            as_user = "unshare --user --map-user=10001 --map-group=10001"
+            _program(programs / "mosquitto", f'exec {as_user} {server} "$@"')
         self.environment = {
             "HOME": str(self.folder), "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT),
             "XDG_RUNTIME_DIR": str(folder / "run"),
