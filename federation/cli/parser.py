@@ -217,6 +217,8 @@ VERBS: Final = (
          "[show | create | export FILE | import FILE | words PEER]", _identity),
     Verb("status", "The state of the running peer.", "peers:status"),
     Verb("health", "Whether the peer can do its work; exit code 1 if not.", "peers:health"),
+    Verb("doctor", "What is wrong, why, and what to do; exit code 1 if something is.",
+         "doctor:doctor"),
     Verb("peers", "Every known peer.", "peers:peers"),
     Verb("discovered", "The peers that are online now.", "peers:discovered"),
     Verb("connect", "Ask a peer to answer, and compare documents with it.", "peers:connect",

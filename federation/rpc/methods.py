@@ -90,6 +90,7 @@ _ALL: Final = (
             "outbox": "documents and messages not yet acknowledged",
             "refused": "inbound messages refused since the start",
             "repeated": "inbound messages that had come before, likewise",
+            "refusals": "{reason: how many inbound messages were refused for it}",
             "front_ends": "connected front ends", "uptime": "seconds"}),
     Method("health", "Whether the peer can do its work.", p.Nothing,
            {"healthy": "bool", "checks": "[{name, ok, detail}]"}),
@@ -118,7 +119,8 @@ _ALL: Final = (
     Method("peers.list", "Every known peer.", p.Nothing,
            {"peers": "[{peer_id, name or null, short, public_key, address or null, online: bool, "
                      "connected: bool, trust: accepted | announced | unknown | blocked, "
-                     "last_seen: UTC or null, clock: ok | unverified, caps: [text], "
+                     "last_seen: UTC or null, clock: ok | unverified, clock_offset: seconds "
+                     "that it is ahead of ours, or null, caps: [text], "
                      "unacknowledged: count, held: count}]"}),
     Method("peers.announce", "Announce this peer now.", p.Nothing,
            {"announced": "bool: false while there is no broker"}),
