@@ -292,7 +292,7 @@ def build() -> argparse.ArgumentParser:
         epilog=f"{PROGRAM} VERB --help explains each verb.",
     )  # fmt: skip
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True,
-                                  parser_class=Parser)  # fmt: skip
+                                  parser_class=Parser, prog=PROGRAM)  # fmt: skip
     _common(parser)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}",
                         help="show the version and end")  # fmt: skip

@@ -114,7 +114,8 @@ def examine_state_dir(path: Path, environ: Mapping[str, str]) -> bool:
     try:
         status = path.lstat()
         entries = sorted(os.listdir(path)) if stat.S_ISDIR(status.st_mode) else []
-        files = [path / name for name in entries if name in _OURS or name.startswith("identity")]
+        ours = {*_OURS, "store.db"}
+        files = [path / name for name in entries if name in ours or name.startswith("identity")]
         owners = [(path, status.st_uid), *((file, file.lstat().st_uid) for file in files)]
     except FileNotFoundError:
         return False
