@@ -160,23 +160,23 @@ strings.")
 
 ;;;; Showing
 
-(defun meta-log-peer-sync-doctor--done (checks)
-  "Keep and show CHECKS, all that was found."
-  (setq meta-log-peer-sync-doctor-report checks)
+(defun meta-log-peer-sync-doctor--done (report)
+  "Keep and show REPORT, all that was found."
+  (setq meta-log-peer-sync-doctor-report report)
   (let ((count (lambda (state)
-                 (cl-count state checks :test #'equal
+                 (cl-count state report :test #'equal
                            :key (lambda (check) (plist-get check :state))))))
     (meta-log-peer-sync-doctor--show
-     checks (format "%s, %s"
+     report (format "%s, %s"
                     (meta-log-peer-sync-core-count (funcall count "error") "error")
                     (meta-log-peer-sync-core-count (funcall count "warning") "warning")))))
 
-(defun meta-log-peer-sync-doctor--show (checks end)
-  "Show CHECKS, and the line END, in the current buffer."
+(defun meta-log-peer-sync-doctor--show (report end)
+  "Show REPORT, and the line END, in the current buffer."
   (let ((inhibit-read-only t) (line (line-number-at-pos)))
     (erase-buffer)
     (insert "What can be broken between this Emacs and the other peers\n\n")
-    (mapc #'meta-log-peer-sync-doctor--insert checks)
+    (mapc #'meta-log-peer-sync-doctor--insert report)
     (insert "\n" end "\n\n")
     (pcase-dolist (`(,label . ,command)
                    '(("Look again" . revert-buffer)

@@ -76,12 +76,12 @@ Nil takes uv where it is found, else pipx, else Python's venv and pip."
 \"Python 3.11 or newer is needed; this is \" + sys.version)"
   "What Python says when it is too old.")
 
-(defun meta-log-peer-sync-install--pip (python source)
-  "Return the commands that bring SOURCE into the environment of PYTHON."
+(defun meta-log-peer-sync-install--pip (python source again)
+  "Return the commands that bring SOURCE into the environment of PYTHON.
+AGAIN is non-nil when there may be another build of the same version."
   (let ((pip (list python "-m" "pip" "install" "--disable-pip-version-check")))
-    (list (append pip (list "--upgrade" source))
-          ;; The same version may be another build: a source that has changed.
-          (append pip (list "--force-reinstall" "--no-deps" source)))))
+    (cons (append pip (list "--upgrade" source))
+          (and again (list (append pip (list "--force-reinstall" "--no-deps" source)))))))
 
 (defun meta-log-peer-sync-install--plan (method source directory)
   "Return (ENVIRONMENT . COMMANDS) that install SOURCE into DIRECTORY by METHOD.
@@ -105,7 +105,8 @@ with venv (Debian: python3-venv), or uv"))))
                (append
                 (list (list python "-c" meta-log-peer-sync-install--old-python)
                       (list python "-m" "venv" (funcall in "venv")))
-                (meta-log-peer-sync-install--pip (funcall in "venv/bin/python") source))))))))
+                (meta-log-peer-sync-install--pip (funcall in "venv/bin/python") source
+                                                 (file-exists-p (funcall in "venv"))))))))))
 
 (defun meta-log-peer-sync-install--plan-of (program source)
   "Return (ENVIRONMENT . COMMANDS) that bring PROGRAM to SOURCE.
@@ -117,7 +118,7 @@ Others than this Emacs have installed PROGRAM."
           ((string-match-p "/pipx/venvs/" true)
            (list nil (list "pipx" "install" "--force" source)))
           ((file-executable-p python)
-           (cons nil (meta-log-peer-sync-install--pip python source)))
+           (cons nil (meta-log-peer-sync-install--pip python source t)))
           (t (user-error "How %s was installed is not known; upgrade it there, or take it \
 from `exec-path' and M-x meta-log-peer-sync-install-sidecar" program)))))
 

@@ -383,7 +383,7 @@ The reason of a refused start is in a JSON object."
       (meta-log-peer-sync-rpc--refuse-version (plist-get status :version)))))
 
 (defun meta-log-peer-sync-rpc-fits-p (version)
-  "Return non-nil when a sidecar of VERSION goes with this package.
+  "Return non-nil when a sidecar of VERSION fits this package.
 The first two numbers have to be the same."
   (let ((start (lambda (text) (seq-take (split-string text "\\.") 2))))
     (and (stringp version)
