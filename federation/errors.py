@@ -139,6 +139,9 @@ REASONS: Final[dict[str, Reason]] = {
         "put it back, or leave the space and share this one",
     ),
     "folder-too-large": _R(2033, "the folder has more files than are synced", "share a part of it"),
+    "file-exists": _R(
+        2036, "there is a file of that name already", "it is never replaced: name another one"
+    ),
     "disk-full": _R(2030, "the disk is full", "free some space; nothing was lost"),
     "folder-overlap": _R(
         2034, "the folder holds, or lies in, one that is watched already", "share another one"
@@ -299,6 +302,9 @@ REASONS: Final[dict[str, Reason]] = {
         "encrypted spaces with members are not built yet",
         "`space create NAME` makes a local one, of which nothing leaves this machine",
     ),
+    "mirror-exists": _R(
+        5025, "another git repository follows the documents", "`mirror off` first; it stays there"
+    ),
     "nothing-held": _R(5021, "no deletions are held there", "`sync-status` shows what is held"),
     "backup-damaged": _R(5022, "the archive, or what is to be archived, is damaged", "use another"),
     "missing-program": _R(5011, "a program that this needs is not installed", "install it"),
@@ -344,9 +350,14 @@ _SYSTEM: Final = {
 }
 
 
-def io_refusal(error: OSError, name: object) -> Refusal:
-    """The refusal that a failed system call on ``name`` (a path) means."""
+def io_refusal(error: OSError, name: object, *, exists: str = "path-io-error") -> Refusal:
+    """The refusal that a failed system call on ``name`` (a path) means.
+
+    ``exists`` is the reason where the file was to be a new one and is there.
+    """
     reason = _SYSTEM.get(error.errno or 0, "path-io-error")
+    if error.errno == errno.EEXIST:
+        reason = exists
     return Refusal(reason, f"{name}: {error.strerror}" if reason == "path-io-error" else f"{name}")
 
 

@@ -213,6 +213,8 @@ VERBS: Final = (
          "monitor:metrics"),
     Verb("monitor", "Events as they happen, and rates.", "monitor:monitor",
          "[--interval S] [--for S]", more.monitor),
+    Verb("doctor", "What is wrong, why, and what to do; exit code 1 if something is.",
+         "doctor:doctor"),
     Verb("peers", "Every known peer.", "peers:peers"),
     Verb("discovered", "The peers that are online now.", "peers:discovered"),
     Verb("connect", "Ask a peer to answer, and compare documents with it.", "peers:connect",
@@ -294,7 +296,7 @@ def build() -> argparse.ArgumentParser:
         epilog=f"{PROGRAM} VERB --help explains each verb.",
     )  # fmt: skip
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True,
-                                  parser_class=Parser)  # fmt: skip
+                                  parser_class=Parser, prog=PROGRAM)  # fmt: skip
     _common(parser)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}",
                         help="show the version and end")  # fmt: skip

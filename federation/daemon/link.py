@@ -53,6 +53,8 @@ class BrokerLink:
         self._random = random.Random(secrets.randbits(64))  # noqa: S311 - jitter, not a secret
         self._machine = Link(may_host)
         self._timer: asyncio.TimerHandle | None = None
+        #: why there was no broker, when that was last said in the log
+        self._told = ""
         #: messages of topics that the user subscribed to
         self.on_user_message: Callable[[str, bytes, bool], None] = lambda *_message: None
         #: called with every new connection
@@ -158,6 +160,7 @@ class BrokerLink:
 
     # --- callbacks of the connection ------------------------------------------------------
     def _up(self, info: ConnectionInfo) -> None:
+        self._told = ""
         self._step(Event.CONNECTED)
         self.on_connected()
         body: dict[str, object] = {
@@ -177,7 +180,10 @@ class BrokerLink:
         # a broker that answers and refuses is no reason to start another one
         if not reason.startswith("refused"):
             self._step(Event.UNREACHABLE)
-        log.debug("the broker cannot be reached: %s", reason)
+        # each reason once: attempts go on for as long as it takes
+        level = logging.DEBUG if reason == self._told else logging.WARNING
+        self._told = reason
+        log.log(level, "no broker at %s: %s", self.url, reason)
 
     def _will(self) -> tuple[str, bytes, int, bool]:
         own = topics.presence(self._node.context.peer_id)

@@ -129,8 +129,8 @@ def _publish(folder: Path, peer: Peer) -> float:
         requests.append(json.dumps(request).encode())
     with peer.front_end() as editor:
         start = time.perf_counter()
-        for number, request in enumerate(requests):
-            editor.send(request)
+        for number, body in enumerate(requests):
+            editor.send(body)
             if number >= AHEAD:
                 assert "result" in editor.response(60)
         for _ in requests[:AHEAD]:

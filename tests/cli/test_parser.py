@@ -79,7 +79,9 @@ def test_what_is_not_understood(words: list[str]) -> None:
     with pytest.raises(CommandError) as caught:
         build().parse_args(words)
     assert (caught.value.reason, caught.value.exit_code) == ("usage", 2)
-    assert "--help" in caught.value.hint
+    verb = f"{words[0]} " if words else ""
+    hints = {f"see meta-log-peer-sync {which}--help" for which in (verb, "")}
+    assert caught.value.hint in hints
 
 
 def test_values_are_read() -> None:
