@@ -2,11 +2,12 @@
 # make demo   two Emacsen and a bot share a canvas, on this machine
 # make test   every check and every test
 # make lint   the checks alone; make bench, make docs, make setup, make clean
+# make package   dist/: the wheel, and the package file for Emacs
 BIN := .venv/bin
 # Two at a time: one runs what starts real peers, the other one all the rest.
 PYTEST_ARGS ?= -n 2 --dist loadgroup
 
-.PHONY: demo test lint unit bench docs setup clean
+.PHONY: demo test lint unit bench docs package setup clean
 .NOTPARALLEL:
 
 demo:
@@ -38,6 +39,10 @@ bench: setup
 
 docs: setup
 	@$(BIN)/python -m docs.generate
+
+package: setup
+	@$(BIN)/python -m hatchling build -t wheel -d dist
+	@$(BIN)/python .ci/package
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -142,7 +142,7 @@ It is a JSON string where they are."
                     (if (plist-get record :current) "in place" "beside it")
                     (meta-log-peer-sync-documents--author version)
                     (format "%s, %s"
-                            (meta-log-peer-sync-core-plain (plist-get version :time))
+                            (meta-log-peer-sync-core-time (plist-get version :time))
                             (meta-log-peer-sync-core-count (plist-get version :size)
                                                            "byte")))))))
 

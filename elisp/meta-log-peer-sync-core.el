@@ -144,6 +144,10 @@ cut to WIDTH columns, default 80."
       "?" text t t)
      (or width 80) nil nil t)))
 
+(defun meta-log-peer-sync-core-time (time)
+  "Return TIME, of an event or a record, as one harmless line, to the second."
+  (replace-regexp-in-string "\\.[0-9]+Z\\'" "Z" (meta-log-peer-sync-core-plain time)))
+
 (defun meta-log-peer-sync-core-name (peer-id)
   "Return how to call the peer PEER-ID in a message to people."
   (let* ((peer (gethash peer-id meta-log-peer-sync-core-peers))
@@ -210,11 +214,14 @@ The sidecar has no event for a broker that was never there."
   (pcase (meta-log-peer-sync-rpc-state)
     ('stopped "The peer is not running; M-x meta-log-peer-sync-start")
     ('failed (meta-log-peer-sync-core-plain
-              (concat "The peer is not running: " (meta-log-peer-sync-rpc-failure)) 300))
+              (concat "The peer is not running: " (meta-log-peer-sync-rpc-failure)
+                      "; M-x meta-log-peer-sync-doctor")
+              400))
     ((or 'starting 'waiting) "The peer is starting")
     (_ (let ((problem (meta-log-peer-sync-core-broker-problem))
              (url (meta-log-peer-sync-core-plain (meta-log-peer-sync-core-broker-url))))
-         (concat (cond (problem (format "No broker at %s: %s" url problem))
+         (concat (cond (problem (format "No broker at %s: %s; M-x meta-log-peer-sync-doctor"
+                                        url problem))
                        ((memq meta-log-peer-sync-core--broker '(connecting offline))
                         (concat "Connecting to " url))
                        (t (concat (meta-log-peer-sync-core-count online "peer")
@@ -549,19 +556,27 @@ M-x meta-log-peer-sync-conflicts" count))))
              meta-log-peer-sync-core-peers))
   (meta-log-peer-sync-core--changed nil))
 
+(defun meta-log-peer-sync-core-arguments
+    (directory &optional policy broker-url username password)
+  "Return the plist to start the sidecar with, on the state DIRECTORY.
+POLICY, BROKER-URL, USERNAME and PASSWORD are strings, or nil for what the
+options say."
+  (let ((user (or username meta-log-peer-sync-broker-username)))
+    (list :state-dir directory
+          :policy (or meta-log-peer-sync-trust-policy policy)
+          :broker-url (or broker-url meta-log-peer-sync-broker-url)
+          :username user
+          :password (or password (meta-log-peer-sync-core--password user)))))
+
 (cl-defun meta-log-peer-sync-core-start (&key policy broker-url username password)
   "Start the sidecar unless it is running; return at once.
 POLICY, BROKER-URL, USERNAME and PASSWORD are strings, or nil for what
 the options say.  A BROKER-URL other than that of a running sidecar
 restarts it."
   (when broker-url (meta-log-peer-sync-core-check-url broker-url))
-  (let* ((user (or username meta-log-peer-sync-broker-username))
-         (arguments
-          (list :state-dir (meta-log-peer-sync-core--prepare-directory)
-                :policy (or meta-log-peer-sync-trust-policy policy)
-                :broker-url (or broker-url meta-log-peer-sync-broker-url)
-                :username user
-                :password (or password (meta-log-peer-sync-core--password user)))))
+  (let ((arguments
+         (meta-log-peer-sync-core-arguments (meta-log-peer-sync-core--prepare-directory)
+                                            policy broker-url username password)))
     (setq meta-log-peer-sync-rpc-event-function #'meta-log-peer-sync-core--on-event
           meta-log-peer-sync-rpc-ready-function #'meta-log-peer-sync-core--on-ready
           meta-log-peer-sync-rpc-state-function #'meta-log-peer-sync-core--on-state

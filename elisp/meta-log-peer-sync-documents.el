@@ -74,11 +74,12 @@
   "Return the row of the document that FIELDS describe."
   (list (plist-get fields :file)
         (vector (meta-log-peer-sync-core-plain (plist-get fields :file) 200)
-                (cond ((eq (plist-get fields :deleted) t) "deleted")
-                      ((eq (plist-get fields :conflict) t) "conflict")
-                      (t ""))
+                (meta-log-peer-sync-list-state
+                 (cond ((eq (plist-get fields :deleted) t) "deleted")
+                       ((eq (plist-get fields :conflict) t) "conflict")
+                       (t "")))
                 (meta-log-peer-sync-documents--author fields)
-                (meta-log-peer-sync-core-plain (plist-get fields :time))
+                (meta-log-peer-sync-core-time (plist-get fields :time))
                 (format "%s" (or (plist-get fields :size) 0))
                 (format "%s" (or (plist-get fields :revisions) 0)))))
 

@@ -25,6 +25,21 @@
 (autoload 'meta-log-peer-sync-menu "meta-log-peer-sync-menu"
   "Show the commands of this package, each with one key." t)
 
+(defface meta-log-peer-sync-list-good '((t :inherit success))
+  "Face for what is well: a peer that is online."
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defface meta-log-peer-sync-list-attention '((t :inherit warning))
+  "Face for what waits for you: conflicts, held documents, unknown peers."
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defface meta-log-peer-sync-list-faded '((t :inherit shadow))
+  "Face for what is not there: peers that are offline, deleted documents."
+  :group 'meta-log-peer-sync
+  :package-version '(meta-log-peer-sync . "0.1.0"))
+
 (defvar-local meta-log-peer-sync-list--fetch nil
   "Function that asks for the entries; it calls its argument with them.")
 (defvar-local meta-log-peer-sync-list--events nil
@@ -136,6 +151,16 @@
             (unless (equal (aref columns column) (aref row column))
               (tabulated-list-set-col column (aref row column) t)))))
       (forward-line 1))))
+
+(defun meta-log-peer-sync-list-state (text)
+  "Return TEXT, a word for how something is, in the face that fits."
+  (let ((face (cond ((member text '("online" "connected" "accepted" "watching"))
+                     'meta-log-peer-sync-list-good)
+                    ((member text '("conflict" "unknown" "announced" "holding" "away"))
+                     'meta-log-peer-sync-list-attention)
+                    ((member text '("offline" "blocked" "deleted" "off"))
+                     'meta-log-peer-sync-list-faded))))
+    (if face (propertize text 'face face) text)))
 
 (defun meta-log-peer-sync-list--set (entries)
   "Show ENTRIES; rows that are the same as before are not touched."

@@ -49,14 +49,16 @@ of it that are held back until you accept it.
   "Return the row of PEER, whose peer id is ID."
   (list id
         (vector (meta-log-peer-sync-core-name id)
-                (cond ((meta-log-peer-sync-peer-connected peer) "connected")
-                      ((meta-log-peer-sync-peer-online peer) "online")
-                      (t "offline"))
-                (meta-log-peer-sync-core-plain
-                 (or (meta-log-peer-sync-peer-trust peer) "unknown"))
+                (meta-log-peer-sync-list-state
+                 (cond ((meta-log-peer-sync-peer-connected peer) "connected")
+                       ((meta-log-peer-sync-peer-online peer) "online")
+                       (t "offline")))
+                (meta-log-peer-sync-list-state
+                 (meta-log-peer-sync-core-plain
+                  (or (meta-log-peer-sync-peer-trust peer) "unknown")))
                 (number-to-string (or (meta-log-peer-sync-peer-unacknowledged peer) 0))
                 (number-to-string (or (meta-log-peer-sync-peer-held peer) 0))
-                (meta-log-peer-sync-core-plain (meta-log-peer-sync-peer-last-seen peer))
+                (meta-log-peer-sync-core-time (meta-log-peer-sync-peer-last-seen peer))
                 (meta-log-peer-sync-core-plain id))))
 
 (defun meta-log-peer-sync-peers--entries (function)

@@ -26,6 +26,7 @@
 
 (require 'cl-lib)
 (require 'jsonrpc)
+(require 'seq)
 (require 'subr-x)
 
 (defcustom meta-log-peer-sync-rpc-program nil
@@ -33,7 +34,8 @@
 A string is the file name of the program, a list of strings is a
 command with its first arguments, such as (\"python3\" \"-m\" \"federation\").
 When nil, the program `meta-log-peer-sync' is looked for in variable
-`exec-path', and then the Python package that this file belongs to is used."
+`exec-path', then where \\[meta-log-peer-sync-install-sidecar] puts it, and
+then the Python package that this file belongs to is used."
   :type '(choice (const :tag "Find it" nil) file (repeat :tag "Command" string))
   :risky t
   :group 'meta-log-peer-sync
@@ -46,6 +48,9 @@ One that fails because of the configuration is not tried again."
   :type 'natnum
   :group 'meta-log-peer-sync
   :package-version '(meta-log-peer-sync . "0.1.0"))
+
+(defconst meta-log-peer-sync-rpc-version "0.1.0"
+  "Version of this package; the sidecar has to be of the same one.")
 
 (defvar meta-log-peer-sync-rpc-event-function #'ignore
   "Function called with each event, a plist; set by the package.")
@@ -127,6 +132,17 @@ That is the repository, or `site-packages' when this file is in a wheel."
       (executable-find "python3")
       (executable-find "python")))
 
+(defun meta-log-peer-sync-rpc-own-directory ()
+  "Return the folder of the sidecar that Emacs has installed, there or not."
+  (file-name-as-directory (expand-file-name (locate-user-emacs-file "meta-log-sidecar/"))))
+
+(defun meta-log-peer-sync-rpc-own-program ()
+  "Return the program that Emacs has installed, or nil."
+  (cl-find-if #'file-executable-p
+              (mapcar (lambda (name)
+                        (expand-file-name name (meta-log-peer-sync-rpc-own-directory)))
+                      '("bin/meta-log-peer-sync" "venv/bin/meta-log-peer-sync"))))
+
 (defun meta-log-peer-sync-rpc-command ()
   "Return (COMMAND . ROOT) to start the sidecar with.
 COMMAND is a list of strings.  ROOT is nil, or the folder that Python
@@ -141,15 +157,17 @@ has to find the package in."
                                     program))))))
      ((executable-find "meta-log-peer-sync")
       (list (list (executable-find "meta-log-peer-sync"))))
+     ((meta-log-peer-sync-rpc-own-program)
+      (list (list (meta-log-peer-sync-rpc-own-program))))
      ((and (setq root (meta-log-peer-sync-rpc--package-root))
            (setq python (meta-log-peer-sync-rpc--python root)))
       (cons (list python "-m" "federation") root))
-     (t (user-error "No meta-log-peer-sync found; install it with `pip install \
-meta-log-peer-sync', or set `meta-log-peer-sync-rpc-program'")))))
+     (t (user-error "No sidecar found; M-x meta-log-peer-sync-install-sidecar, \
+or set `meta-log-peer-sync-rpc-program'")))))
 
-(defun meta-log-peer-sync-rpc--arguments-list (arguments)
-  "Return the command line that ARGUMENTS, a plist, stands for."
-  (let ((words (list "serve" "--stdio" "--json")))
+(defun meta-log-peer-sync-rpc-flags (arguments &rest verb)
+  "Return the command line that VERB and ARGUMENTS, a plist, stand for."
+  (let ((words (append verb (list "--json"))))
     (cl-loop for (key flag) in '((:state-dir "--state-dir") (:policy "--trust-policy")
                                  (:broker-url "--broker-url")
                                  (:username "--broker-username"))
@@ -157,7 +175,7 @@ meta-log-peer-sync', or set `meta-log-peer-sync-rpc-program'")))))
              when value do (setq words (append words (list flag (format "%s" value)))))
     words))
 
-(defun meta-log-peer-sync-rpc--environment (arguments root)
+(defun meta-log-peer-sync-rpc-environment (arguments root)
   "Return the environment of the sidecar for ARGUMENTS and package ROOT.
 A password goes here, where other users cannot read it, never on the
 command line."
@@ -259,7 +277,7 @@ The reason of a refused start is in a JSON object."
                (default-directory (or root (plist-get arguments :state-dir)
                                       temporary-file-directory))
                (process-environment
-                (meta-log-peer-sync-rpc--environment arguments root))
+                (meta-log-peer-sync-rpc-environment arguments root))
                (process-adaptive-read-buffering nil)
                (errors (make-pipe-process
                         :name "meta-log-peer-sync stderr" :buffer nil :noquery t
@@ -269,7 +287,7 @@ The reason of a refused start is in a JSON object."
     (condition-case problem
         (make-process
          :name "meta-log-peer-sync"
-         :command (append command (meta-log-peer-sync-rpc--arguments-list arguments))
+         :command (append command (meta-log-peer-sync-rpc-flags arguments "serve" "--stdio"))
          :coding 'utf-8-emacs-unix :connection-type 'pipe
          :noquery t :stderr errors)
       (error (delete-process errors)
@@ -354,12 +372,38 @@ The reason of a refused start is in a JSON object."
              (eq meta-log-peer-sync-rpc--state 'starting))
     (meta-log-peer-sync-rpc--cancel-timer)
     (setq meta-log-peer-sync-rpc--failures 0
-          meta-log-peer-sync-rpc--failure nil
-          meta-log-peer-sync-rpc--ready-time (float-time)
-          meta-log-peer-sync-rpc--status status)
-    (meta-log-peer-sync-rpc--set-state 'ready)
-    (meta-log-peer-sync-rpc--guarded meta-log-peer-sync-rpc-ready-function status)
-    (meta-log-peer-sync-rpc--send-queue)))
+          meta-log-peer-sync-rpc--failure nil)
+    (if (meta-log-peer-sync-rpc-fits-p (plist-get status :version))
+        (progn
+          (setq meta-log-peer-sync-rpc--ready-time (float-time)
+                meta-log-peer-sync-rpc--status status)
+          (meta-log-peer-sync-rpc--set-state 'ready)
+          (meta-log-peer-sync-rpc--guarded meta-log-peer-sync-rpc-ready-function status)
+          (meta-log-peer-sync-rpc--send-queue))
+      (meta-log-peer-sync-rpc--refuse-version (plist-get status :version)))))
+
+(defun meta-log-peer-sync-rpc-fits-p (version)
+  "Return non-nil when a sidecar of VERSION fits this package.
+The first two numbers have to be the same."
+  (let ((start (lambda (text) (seq-take (split-string text "\\.") 2))))
+    (and (stringp version)
+         (equal (funcall start version) (funcall start meta-log-peer-sync-rpc-version)))))
+
+(defun meta-log-peer-sync-rpc--refuse-version (version)
+  "Give up, because the sidecar is of VERSION."
+  (let ((process meta-log-peer-sync-rpc--process))
+    ;; Nobody waits for its end any more.
+    (cl-incf meta-log-peer-sync-rpc--generation)
+    (setq meta-log-peer-sync-rpc--process nil
+          meta-log-peer-sync-rpc--connection nil
+          meta-log-peer-sync-rpc--reason "wrong-version"
+          meta-log-peer-sync-rpc--last-line
+          (format "it is version %s, this package %s; M-x meta-log-peer-sync-upgrade-sidecar \
+(or end the peer that is running there, if that is the old one)"
+                  version meta-log-peer-sync-rpc-version))
+    (meta-log-peer-sync-rpc--put-back)
+    (ignore-errors (process-send-eof process))
+    (meta-log-peer-sync-rpc--give-up)))
 
 (defun meta-log-peer-sync-rpc--put-back ()
   "Queue what was sent and not answered, or fail it when it must not be repeated."

@@ -71,6 +71,14 @@
   "Say which git repository follows the documents." t)
 (autoload 'meta-log-peer-sync-mirror-log "meta-log-peer-sync-mirror"
   "Show the git log of DOCUMENT." t)
+(autoload 'meta-log-peer-sync-doctor "meta-log-peer-sync-doctor"
+  "Look at everything that can be broken; return the buffer." t)
+(autoload 'meta-log-peer-sync-install-sidecar "meta-log-peer-sync-install"
+  "Install the sidecar for this Emacs; return t at once." t)
+(autoload 'meta-log-peer-sync-upgrade-sidecar "meta-log-peer-sync-install"
+  "Bring the sidecar to the version of this package; return t at once." t)
+(autoload 'meta-log-peer-sync-remove-sidecar "meta-log-peer-sync-install"
+  "Remove the sidecar that Emacs has installed; return t at once." t)
 (declare-function meta-log-peer-sync-history-show "meta-log-peer-sync-history")
 (declare-function meta-log-peer-sync-conflicts-show "meta-log-peer-sync-conflicts")
 (declare-function meta-log-peer-sync-conflicts-records "meta-log-peer-sync-conflicts")
@@ -534,7 +542,8 @@ you accept who sent them.  Its help text says why."
   (dolist (part '(meta-log-peer-sync-menu
                   meta-log-peer-sync-peers meta-log-peer-sync-history
                   meta-log-peer-sync-conflicts meta-log-peer-sync-spaces
-                  meta-log-peer-sync-mirror meta-log-peer-sync-documents
+                  meta-log-peer-sync-mirror meta-log-peer-sync-doctor
+                  meta-log-peer-sync-install meta-log-peer-sync-documents
                   meta-log-peer-sync-list
                   meta-log-federation meta-log-peer-sync-demo meta-log-mqtt
                   meta-log-webrtc meta-log-identity meta-log-peer-sync-core

@@ -139,6 +139,9 @@ REASONS: Final[dict[str, Reason]] = {
         "put it back, or leave the space and share this one",
     ),
     "folder-too-large": _R(2033, "the folder has more files than are synced", "share a part of it"),
+    "file-exists": _R(
+        2036, "there is a file of that name already", "it is never replaced: name another one"
+    ),
     "disk-full": _R(2030, "the disk is full", "free some space; nothing was lost"),
     "folder-overlap": _R(
         2034, "the folder holds, or lies in, one that is watched already", "share another one"
@@ -206,6 +209,30 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "config-state-newer": _R(
         3022, "the state directory was written by a newer version", "upgrade this one"
+    ),
+    "config-anonymous-non-loopback": _R(
+        3023, "the broker lets anybody in from other machines", "set allow_anonymous false"
+    ),
+    "config-acl-client-id-not-authenticated": _R(
+        3024, "the access list goes by the client id, which anybody may choose", "use %u"
+    ),
+    "config-acl-too-wide": _R(
+        3025, "the access list lets a peer read what is for others", "`broker-setup` makes one"
+    ),
+    "config-acl-empty": _R(3026, "the access list has no rule", "`broker-setup` makes one"),
+    "config-default-credential": _R(
+        3027, "the password is one that everybody tries first", "`broker-setup` makes random ones"
+    ),
+    "config-published-on-all-interfaces": _R(
+        3028, "the port is published to every machine", 'write "127.0.0.1:PORT:PORT"'
+    ),
+    "config-excess-privilege": _R(3029, "the container may do what it need not", "leave it out"),
+    "config-resource-limit": _R(3030, "a queue of the broker has no bound", "set a number"),
+    "config-websocket-origin": _R(
+        3031, "pages of any origin may connect by WebSocket", "listen on 127.0.0.1, behind a proxy"
+    ),
+    "config-acl-wildcard-username": _R(
+        3032, "a user's name is a pattern where %u stands for it", "use the peer's id"
     ),
     # 4xxx: identity and trust
     "identity-locked": _R(
@@ -275,7 +302,11 @@ REASONS: Final[dict[str, Reason]] = {
         "encrypted spaces with members are not built yet",
         "`space create NAME` makes a local one, of which nothing leaves this machine",
     ),
+    "mirror-exists": _R(
+        5025, "another git repository follows the documents", "`mirror off` first; it stays there"
+    ),
     "nothing-held": _R(5021, "no deletions are held there", "`sync-status` shows what is held"),
+    "backup-damaged": _R(5022, "the archive, or what is to be archived, is damaged", "use another"),
     "missing-program": _R(5011, "a program that this needs is not installed", "install it"),
 }
 
@@ -319,9 +350,14 @@ _SYSTEM: Final = {
 }
 
 
-def io_refusal(error: OSError, name: object) -> Refusal:
-    """The refusal that a failed system call on ``name`` (a path) means."""
+def io_refusal(error: OSError, name: object, *, exists: str = "path-io-error") -> Refusal:
+    """The refusal that a failed system call on ``name`` (a path) means.
+
+    ``exists`` is the reason where the file was to be a new one and is there.
+    """
     reason = _SYSTEM.get(error.errno or 0, "path-io-error")
+    if error.errno == errno.EEXIST:
+        reason = exists
     return Refusal(reason, f"{name}: {error.strerror}" if reason == "path-io-error" else f"{name}")
 
 

@@ -185,6 +185,10 @@ OUTBOUND: Final = 1000
 HOOK_TIMEOUT: Final = 30.0
 HOOK_PROGRAMS: Final = 4
 HOOK_QUEUE: Final = 1000
+#: A request for metrics: bytes of its head, seconds, how many at once.
+SCRAPE_HEAD: Final = 8 * KIB
+SCRAPE_TIME: Final = 10.0
+SCRAPES: Final = 8
 #: The log file, and how many older ones are kept.
 LOG_FILE: Final = 4 * MIB
 LOG_FILES: Final = 3

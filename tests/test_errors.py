@@ -63,6 +63,14 @@ def test_what_a_failed_call_means(number: int, reason: str) -> None:
     assert (os.strerror(number) in refusal.detail) == (reason == "path-io-error")
 
 
+def test_what_is_there_already_is_said_so() -> None:
+    error = FileExistsError(errno.EEXIST, "File exists")
+    assert io_refusal(error, "/x/a.md").reason == "path-io-error"
+    refusal = io_refusal(error, "/x/a.md", exists="file-exists")
+    assert refusal.message.endswith(": /x/a.md")
+    assert "name another" in refusal.hint
+
+
 def test_a_fault_is_no_refusal() -> None:
     assert not issubclass(Fault, Refusal)
     assert not issubclass(Refusal, Fault)

@@ -38,8 +38,9 @@ def _hooks() -> str:
     return (
         "### `hooks.EVENT`\n\n"
         "A program that a bot runs on this event: an absolute path, or a name on `PATH`, with "
-        "its arguments, as a string or a list of strings. No shell is involved. The event comes "
-        "as one JSON object on the program's standard input, and its name in the variable "
+        "its arguments, as a string or a list of strings; several of them with ` ; ` in "
+        "between. No shell is involved. The event comes as one JSON object on the program's "
+        "standard input, and its name in the variable "
         f"`META_LOG_PEER_SYNC_EVENT`. EVENT is one of {events}; [rpc](rpc.md#events) lists their "
         "fields.\n\n"
         + table(("", ""), [
@@ -56,6 +57,7 @@ def variables() -> str:
     words = {
         "STATE_DIR": "the state directory, as `--state-dir`",
         "CONFIG": "the configuration file, as `--config`",
+        "EVENT": "set for hook programs: the name of the event",
         "EMBEDDED": "which program the embedded broker is: `mosquitto` or `amqtt`",
     }
     rows = [

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from docs.generator import cli, config, diagrams, elisp, examples, rpc, wire
+from docs.generator import cli, config, diagrams, doctor, elisp, examples, rpc, wire
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -39,6 +39,7 @@ PAGES: Final[dict[str, dict[str, Callable[[], str]]]] = {
         "options": elisp.options,
         "hooks": elisp.hooks,
     },
+    "how-to/troubleshooting.md": {"cases": doctor.cases},
     "explanation/architecture.md": {
         "rooms": diagrams.rooms,
         "presence": lambda: diagrams.machine("presence"),

@@ -341,7 +341,7 @@ class Disk:
         try:
             _write_new(path, content)
         except OSError as error:
-            raise io_refusal(error, path) from error
+            raise io_refusal(error, path, exists="file-exists") from error
 
     def _write_plain(self, path: Path, content: bytes) -> None:
         """Write below the state directory, outside of ``synced``."""

@@ -9,9 +9,12 @@ without a shell, and get no secret in their environment.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
+import signal
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from federation import limits
@@ -21,10 +24,22 @@ _SECRETS = ("PASSWORD", "PASSPHRASE", "SECRET", "TOKEN")
 
 
 class Programs:
-    """The hook programs of a peer: event name -> program and arguments."""
+    """The hook programs of a peer: event name -> programs, each with its arguments.
 
-    def __init__(self, commands: Mapping[str, Sequence[str]]) -> None:
+    ``variables`` are for their environment; ``timeout`` is in seconds.
+    """
+
+    def __init__(
+        self,
+        commands: Mapping[str, Sequence[Sequence[str]]],
+        variables: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> None:
         self._commands = dict(commands)
+        self._variables = dict(variables or {})
+        self._timeout = limits.HOOK_TIMEOUT if timeout is None else timeout
+        #: how programs ended -> how often: ok, failed, timeout, unrunnable, left-out
+        self.ends: Counter[str] = Counter()
         self._queue: asyncio.Queue[tuple[Sequence[str], str, bytes]] = asyncio.Queue(
             maxsize=limits.HOOK_QUEUE
         )
@@ -34,15 +49,17 @@ class Programs:
         ] if self._commands else []  # fmt: skip
 
     def run(self, event: str, body: Mapping[str, object]) -> None:
-        """Run the program of an event, if there is one, when its turn comes."""
-        command = self._commands.get(event)
-        if not command:
+        """Run the programs of an event, if there are any, when their turn comes."""
+        commands = self._commands.get(event)
+        if not commands:
             return
-        try:
-            data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-            self._queue.put_nowait((command, event, data))
-        except asyncio.QueueFull:
-            log.warning("too many events wait for hook programs; one %s was left out", event)
+        data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        for command in commands:
+            try:
+                self._queue.put_nowait((command, event, data))
+            except asyncio.QueueFull:
+                self.ends["left-out"] += 1
+                log.warning("too many events wait for hook programs; one %s was left out", event)
 
     async def _work(self) -> None:
         while True:
@@ -50,6 +67,7 @@ class Programs:
             try:
                 await self._run(command, event, body)
             except (OSError, ValueError) as error:
+                self.ends["unrunnable"] += 1
                 log.warning("the hook program %s cannot be run: %s", command[0], error)
 
     async def _run(self, command: Sequence[str], event: str, body: bytes) -> None:
@@ -58,29 +76,33 @@ class Programs:
             for name, value in os.environ.items()
             if not any(word in name.upper() for word in _SECRETS)
         }
-        clean["META_LOG_PEER_SYNC_EVENT"] = event
+        clean |= {"META_LOG_PEER_SYNC_EVENT": event, **self._variables}
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             env=clean,
+            start_new_session=True,  # what it starts can be ended with it
         )
+        late = False
         try:
             # Not wait_for: up to Python 3.11 it forgets a cancel that comes with the end.
-            async with asyncio.timeout(limits.HOOK_TIMEOUT):
+            async with asyncio.timeout(self._timeout):
                 await process.communicate(body + b"\n")
         except TimeoutError:
+            late = True
             log.warning("the hook program %s took too long and was ended", command[0])
         finally:
             if process.returncode is None:
-                process.kill()
+                _kill(process)
                 # Whoever is stopped while waiting for the end leaves that to close().
                 ending = asyncio.ensure_future(process.wait())
                 self._ending.add(ending)
                 ending.add_done_callback(self._ending.discard)
                 await asyncio.shield(ending)
-        if process.returncode:
+        self.ends["timeout" if late else "failed" if process.returncode else "ok"] += 1
+        if process.returncode and not late:
             log.warning("the hook program %s ended with %s", command[0], process.returncode)
 
     async def close(self) -> None:
@@ -89,3 +111,9 @@ class Programs:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
         await asyncio.gather(*self._ending)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """End a program with everything that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

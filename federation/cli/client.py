@@ -30,6 +30,7 @@ class Client:
         """Connect; ``no-running-peer`` when nobody listens there."""
         self._decoder = FrameDecoder(frame_limit=_ANSWER_LIMIT)
         self._frames: list[bytes] = []
+        self._events: list[dict[str, object]] = []
         self._last_id = 0
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(limits.CONNECT_TIMEOUT)
@@ -70,6 +71,7 @@ class Client:
                 answer = json.loads(self._frame(deadline))
                 if answer.get("id") == self._last_id and "method" not in answer:
                     break
+                self._keep(answer)
         except TimeoutError:
             raise Refusal("timeout", method) from None
         except OSError:
@@ -77,6 +79,30 @@ class Client:
         if "error" in answer:
             raise _error(answer["error"])
         return cast("dict[str, object]", answer["result"])
+
+    def events(self, wait: float) -> list[dict[str, object]]:
+        """The events that came since the last call, or come within ``wait`` seconds.
+
+        Only after ``events.subscribe``.  Raises :class:`Refusal` ``shutting-down``
+        when the peer goes away.
+        """
+        deadline = time.monotonic() + wait
+        try:
+            while not self._events:
+                self._keep(json.loads(self._frame(deadline)))
+        except TimeoutError:
+            return []
+        except OSError:
+            raise Refusal("shutting-down", "the peer closed the connection") from None
+        events, self._events = self._events, []
+        return events
+
+    def _keep(self, message: dict[str, object]) -> None:
+        params = message.get("params")
+        if message.get("method") == "events" and isinstance(params, dict):
+            self._events += params["events"]
+            # whoever never asks for events gets none; a bound all the same
+            del self._events[: -limits.RPC_EVENT_QUEUE]
 
     def _frame(self, deadline: float) -> bytes:
         while not self._frames:

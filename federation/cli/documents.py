@@ -98,9 +98,13 @@ def _state(space: Row) -> str:
 
 
 def document_name(context: Context) -> str:
-    """The document that the argument names; a path in a folder of a space names it, too."""
+    """The document that the argument names; a path in a folder of a space names it, too.
+
+    A relative path does so where there is such a file.
+    """
     given = str(context.argument("file"))
-    if not os.path.isabs(given):
+    relative = not os.path.isabs(given)
+    if relative and not os.path.lexists(given):
         return given
     path = Path(os.path.abspath(given))
     for space in cast("list[Row]", context.call("spaces.list")["spaces"]):
@@ -108,7 +112,9 @@ def document_name(context: Context) -> str:
         if folder is not None and path.is_relative_to(folder):
             return document_in(str(space["name"]), path.relative_to(folder).as_posix())
     synced = Path(str(context.call("status")["synced_dir"]))
-    return path.relative_to(synced).as_posix() if path.is_relative_to(synced) else path.name
+    if path.is_relative_to(synced):
+        return path.relative_to(synced).as_posix()
+    return given if relative else path.name
 
 
 def revision_digits(text: object) -> str:

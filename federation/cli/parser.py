@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from federation import __version__, limits
+from federation.cli import arguments as more
+from federation.cli.arguments import seconds as _seconds
+from federation.cli.arguments import whole as _whole
 from federation.cli.output import PROGRAM, usage_error
 from federation.config import KEYS
 
@@ -37,25 +39,6 @@ class Parser(argparse.ArgumentParser):
         """Raise the usage error instead of ending the process."""
         verb = self.prog.removeprefix(PROGRAM).strip()
         raise usage_error(message, f"see {PROGRAM} {verb} --help".replace("  ", " "))
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= limits.WAIT_MAX:
-        raise argparse.ArgumentTypeError(f"seconds from 0 to {int(limits.WAIT_MAX)}")
-    return value
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text[:12]) <= high:
-            raise argparse.ArgumentTypeError(f"a number from {low} to {high}")
-        return int(text[:12])
-
-    return read
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
@@ -195,6 +178,9 @@ def _logs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=_whole(1, limits.LOG_LINES), default=100, dest="lines",
                         metavar="N", help="how many lines, newest last (default 100)")  # fmt: skip
     parser.add_argument("-f", "--follow", action="store_true", help="and those that come")
+    parser.add_argument("--level", choices=("debug", "info", "warning", "error"),
+                        help="only lines of this level and above (what is written at all: "
+                        "log.level)")  # fmt: skip
 
 
 def _trust(parser: argparse.ArgumentParser) -> None:
@@ -209,6 +195,12 @@ VERBS: Final = (
     Verb("bot", "Run a headless peer; one JSON line an event.", "start:bot"),
     Verb("broker", "Run the embedded broker alone, on the loopback address.", "start:broker",
          "[--port N]", _broker),
+    Verb("broker-setup", "Make the files of a mosquitto with TLS, passwords and access list.",
+         "broker_setup:broker_setup",
+         "DIR [--peer PEER]... [--rotate | --remove] [--name HOST]... [--url URL] [--port N] "
+         "[--listen ADDRESS] [--renew]", more.broker_setup),
+    Verb("broker-check", "Look through files of a broker or Compose for what is unsafe.",
+         "broker_setup:broker_check", "FILE...", more.broker_check),
     Verb("demo", "Two Emacsen and a bot share a canvas on this machine.", "demo:demo",
          "[--emacs PROGRAM] [--keep FOLDER]", _demo),
     Verb("emacs-setup", "Print the two lines for an init file.", "emacs:setup"),
@@ -217,6 +209,12 @@ VERBS: Final = (
          "[show | create | export FILE | import FILE | words PEER]", _identity),
     Verb("status", "The state of the running peer.", "peers:status"),
     Verb("health", "Whether the peer can do its work; exit code 1 if not.", "peers:health"),
+    Verb("metrics", "What the running peer counts, in Prometheus' text form.",
+         "monitor:metrics"),
+    Verb("monitor", "Events as they happen, and rates.", "monitor:monitor",
+         "[--interval S] [--for S]", more.monitor),
+    Verb("doctor", "What is wrong, why, and what to do; exit code 1 if something is.",
+         "doctor:doctor"),
     Verb("peers", "Every known peer.", "peers:peers"),
     Verb("discovered", "The peers that are online now.", "peers:discovered"),
     Verb("connect", "Ask a peer to answer, and compare documents with it.", "peers:connect",
@@ -244,9 +242,17 @@ VERBS: Final = (
          "FILE NUMBER a|b|ours|theirs|both|kept|--value TEXT", _resolve),
     Verb("mirror", "A git repository that follows the documents.", "mirror:mirror",
          "[show | git PATH | off]", _mirror),
+    Verb("hook", "Ready-made programs for a bot's events, the event on standard input.",
+         "hook:hook", "mirror FOLDER | backup FOLDER [--keep N] [--every S] | echo; [--install]",
+         more.hook),
+    Verb("backup", "Verified archives of a state directory, also while its peer runs.",
+         "backup:backup", "FOLDER [--keep N] | --verify ARCHIVE | --restore ARCHIVE", more.backup),
+    Verb("service", "Print a hardened systemd unit for a bot.", "service:service",
+         "[--user USER]", more.service),
     Verb("config", "Show, set or reset the configuration.", "settings:config",
          "[KEY [VALUE]] [--reset]", _config),
-    Verb("logs", "The newest lines of the log.", "logs:logs", "[-n N] [--follow]", _logs),
+    Verb("logs", "The newest lines of the log.", "logs:logs",
+         "[-n N] [--follow] [--level LEVEL]", _logs),
 )  # fmt: skip
 
 
@@ -290,7 +296,7 @@ def build() -> argparse.ArgumentParser:
         epilog=f"{PROGRAM} VERB --help explains each verb.",
     )  # fmt: skip
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True,
-                                  parser_class=Parser)  # fmt: skip
+                                  parser_class=Parser, prog=PROGRAM)  # fmt: skip
     _common(parser)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}",
                         help="show the version and end")  # fmt: skip

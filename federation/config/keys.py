@@ -12,9 +12,11 @@ from federation.errors import Refusal
 
 #: Every own variable begins so.
 PREFIX: Final = "META_LOG_PEER_SYNC_"
-#: Own variables that are no keys: where the state and the file are, and which
-#: program the embedded broker is (``adapters/broker``, for tests).
-OTHER_VARIABLES: Final = frozenset(PREFIX + name for name in ("STATE_DIR", "CONFIG", "EMBEDDED"))
+#: Own variables that are no keys: where the state and the file are, which program the
+#: embedded broker is (``adapters/broker``, for tests), and what a hook program is told.
+OTHER_VARIABLES: Final = frozenset(
+    PREFIX + name for name in ("STATE_DIR", "CONFIG", "EMBEDDED", "EVENT")
+)
 #: Events that a program of the bot can be hooked to (``events.EVENTS``; a test compares).
 HOOK_EVENTS: Final = (
     "ready", "broker-connected", "broker-lost", "peer-discovered", "peer-connected",
@@ -126,6 +128,9 @@ _ALL: Final = (
     Key("log.level", "choice", "info", "How much is logged.",
         choices=("debug", "info", "warning", "error")),
     Key("log.format", "choice", "text", "Form of a log line.", choices=("text", "json")),
+    Key("metrics.listen", "text", None,
+        "Loopback address and port on which metrics are answered over HTTP, such as "
+        "127.0.0.1:9464; without it they are not."),
     Key("limits.document", "integer", limits.DOCUMENT, "Largest document, in bytes.",
         low=limits.KIB, high=limits.DOCUMENT),
     Key("limits.held_per_peer", "integer", limits.HELD_PER_PEER,
@@ -142,6 +147,9 @@ _ALL: Final = (
     Key("limits.history_bytes", "integer", limits.HISTORY_BYTES,
         "Bytes on disk that the old versions of one document may take.",
         low=limits.MIB, high=256 * limits.HISTORY_BYTES),
+    Key("limits.hook_timeout", "number", limits.HOOK_TIMEOUT,
+        "Seconds that a hook program may run; then it and what it started is ended.",
+        low=1, high=120 * limits.HOOK_TIMEOUT),
     *(Key(f"hooks.{event}", "program", None,
           f"Program that a bot runs on {event}, the event as JSON on its standard input.")
       for event in HOOK_EVENTS),

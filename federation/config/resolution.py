@@ -25,7 +25,7 @@ from federation.config.keys import (
     find,
     show,
 )
-from federation.config.values import check, parse, split_program
+from federation.config.values import check, parse, programs_in, split_program
 from federation.errors import Refusal
 
 
@@ -97,10 +97,10 @@ class Config:
         """Every ending of files that are synced: the contract's and the added ones."""
         return (*DEFAULT_EXTENSIONS, *self.items("files.extensions"))
 
-    def hooks(self) -> dict[str, tuple[str, ...]]:
-        """Event -> program and its arguments, for the events that have one."""
+    def hooks(self) -> dict[str, list[tuple[str, ...]]]:
+        """Event -> its programs, each with its arguments, for the events that have any."""
         named = ((event, self.text(f"hooks.{event}")) for event in HOOK_EVENTS)
-        return {event: split_program(text) for event, text in named if text}
+        return {event: programs_in(split_program(text)) for event, text in named if text}
 
     def show(self) -> dict[str, dict[str, object]]:
         """Every key's value and source as plain JSON; of a secret only whether it is set."""

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Final
 
 from federation.config.keys import FORBIDDEN_ENDINGS, SECRET_REASON, Key, Scalar
 from federation.errors import Refusal
@@ -46,6 +48,21 @@ def parse(key: Key, text: str, where: str) -> Scalar:
     return check(key, text, where)
 
 
+#: Stands, as a word of its own, between two programs of one event.
+NEXT_PROGRAM: Final = ";"
+
+
+def programs_in(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """The programs, each with its arguments, of the words of a ``hooks.*`` value."""
+    found: list[list[str]] = [[]]
+    for word in words:
+        if word == NEXT_PROGRAM:
+            found.append([])
+        else:
+            found[-1].append(word)
+    return [tuple(one) for one in found]
+
+
 def split_program(text: str) -> tuple[str, ...]:
     """Program and arguments, split by the quoting rules of a shell (none is run)."""
     import shlex  # rarely needed
@@ -68,6 +85,11 @@ def _check_text(key: Key, raw: str, place: str) -> str:
         raise Refusal("config-bad-value", f"{place} is {key.form}")
     if key.high and len(raw) > key.high:
         raise Refusal("config-bad-value", f"{place} has at most {int(key.high)} characters")
+    if key.name == "metrics.listen":
+        host, _, port = raw.rpartition(":")
+        known = host in ("127.0.0.1", "localhost", "[::1]")
+        if not known or not re.fullmatch("[1-9][0-9]{0,4}", port) or int(port) > 65535:
+            raise Refusal("config-bad-value", f"{place} is such as 127.0.0.1:9464")
     if key.kind == "program":
         _check_program(raw, place)
     return raw
@@ -98,8 +120,9 @@ def _check_program(raw: str, place: str) -> None:
         words = split_program(raw)
     except ValueError:
         words = ()
-    if not words or not words[0]:
-        raise Refusal("config-bad-value", f"{place} is a program and its arguments")
-    if "/" in words[0] and not words[0].startswith("/"):
-        # Relative to what?  The peer's folder is not the user's.
-        raise Refusal("config-bad-value", f"{place} is an absolute path, or a name on PATH")
+    for one in programs_in(words):
+        if not one or not one[0]:
+            raise Refusal("config-bad-value", f"{place} is a program and its arguments")
+        if "/" in one[0] and not one[0].startswith("/"):
+            # Relative to what?  The peer's folder is not the user's.
+            raise Refusal("config-bad-value", f"{place} is an absolute path, or a name on PATH")

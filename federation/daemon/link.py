@@ -53,6 +53,8 @@ class BrokerLink:
         self._random = random.Random(secrets.randbits(64))  # noqa: S311 - jitter, not a secret
         self._machine = Link(may_host)
         self._timer: asyncio.TimerHandle | None = None
+        #: why there was no broker, when that was last said in the log
+        self._told = ""
         #: messages of topics that the user subscribed to
         self.on_user_message: Callable[[str, bytes, bool], None] = lambda *_message: None
         #: called with every new connection
@@ -70,6 +72,9 @@ class BrokerLink:
             ),
             random=self._random.random,
         )
+
+        #: messages and their bytes since the start
+        self.received = self.received_bytes = self.published = self.published_bytes = 0
 
     # --- what status shows ------------------------------------------------------------
     def status(self) -> dict[str, object]:
@@ -155,6 +160,7 @@ class BrokerLink:
 
     # --- callbacks of the connection ------------------------------------------------------
     def _up(self, info: ConnectionInfo) -> None:
+        self._told = ""
         self._step(Event.CONNECTED)
         self.on_connected()
         body: dict[str, object] = {
@@ -174,13 +180,18 @@ class BrokerLink:
         # a broker that answers and refuses is no reason to start another one
         if not reason.startswith("refused"):
             self._step(Event.UNREACHABLE)
-        log.debug("the broker cannot be reached: %s", reason)
+        # each reason once: attempts go on for as long as it takes
+        level = logging.DEBUG if reason == self._told else logging.WARNING
+        self._told = reason
+        log.log(level, "no broker at %s: %s", self.url, reason)
 
     def _will(self) -> tuple[str, bytes, int, bool]:
         own = topics.presence(self._node.context.peer_id)
         return own, self._node.book.announcement("offline"), 1, True
 
     def _message(self, topic: str, payload: bytes, retained: bool) -> None:
+        self.received += 1
+        self.received_bytes += len(payload)
         if not topics.is_own(topic, self._node.context.peer_id):
             self.on_user_message(topic, payload, retained)
             return
@@ -209,6 +220,8 @@ class BrokerLink:
     # --- publishing -------------------------------------------------------------------------
     def publish(self, effect: Publish) -> None:
         """Carry a publish out, and bring its result back where it matters."""
+        self.published += 1
+        self.published_bytes += len(effect.payload)
         future = self.connection.publish(effect.topic, effect.payload, effect.qos, effect.retain)
         about = effect.about
         if about is None:

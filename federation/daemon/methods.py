@@ -43,6 +43,7 @@ class Methods:
             "rpc.discover": self.discover,
             "status": self.status,
             "health": self.health,
+            "metrics": self.metrics,
             "peers.list": self.peers,
             "peers.announce": self.announce,
             "peers.connect": self.connect,
@@ -109,6 +110,10 @@ class Methods:
             {"name": "disk", **_room(peer.options.state_dir)},
         ]
         return {"healthy": all(check["ok"] for check in checks), "checks": checks}
+
+    async def metrics(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
+        """``metrics``."""
+        return {"metrics": [one.as_json() for one in await self._peer.metrics.gather()]}
 
     async def config(self, _front_end: FrontEnd, _given: p.Nothing) -> Answer:
         """``config.show``."""

@@ -61,6 +61,8 @@ class Mirroring:
         if self._peer.spaces.document_of(path / "x.md") is not None:
             # what it writes would be edits of yet more documents
             raise Refusal("config-unsafe-sync-dir", f"{path} is in a shared folder")
+        if self.path not in ("", str(path)):
+            raise Refusal("mirror-exists", self.path)
         await self._peer.apart(_open, path)
         await self._want(str(path))
         return self._state()

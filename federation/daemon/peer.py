@@ -7,13 +7,15 @@ import asyncio
 import json
 import logging
 import secrets
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from federation import limits
+from federation.adapters import runtime
 from federation.adapters.disk import Disk
 from federation.adapters.doors import Doors, FrontEnd
 from federation.adapters.mqtt import MqttOptions
@@ -24,9 +26,10 @@ from federation.broker_url import BrokerUrl
 from federation.config import Config
 from federation.daemon.extra import Extras
 from federation.daemon.link import BrokerLink
+from federation.daemon.metrics import Metrics
 from federation.daemon.mirroring import Mirroring
 from federation.daemon.opened import Opened
-from federation.daemon.outlet import Outlet
+from federation.daemon.outlet import Outlet, now_text
 from federation.daemon.readback import Readback
 from federation.daemon.spaces import Spaces
 from federation.daemon.turns import Turns, instant
@@ -54,7 +57,8 @@ class Options:
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
     node: NodeSettings = field(default_factory=NodeSettings)
-    hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    hooks: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
+    hook_timeout: float = limits.HOOK_TIMEOUT
     #: contents that are kept of one document, and the bytes that they may take
     history_revisions: int = limits.HISTORY_REVISIONS
     history_bytes: int = limits.HISTORY_BYTES
@@ -103,6 +107,7 @@ class RunningPeer:
         self.spaces = Spaces(self)
         self.upkeep = Upkeep(self)
         self.mirroring = Mirroring(self)
+        self.metrics = Metrics(self)
         self.programs: Programs | None = None
         self.output: Output | None = None
         self.doors: Doors | None = None
@@ -123,7 +128,11 @@ class RunningPeer:
         """Open everything but the broker, which may come later."""
         self.doors = doors
         self.output = output
-        self.programs = Programs(self.options.hooks)
+        self.programs = Programs(
+            {event: [*map(_runnable, some)] for event, some in self.options.hooks.items()},
+            {"META_LOG_PEER_SYNC_STATE_DIR": str(self.options.state_dir)},
+            self.options.hook_timeout,
+        )
         doors.on_gone = self._front_end_gone
         self.outlet.publish = self.link.publish
         self.outlet.follow = self.link.follow
@@ -147,8 +156,8 @@ class RunningPeer:
     def ready(self) -> None:
         """Say that identity, store and control socket are open."""
         fields = {"peer_id": self.node.context.peer_id, "broker": str(self.options.url)}
-        if self.output is not None:
-            self.output.line(json.dumps({"event": "ready", **fields}, separators=(",", ":")))
+        # the time comes last: the line begins as the contract has it
+        self.tell("ready", {"event": "ready", **fields, "time": now_text()})
         log.info("ready", extra=fields)
 
     async def run(self) -> None:
@@ -170,6 +179,7 @@ class RunningPeer:
         mirroring = asyncio.ensure_future(self.mirroring.run())
         self.spaces.start()
         await self.link.start()
+        await self.metrics.listen(self.options.config.text("metrics.listen"))
         await asyncio.wait({turning, stopping}, return_when=asyncio.FIRST_COMPLETED)
         reading.cancel()
         tidying.cancel()
@@ -191,6 +201,7 @@ class RunningPeer:
         try:
             async with asyncio.timeout(limits.SHUTDOWN):
                 await turning
+                await self.metrics.close()
                 await self.extras.close()
                 await self.link.stop()
         except TimeoutError:
@@ -217,6 +228,7 @@ class RunningPeer:
         if event == "document-edited":
             self.opened.tell(event, body)
             return
+        self.metrics.events[event] += 1
         if self.doors is not None:
             for front_end in self.doors.front_ends:
                 front_end.notify(event, body)
@@ -238,3 +250,11 @@ class RunningPeer:
     def now(self) -> int:
         """Microseconds since 1970 UTC."""
         return instant().wall_us
+
+
+def _runnable(program: Sequence[str]) -> Sequence[str]:
+    """Our own program by its name is this very installation, wherever ``PATH`` leads."""
+    if program[0] != runtime.APP:
+        return program
+    # -P: the bot's folder is no place to load code from
+    return [sys.executable, "-P", "-m", "federation", *program[1:]]

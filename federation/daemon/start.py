@@ -99,6 +99,7 @@ def _options(
         ca_file=Path(ca_file) if ca_file else None,
         node=node,
         hooks=settings.hooks(),
+        hook_timeout=settings.number("limits.hook_timeout"),
         history_revisions=settings.integer("limits.history_revisions"),
         history_bytes=settings.integer("limits.history_bytes"),
         hold_all=settings.choice("deletions.hold") == "all",

@@ -66,6 +66,8 @@ class Presence:
     deadline: float = field(default=float("inf"))
     #: False while only its answers, not its clock, say that it is there
     clock_ok: bool = True
+    #: how far its clock is ahead of ours, by what it last said live (microseconds)
+    clock_us: int | None = None
 
     @property
     def online(self) -> bool:

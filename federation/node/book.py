@@ -197,6 +197,8 @@ class Book:
             if session == live.session and (session is not None or newer):
                 self._move(peer.peer_id, presence.Event.SAID_OFFLINE)
             return
+        if not retained:
+            live.clock_us = message.timestamp_us - context.now.wall_us
         age = abs(context.now.wall_us - message.timestamp_us) / 1e6
         if newer and age <= limits.FRESHNESS:
             live.clock_ok = True

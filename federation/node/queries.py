@@ -45,6 +45,7 @@ def status(node: Node) -> dict[str, object]:
         # the network hands some messages over twice: that is nobody's fault
         "refused": sum(count for why, count in node.refused.items() if why != "replay"),
         "repeated": node.refused.get("replay", 0),
+        "refusals": dict(sorted(node.refused.items())),
     }
 
 
@@ -92,6 +93,7 @@ def _peer(
         "trust": trust,
         "last_seen": timestamps.format_us(peer.last_seen_us) if peer.last_seen_us else None,
         "clock": "ok" if live.clock_ok else "unverified",
+        "clock_offset": None if live.clock_us is None else round(live.clock_us / 1e6, 1),
         "caps": list(peer.caps),
         "unacknowledged": pending.get(peer.peer_id, 0),
         "held": held.get(peer.peer_id, (0, 0))[0],

@@ -90,9 +90,13 @@ _ALL: Final = (
             "outbox": "documents and messages not yet acknowledged",
             "refused": "inbound messages refused since the start",
             "repeated": "inbound messages that had come before, likewise",
+            "refusals": "the same by reason, an object with a count for each",
             "front_ends": "connected front ends", "uptime": "seconds"}),
     Method("health", "Whether the peer can do its work.", p.Nothing,
            {"healthy": "bool", "checks": "[{name, ok, detail}]"}),
+    Method("metrics", "What the running peer counts; labels have values of fixed sets only.",
+           p.Nothing, {"metrics": "[{name, type: counter | gauge, help, "
+                                  "samples: [{labels, value}]}]"}),
     Method("identity.show", "The running peer's identity; never its private key.", p.Nothing,
            {"peer_id": "own id", "public_key": "own key", "name": "display name, or null",
             "fingerprint": "16 groups of 4 hex digits", "words": "8 words of the key",
@@ -118,7 +122,8 @@ _ALL: Final = (
     Method("peers.list", "Every known peer.", p.Nothing,
            {"peers": "[{peer_id, name or null, short, public_key, address or null, online: bool, "
                      "connected: bool, trust: accepted | announced | unknown | blocked, "
-                     "last_seen: UTC or null, clock: ok | unverified, caps: [text], "
+                     "last_seen: UTC or null, clock: ok | unverified, clock_offset: seconds "
+                     "ahead of ours or null, caps: [text], "
                      "unacknowledged: count, held: count}]"}),
     Method("peers.announce", "Announce this peer now.", p.Nothing,
            {"announced": "bool: false while there is no broker"}),
@@ -181,8 +186,9 @@ _ALL: Final = (
             "whole": "bool: nothing was cut off"}, (*_REVISION, "content-dropped")),
     Method("documents.export", "Write the bytes of a revision to a file.", p.Export,
            {"file": "name", "revision": "id", "path": "the file written", "size": "bytes"},
-           (*_REVISION, "content-dropped", *_PATH, "file-not-found", "path-not-directory",
-            "path-symlink-escape", "path-too-long", "path-io-error", "disk-full")),
+           (*_REVISION, "content-dropped", *_PATH, "file-not-found", "file-exists",
+            "path-not-directory", "path-symlink-escape", "path-too-long", "path-io-error",
+            "disk-full")),
     Method("documents.restore", "Make an earlier revision the newest; settles a conflict.",
            p.Revision, {"file": "name", "revision": "the new id", "path": "of its synced copy"},
            (*_REVISION, "content-dropped")),
@@ -212,8 +218,8 @@ _ALL: Final = (
            (*_DOCUMENT, "unknown-conflict", "conflict-moved", "bad-params")),
     Method("mirror.git", "Let a git repository follow the documents: each revision a commit of its "
            "author.", p.MirrorGit, _MIRROR,
-           (*_PATH, "config-unsafe-sync-dir", "missing-program", "path-not-directory",
-            "path-too-long")),
+           (*_PATH, "config-unsafe-sync-dir", "mirror-exists", "missing-program",
+            "path-not-directory", "path-too-long")),
     Method("mirror.off", "Let it follow no more; the repository stays.", p.Nothing, _MIRROR),
     Method("mirror.status", "Whether a git repository follows the documents.", p.Nothing, _MIRROR),
     Method("message.send", "Send a message to one peer; kept until it is acknowledged.", p.Send,

@@ -8,6 +8,7 @@ import logging
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from federation import limits
@@ -15,9 +16,9 @@ from federation.adapters.programs import Programs
 from tests.adapters.doors.fakes import until
 
 
-def program(tmp_path: Path, body: str) -> tuple[str, ...]:
+def program(tmp_path: Path, body: str) -> list[tuple[str, ...]]:
     """A program that runs ``body`` with ``out`` the folder to write to."""
-    return (sys.executable, "-c", f"import json, os, sys\nout = {str(tmp_path)!r}\n{body}")
+    return [(sys.executable, "-c", f"import json, os, sys\nout = {str(tmp_path)!r}\n{body}")]
 
 
 async def made(path: Path) -> str:
@@ -59,8 +60,8 @@ async def test_a_program_that_fails_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     programs = Programs({
-        "one": (str(tmp_path / "not-there"),),
-        "two": ("\0",),
+        "one": [(str(tmp_path / "not-there"),)],
+        "two": [("\0",)],
         "three": program(tmp_path, "sys.exit(3)"),
         "four": program(tmp_path, "sys.stdin.close()"),
         "last": program(tmp_path, WRITE),
@@ -109,3 +110,31 @@ async def test_no_programs_no_workers() -> None:
     programs.run("ready", {})
     assert programs._workers == []
     await programs.close()
+
+
+async def test_several_programs_of_one_event_a_folder_and_a_timeout_of_their_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = 'sleep 600 & echo $! > "$0/part"; mv "$0/part" "$0/child"; wait'
+    hangs = ("/bin/sh", "-c", script, str(tmp_path))
+    programs = Programs({"broker-lost": [hangs, ("true",)]}, timeout=3.0)
+    programs.run("broker-lost", {"event": "broker-lost"})
+    pid = int(await made(tmp_path / "child"))
+    await until(lambda: programs.ends == {"ok": 1, "timeout": 1}, 60)
+    # what the program had started is gone with it
+    await until(lambda: _is_gone(pid), 20)
+    await programs.close()
+    programs = Programs(
+        {"ready": program(tmp_path, WRITE)}, {"META_LOG_PEER_SYNC_STATE_DIR": "/state"}
+    )
+    programs.run("ready", {"event": "ready"})
+    text = await made(tmp_path / "ready")
+    assert json.loads(text)["environment"]["META_LOG_PEER_SYNC_STATE_DIR"] == "/state"
+    await programs.close()
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -17,10 +17,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import history, latency, live, merging, report, signing, spread, startup
+from tests.bench import burst, history, latency, live, merging, report, signing, spread, startup
 
 _LINES: dict[int, Callable[[Path], list[report.Line]]] = {
     1: latency.measure,
+    3: burst.files,
     5: live.measure_latency,
     7: live.measure_rate,
     8: lambda _folder: signing.measure(),
@@ -33,6 +34,7 @@ _LINES: dict[int, Callable[[Path], list[report.Line]]] = {
     18: history.memory,
     19: history.offline,
     20: history.join,
+    21: burst.messages,
 }
 
 

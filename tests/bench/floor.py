@@ -64,9 +64,9 @@ class Mqtt:
         self._socket.sendall(bytes([0x82, len(body)]) + body)
         next(self.packets())
 
-    def publish(self, number: int, payload: bytes) -> None:
+    def publish(self, number: int, payload: bytes, topic: bytes = TOPIC) -> None:
         """Publish with QoS 1."""
-        head = len(TOPIC).to_bytes(2, "big") + TOPIC + number.to_bytes(2, "big")
+        head = len(topic).to_bytes(2, "big") + topic + number.to_bytes(2, "big")
         size, digits = len(head) + len(payload), b""
         while True:
             size, digit = divmod(size, 128)

@@ -57,3 +57,14 @@ def test_nobody_listens(state: Path) -> None:
     with pytest.raises(Refusal) as caught:
         Client(state / "nothing")
     assert caught.value.reason == "no-running-peer"
+
+
+def test_events_are_kept_and_waited_for(state: Path) -> None:
+    # the stand-in sends a notification (without events) before each answer
+    with standing_in(state, {"status": {}}), Client(runtime.socket_path(state)) as client:
+        client.call("status")
+        assert client.events(0.05) == []
+        client._keep({"method": "events", "params": {"events": [{"event": "ready"}]}})
+        client._keep({"method": "other", "params": {"events": [{"event": "no"}]}})
+        assert client.events(0) == [{"event": "ready"}]
+        assert client.events(0) == []

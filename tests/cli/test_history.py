@@ -17,17 +17,26 @@ BOB, REVISION = "peer-" + "b" * 52, "0123456789abcdef" * 4
 OTHER = "89abcdef"
 
 
-def test_history_by_name_and_by_path(run: Run, state: Path) -> None:
+def test_history_by_name_and_by_path(
+    run: Run, state: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entry: dict[str, Any] = {"revision": REVISION, "peer_id": BOB, "name": None, "size": 3,
                              "time": "2025-01-07T12:00:00Z", "clock": "unverified",
                              "content_hash": "", "parents": [], "deleted": False,
                              "state": "current"}  # fmt: skip
-    answers = {"documents.history": {"file": "d/a.org", "revisions": [entry]},
+    answers: dict[str, Any] = {"documents.history": {"file": "d/a.org", "revisions": [entry]},
                "spaces.list": {"spaces": [{"name": "box", "folder": "/box"},
                                           {"name": "commons", "folder": None}]},
                "status": {"synced_dir": "/s/synced"}}  # fmt: skip
+    answers["spaces.list"]["spaces"].append({"name": "commons", "folder": str(home / "ga")})
+    (home / "ga").mkdir()
+    (home / "ga" / "t1.md").touch()
+    (home / "t2.md").touch()
+    monkeypatch.chdir(home)
     with standing_in(state, answers) as peer:
         out = run("history", "d/a.org").out
+        run("history", "ga/t1.md")
+        run("history", "t2.md")
         run("history", "/s/synced/d/../d/a.org")
         run("history", "/elsewhere/a.org")
         run("history", "/box/d/a.org")
@@ -35,7 +44,7 @@ def test_history_by_name_and_by_path(run: Run, state: Path) -> None:
     assert "peer-bbbbbbbb" in out
     assert "together" not in out
     asked = [params["file"] for method, params in peer.asked if method == "documents.history"]
-    assert asked == ["d/a.org", "d/a.org", "a.org", "~box/d/a.org"]
+    assert asked == ["d/a.org", "t1.md", "t2.md", "d/a.org", "a.org", "~box/d/a.org"]
 
 
 def test_history_says_what_is_shown_together(run: Run, state: Path) -> None:

@@ -21,6 +21,23 @@ def test_no_log_yet(run: Run, state: Path) -> None:
     assert run("logs", "--state-dir", str(state)).out == "The log is empty.\n"
 
 
+def test_lines_of_a_level_and_above_in_both_forms(run: Run, state: Path) -> None:
+    lines = [
+        "2025-01-07T12:00:00.000Z info    one",
+        "2025-01-07T12:00:00.000Z warning two",
+        '{"time":"x","level":"error","message":"three"}',
+        '{"time":"x","level":"debug","message":"four"}',
+        "no level at all",
+    ]
+    (state / "peer.log.3").write_text("\n".join(lines[:2]) + "\n")
+    (state / "peer.log").write_text("\n".join(lines[2:]) + "\n")
+    words = ("logs", "--json", "--state-dir", str(state))
+    assert run(*words).data["lines"] == lines
+    assert run(*words, "--level", "warning").data["lines"] == [lines[1], lines[2], lines[4]]
+    assert run(*words, "--level", "warning", "-n", "2").data["lines"] == [lines[2], lines[4]]
+    assert run(*words, "--level", "loud").code == 2
+
+
 def test_following_through_a_rotation(state: Path) -> None:
     log = state / "peer.log"
     log.write_text("old\n")

@@ -15,7 +15,9 @@ CONTRACT = {"serve", "bot", "broker", "demo", "emacs-setup", "emacs-path", "iden
             "health", "peers", "discovered", "connect", "sync", "sync-status", "history", "restore",
             "conflicts", "resolve", "config", "logs", "trust", "space", "auto-sync",
             "interval"}  # fmt: skip
-NEEDS = {"auto-sync": ["on"], "interval": ["9"],
+NEEDS = {"auto-sync": ["on"], "broker-setup": ["d"], "broker-check": ["f"],
+         "hook": ["echo"], "backup": ["f"],
+         "interval": ["9"],
          "serve": ["--stdio"], "connect": ["x"], "trust": ["accept", "x"], "history": ["f"],
          "restore": ["f", "12345678"], "resolve": ["f", "12345678", "a"]}  # fmt: skip
 
@@ -77,7 +79,9 @@ def test_what_is_not_understood(words: list[str]) -> None:
     with pytest.raises(CommandError) as caught:
         build().parse_args(words)
     assert (caught.value.reason, caught.value.exit_code) == ("usage", 2)
-    assert "--help" in caught.value.hint
+    verb = f"{words[0]} " if words else ""
+    hints = {f"see meta-log-peer-sync {which}--help" for which in (verb, "")}
+    assert caught.value.hint in hints
 
 
 def test_values_are_read() -> None:

@@ -96,7 +96,12 @@ def test_the_getters_give_what_the_table_says() -> None:
     assert config.boolean("broker.allow_plaintext") is False
     assert config.extensions[-1] == ".csv"
     assert ".canvasl" in config.extensions
-    assert config.hooks() == {"ready": ("/bin/echo", "a b")}
+    assert config.hooks() == {"ready": [("/bin/echo", "a b")]}
+    two = resolve({"hooks.ready": "one 'a ; b' ; two"}, {})
+    assert two.hooks() == {"ready": [("one", "a ; b"), ("two",)]}
+    for wrong in ("one ;", "; one", "one ; ; two", "one ; ./two"):
+        with pytest.raises(Refusal):
+            resolve({"hooks.ready": wrong}, {})
 
 
 def test_a_secret_is_never_shown() -> None:

@@ -32,7 +32,7 @@ SKIPPED: Final[dict[str, str]] = {
          "cfg-default-password", "cfg-password-in-compose", "cfg-compose-ports-all",
          "cfg-compose-privileged", "cfg-compose-docker-sock", "cfg-compose-host-net",
          "cfg-compose-root", "cfg-max-queued-unlimited", "cfg-websocket-no-origin"),
-        "a file of the broker's, for the checker of the shipped compose",
+        "a file of the broker: tests/config/test_broker_files.py",
     ),
 }  # fmt: skip
 #: Accepted into the history; only the file waits, since an editor has unsaved changes in it.

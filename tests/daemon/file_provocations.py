@@ -235,6 +235,11 @@ def _looping(world: Provoked) -> str:
     return str(world.folder / "loop" / "x.md")
 
 
+def _broken(world: Provoked) -> str:
+    world.failing_sync(5)  # EIO
+    return str(world.folder / "x.md")
+
+
 def _full(world: Provoked) -> str:
     world.failing_sync(28)  # ENOSPC
     return str(world.folder / "x.md")
@@ -244,7 +249,8 @@ _export("file-not-found", lambda world: str(world.folder / "nowhere" / "x.md"))
 _export("path-not-directory", lambda world: world.here.write("file", "") + "/x.md")
 _export("path-symlink-escape", _looping)
 _export("path-too-long", lambda world: str(world.folder / ("x" * 300)))
-_export("path-io-error", lambda world: world.here.write("taken.md", "mine"))
+_export("file-exists", lambda world: world.here.write("taken.md", "mine"))
+_export("path-io-error", _broken)
 _export("disk-full", _full)
 
 

@@ -28,6 +28,12 @@ async def _file_above_mirror(world: Provoked) -> Params:
     return {"path": world.here.write("file.md", "text") + "/x/git"}
 
 
+@provokes(("mirror.git", "mirror-exists"))
+async def _second_mirror(world: Provoked) -> Params:
+    await world.front.call("mirror.git", path=str(world.folder / "first"))
+    return {"path": str(world.folder / "second")}
+
+
 @provokes(("mirror.git", "missing-program"))
 async def _without_dulwich(world: Provoked) -> Params:
     class Missing:

@@ -108,6 +108,9 @@ async def test_off_and_elsewhere(tmp_path: Path) -> None:
         await front.call("mirror.git", path=str(other))
         await follow(here, front, other)
         assert (len(log(one)), len(log(other))) == (1, 2)
+        with pytest.raises(RpcError, match="mirror-exists"):
+            await front.call("mirror.git", path=str(one))
+        await front.call("mirror.off")
         await front.call("mirror.git", path=str(one))
         await follow(here, front, one)
         assert log(one) == log(other)

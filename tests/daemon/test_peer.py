@@ -19,7 +19,7 @@ from federation.errors import Fault
 from federation.events import Instant
 from federation.identity.protect import Opened
 from federation.node.context import NodeSettings
-from federation.wire import topics
+from federation.wire import timestamps, topics
 from tests.daemon.mini_broker import MiniBroker
 from tests.daemon.running import NOBODY, Row, key_of, options, running, soon, until
 
@@ -64,6 +64,8 @@ async def test_ready_is_one_line_and_events_follow(tmp_path: Path) -> None:
     lines = Lines()
     await peer.start(Doors(Methods(peer).handlers()), cast("Output", lines))
     peer.ready()
+    moment = lines.lines[0].pop("time")
+    assert timestamps.parse(str(moment)) > 0
     assert lines.lines == [{"event": "ready", "peer_id": key_of(1).peer_id, "broker": str(NOBODY)}]
     task = asyncio.ensure_future(peer.run())
     record = peer.turns.ask(
@@ -80,7 +82,7 @@ async def test_ready_is_one_line_and_events_follow(tmp_path: Path) -> None:
 
 async def test_events_go_to_who_subscribed_and_to_hook_programs(tmp_path: Path) -> None:
     seen = tmp_path / "seen"
-    hooks = {"sync-started": ("/bin/sh", "-c", 'cat > "$0.tmp" && mv "$0.tmp" "$0"', str(seen))}
+    hooks = {"sync-started": [("/bin/sh", "-c", 'cat > "$0.tmp" && mv "$0.tmp" "$0"', str(seen))]}
     async with running(tmp_path, hooks=hooks) as here:
         listening, deaf = here.front(), here.front()
         await listening.call("events.subscribe")
@@ -94,7 +96,7 @@ async def test_events_go_to_who_subscribed_and_to_hook_programs(tmp_path: Path) 
 
 async def test_standard_output_has_no_content_and_hook_programs_have_it(tmp_path: Path) -> None:
     seen, lines = tmp_path / "seen", Lines()
-    hooks = {"message-received": ("/bin/sh", "-c", 'cat >> "$0"', str(seen))}
+    hooks = {"message-received": [("/bin/sh", "-c", 'cat >> "$0"', str(seen))]}
     content = {"a.md": "canary one", "big.md": "canary two" * limits.KIB * 8}
     async with running(tmp_path, hooks=hooks) as here:
         friend = await here.known()

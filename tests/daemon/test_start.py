@@ -66,6 +66,7 @@ def test_every_key_that_a_peer_needs_reaches_it(tmp_path: Path) -> None:
         "identity.name": "Me",
         "files.extensions": ".rst",
         "limits.heartbeat": "7.5",
+        "limits.hook_timeout": "90",
         "limits.document": "1000000",
         "limits.unknown_peers": "10",
         "limits.held_per_peer": "2000000",
@@ -79,9 +80,10 @@ def test_every_key_that_a_peer_needs_reaches_it(tmp_path: Path) -> None:
     assert (node.policy, node.name, node.address) == ("paired", "Me", str(made.url))
     assert node.strategy == "prefer_remote"
     assert node.extensions == frozenset({*DEFAULT_EXTENSIONS, ".rst"})
+    assert made.hook_timeout == 90
     assert (node.heartbeat, node.max_document) == (7.5, 1_000_000)
     assert (node.max_unknown, node.max_held) == (10, 2_000_000)
-    assert made.hooks["document-changed"] == ("notify", "--quiet")
+    assert made.hooks["document-changed"] == [("notify", "--quiet")]
     assert (made.state_dir, made.log_path, made.may_host) == (tmp_path, tmp_path / "log", True)
     assert made.config is config
     assert "hunter2" not in repr(made)
@@ -182,6 +184,7 @@ async def test_a_bot_says_ready_answers_at_its_socket_and_stops(
         assert not serving.done()
         shown += capfd.readouterr().out
     ready = json.loads(shown)
+    assert ready.pop("time").endswith("Z")
     assert ready == {
         "event": "ready", "peer_id": identity.key.peer_id, "broker": "mqtt://127.0.0.1:1",
     }  # fmt: skip

@@ -70,6 +70,15 @@
       ;; No fixed colours, no folder of somebody's Emacs spelled out.
       (should-not (re-search-forward "\\.emacs\\.d\\|:foreground\\|:background" nil t)))))
 
+(ert-deftest checks-version ()
+  "The headers, and the constant that the sidecar is compared with, agree."
+  (add-to-list 'load-path checks-folder)
+  (require 'meta-log-peer-sync-rpc)
+  (dolist (file (checks-files))
+    (with-temp-buffer
+      (insert-file-contents file)
+      (should (search-forward (concat ";; Version: " meta-log-peer-sync-rpc-version "\n"))))))
+
 (ert-deftest checks-options ()
   "Every option has a type, a group and the version that brought it."
   (let ((count 0))
@@ -80,6 +89,8 @@
     (require 'meta-log-peer-sync-conflicts)
     (require 'meta-log-peer-sync-spaces)
     (require 'meta-log-peer-sync-mirror)
+    (require 'meta-log-peer-sync-doctor)
+    (require 'meta-log-peer-sync-install)
     (dolist (file (checks-files))
       (with-temp-buffer
         (insert-file-contents file)

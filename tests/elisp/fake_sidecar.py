@@ -93,7 +93,8 @@ def status() -> dict[str, Any]:
     """An answer to ``status``."""
     state = flag("--state-dir") or "/nonexistent"
     return {
-        "version": "0", "peer_id": PEER, "name": None, "public_key": "0x" + "1" * 64,
+        "version": os.environ.get("FAKE_VERSION", "0.1.0"),
+        "peer_id": PEER, "name": None, "public_key": "0x" + "1" * 64,
         "state_dir": state, "synced_dir": state + "/synced",
         "broker": broker(),
         "policy": flag("--trust-policy") or "ask",

@@ -116,6 +116,12 @@
     (goto-char (point-max))
     (should-not (run-hook-with-args-until-success 'eldoc-documentation-functions #'ignore))))
 
+(ert-deftest list-test-times-to-the-second ()
+  (should (equal "2026-11-21T11:34:02Z" (meta-log-peer-sync-core-time
+                                         "2026-11-21T11:34:02.123456Z")))
+  (should (equal "" (meta-log-peer-sync-core-time nil)))
+  (should (equal "a?b" (meta-log-peer-sync-core-time "a\nb"))))
+
 (ert-deftest list-test-many-documents-are-one-progress ()
   (test-helper-with-fake
     (meta-log-peer-sync-start)

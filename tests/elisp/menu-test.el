@@ -139,5 +139,20 @@
       (meta-log-peer-sync-safety-words (concat "peer-" (make-string 52 ?b)))
       (should (test-helper-said "\none two\\'")))))
 
+(ert-deftest menu-test-peers-and-the-log ()
+  (test-helper-with-fake
+    (meta-log-peer-sync-start)
+    (should (test-helper-until (= 1 (hash-table-count meta-log-peer-sync-core-peers))))
+    (let ((id (concat "peer-" (make-string 52 ?b))))
+      (meta-log-peer-sync-connect id)
+      (should (test-helper-until (test-helper-logged "peers.connect")))
+      (meta-log-peer-sync-block-peer id)
+      (should (test-helper-until (test-helper-said "b is blocked")))
+      (should (equal id (plist-get (car (test-helper-logged "trust.block")) :peer_id))))
+    (meta-log-peer-sync-rpc-show-log)
+    (with-current-buffer "*meta-log-peer-sync log*"
+      (should (test-helper-until (string-match-p "fake sidecar: hello" (buffer-string))))
+      (should buffer-read-only))))
+
 (provide 'menu-test)
 ;;; menu-test.el ends here

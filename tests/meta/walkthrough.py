@@ -60,18 +60,29 @@ def examples(page: str) -> list[Example]:
 class Reader:
     """Somebody who types the examples into shells, all in one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, programs: Path | None = None) -> None:
+        """``programs``: where an installed one is; else it is that of the working tree."""
         self.folder = folder / "home"
         self.folder.mkdir()
-        programs = folder / "programs"
-        programs.mkdir()
         (folder / "run").mkdir(mode=0o700)
-        _program(programs / "meta-log-peer-sync", f'exec "{sys.executable}" -m federation "$@"')
         self.environment = {
-            "HOME": str(self.folder), "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT),
-            "XDG_RUNTIME_DIR": str(folder / "run"),
-            "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", "")]),
+            "HOME": str(self.folder), "LANG": "C.UTF-8", "XDG_RUNTIME_DIR": str(folder / "run"),
         }  # fmt: skip
+        if programs is None:
+            programs = folder / "programs"
+            programs.mkdir()
+            ours = f'exec "{sys.executable}" -m federation "$@"'
+            _program(programs / "meta-log-peer-sync", ours)
+            self.environment["PYTHONPATH"] = str(ROOT)
+        server = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        extra = folder / "broker"
+        extra.mkdir()
+        if os.geteuid() == 0 and server is not None:
+            # The reader is no root, whom mosquitto would make another user.
+            as_user = "unshare --user --map-user=10001 --map-group=10001"
+            _program(extra / "mosquitto", f'exec {as_user} {server} "$@"')
+        path = [str(extra), str(programs), os.environ.get("PATH", "")]
+        self.environment["PATH"] = os.pathsep.join(path)
         self._terminals: list[subprocess.Popen[str]] = []
 
     def which(self, program: str) -> str | None:

@@ -16,7 +16,7 @@ from federation.adapters.mqtt.client import Will
 from federation.adapters.mqtt.connection import MqttConnection
 from federation.adapters.mqtt.options import ConnectionInfo, MqttCallbacks, MqttOptions
 from federation.adapters.mqtt.packets import valid_filter, valid_topic
-from federation.adapters.mqtt.probe import answers
+from federation.adapters.mqtt.probe import answers, examine
 
 __all__ = [
     "ConnectionInfo",
@@ -25,6 +25,7 @@ __all__ = [
     "MqttOptions",
     "Will",
     "answers",
+    "examine",
     "valid_filter",
     "valid_topic",
 ]

@@ -57,6 +57,15 @@ def describe(error: BaseException) -> str:
     return str(error)[:200] or type(error).__name__
 
 
+def check_ca_file(ca_file: Path | None) -> str:
+    """Why the file of authorities cannot be used; empty where it can, or none is wanted."""
+    try:
+        _tls_context(ca_file)
+    except (OSError, ValueError) as error:
+        return describe(error)
+    return ""
+
+
 def _detached(work: Callable[[], T], discard: Callable[[T], None]) -> asyncio.Future[T]:
     """Run ``work`` in a daemon thread.
 

@@ -17,11 +17,13 @@ from federation.adapters.runtime.folders import (
     SOCKET_NAME,
     absolute,
     check_state_dir,
+    examine_state_dir,
     prepare_state_dir,
     read_private_text,
+    runtime_dir,
     write_private_text,
 )
-from federation.adapters.runtime.lock import StateLock, socket_path
+from federation.adapters.runtime.lock import StateLock, is_locked, socket_path
 from federation.adapters.runtime.running import (
     Running,
     free_port,
@@ -40,12 +42,15 @@ __all__ = [
     "StateLock",
     "absolute",
     "check_state_dir",
+    "examine_state_dir",
     "free_port",
+    "is_locked",
     "prepare_state_dir",
     "read_private_text",
     "resolve_state_dir",
     "running_peer",
     "running_peers",
+    "runtime_dir",
     "socket_path",
     "write_private_text",
 ]

@@ -105,6 +105,32 @@ def _own_folder(descriptor: int, path: Path) -> None:
     os.fchmod(descriptor, 0o700)
 
 
+def examine_state_dir(path: Path, environ: Mapping[str, str]) -> bool:
+    """Whether there is a state directory; the refusal that a start there would meet.
+
+    Nothing is made or changed.  Files of ours in it are looked at as well.
+    """
+    check_state_dir(path, environ)
+    try:
+        status = path.lstat()
+        entries = sorted(os.listdir(path)) if stat.S_ISDIR(status.st_mode) else []
+        ours = {*_OURS, "store.db"}
+        files = [path / name for name in entries if name in ours or name.startswith("identity")]
+        owners = [(path, status.st_uid), *((file, file.lstat().st_uid) for file in files)]
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise io_refusal(error, path) from None
+    if not stat.S_ISDIR(status.st_mode):
+        raise Refusal("path-not-directory", str(path))
+    for one, owner in owners:
+        if owner != os.geteuid():
+            raise Refusal("config-foreign-owner", str(one))
+    if stat.S_IMODE(status.st_mode) & 0o022 and entries:
+        raise Refusal("config-unsafe-mode", str(path), hint=f"chmod 700 {path}")
+    return True
+
+
 def read_private_text(path: Path, *, secret: bool = False) -> str:
     """The UTF-8 text of a configuration file, or of a file with a ``secret``.
 

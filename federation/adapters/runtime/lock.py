@@ -73,6 +73,21 @@ class StateLock:
         self._descriptor = -1
 
 
+def is_locked(state_dir: Path) -> bool:
+    """Whether a process holds the lock of a state directory; nothing is changed."""
+    try:
+        descriptor = os.open(state_dir / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def socket_path(state_dir: Path) -> Path:
     """Where the control socket of a new peer on ``state_dir`` is to be made."""
     near = state_dir / SOCKET_NAME

@@ -146,3 +146,31 @@ def test_a_write_that_fails_leaves_the_old_file(
     assert caught.value.reason == "disk-full"
     assert file.read_text() == "old"
     assert len([entry for entry in user.iterdir() if entry.is_file()]) == 1
+
+
+def _seen(path: Path) -> str:
+    with pytest.raises(Refusal) as caught:
+        runtime.examine_state_dir(path, environ())
+    return caught.value.reason
+
+
+def test_a_state_directory_is_looked_at_without_a_change(user: Path) -> None:
+    folder = user / "state"
+    assert not runtime.examine_state_dir(folder, environ())
+    assert not folder.exists()
+    prepare_state_dir(folder, environ())
+    (folder / "peer.log").touch()
+    assert runtime.examine_state_dir(folder, environ())
+    folder.chmod(0o777)
+    assert _seen(folder) == "config-unsafe-mode"
+    assert mode(folder) == 0o777
+    (user / "file").touch()
+    assert _seen(user / "file") == ("path-not-directory")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_somebody_else_is_seen(user: Path) -> None:
+    folder = prepare_state_dir(user / "state", environ())
+    (folder / "store.db").touch()
+    os.chown(folder / "store.db", 65534, -1)
+    assert _seen(folder) == ("config-foreign-owner")

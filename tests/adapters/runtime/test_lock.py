@@ -99,3 +99,12 @@ def test_a_runtime_directory_of_others_is_not_used(
     lock = StateLock.acquire(folder)
     lock.publish(folder / "s")
     lock.release()
+
+
+def test_whether_somebody_holds_the_lock(user: Path) -> None:
+    folder = prepare_state_dir(user / "state", environ())
+    assert not runtime.is_locked(folder)
+    lock = StateLock.acquire(folder)
+    assert runtime.is_locked(folder)
+    lock.release()
+    assert not runtime.is_locked(folder)

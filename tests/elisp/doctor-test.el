@@ -1,0 +1,132 @@
+;;; doctor-test.el --- What is broken is named, and the sidecar's version is checked  -*- lexical-binding: t; -*-
+
+;; SPDX-License-Identifier: MIT
+
+;;; Commentary:
+
+;; The doctor without a sidecar, with one of another version, and with the
+;; real one; the start with one of another version; the plans of installing.
+
+;;; Code:
+
+(require 'imenu)
+(require 'test-helper)
+(require 'meta-log-peer-sync-doctor)
+(require 'meta-log-peer-sync-install)
+
+(defun doctor-test-look ()
+  "Look, and return what was found, as (NAME . CASE)."
+  (with-current-buffer (meta-log-peer-sync-doctor)
+    (should (test-helper-until (consp meta-log-peer-sync-doctor-report) 60))
+    (mapcar (lambda (check) (cons (plist-get check :name) (plist-get check :case)))
+            meta-log-peer-sync-doctor-report)))
+
+(defmacro doctor-test-showing (&rest body)
+  "Run BODY in the buffer of the doctor, and kill it."
+  `(with-current-buffer "*meta-log-peer-sync doctor*"
+     (unwind-protect (progn ,@body) (kill-buffer))))
+
+(ert-deftest doctor-test-no-sidecar ()
+  (test-helper-call
+   (lambda (folder)
+     (let ((meta-log-peer-sync-rpc-program (expand-file-name "none" folder)))
+       (should (equal (cdr (doctor-test-look)) '(("sidecar" . "no-sidecar"))))
+       (doctor-test-showing
+        (should (string-match-p "^ERROR +sidecar +No program .*none" (buffer-string)))
+        (goto-char (point-min))
+        (should (search-forward "M-x meta-log-peer-sync-install-sidecar"))
+        (should (button-at (match-beginning 0))))
+       (should-error (meta-log-peer-sync-start) :type 'user-error)))))
+
+(ert-deftest doctor-test-wrong-version ()
+  (test-helper-with-fake
+    (setenv "FAKE_VERSION" "9.8.7")
+    (meta-log-peer-sync-start)
+    (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'failed)))
+    (should (string-match-p "version 9\\.8\\.7, this package .*upgrade-sidecar"
+                            (meta-log-peer-sync-status)))
+    (let ((problem (should-error (meta-log-peer-sync-rpc-request "status" nil)
+                                 :type 'user-error)))
+      (should (string-match-p "upgrade-sidecar" (error-message-string problem))))
+    ;; The stand-in knows no verb but `serve', as a sidecar too old for the doctor.
+    (setenv "FAKE_MODE" "broken")
+    (should (equal (cdr (doctor-test-look)) '(("sidecar" . "wrong-version"))))
+    (doctor-test-showing
+     (should (string-match-p "^ERROR +emacs " (buffer-string)))
+     (should (string-match-p "does not know the verb doctor" (buffer-string))))
+    (setenv "FAKE_VERSION" "0.1.99")
+    (setenv "FAKE_MODE" nil)
+    (meta-log-peer-sync-start)
+    (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'ready)))))
+
+(ert-deftest doctor-test-real ()
+  (test-helper-with-real
+    (ignore folder synced)
+    (let ((found (doctor-test-look)))
+      (should (equal (cdr (assoc "broker" found)) "broker-unreachable"))
+      (should (equal (cdr (assoc "sidecar" found)) ""))
+      (should (equal (cdr (assoc "instance" found)) ""))
+      (should-not (file-exists-p meta-log-peer-sync-state-directory)))
+    (meta-log-peer-sync-start)
+    (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'ready)))
+    (should (equal (cdr (assoc "instance" (doctor-test-look))) "instance-other"))
+    (doctor-test-showing
+     (should (eq (lookup-key (current-local-map) "g") #'revert-buffer))
+     (should (string-match-p "^1 error, " (buffer-string)))
+     (should (string-match-p "the peer of this Emacs is ready" (buffer-string)))
+     (should (assoc "broker" (funcall imenu-create-index-function)))
+     (revert-buffer)
+     (should (test-helper-until (consp meta-log-peer-sync-doctor-report) 60)))))
+
+(ert-deftest doctor-test-a-refused-password-is-said ()
+  "A broker that refuses shows in the status, the mode line's help and a message."
+  (test-helper-with-fake
+    (setenv "FAKE_MODE" "nobroker")
+    (meta-log-peer-sync-start)
+    (should (test-helper-until (test-helper-said "no broker at .*: refused: bad user name")))
+    (should (string-match-p "refused: bad user name" (meta-log-peer-sync-status)))
+    (should (string-match-p
+             "refused: bad user name.*M-x meta-log-peer-sync-doctor"
+             (get-text-property 0 'help-echo meta-log-peer-sync-modeline)))
+    (should (string-match-p "!" meta-log-peer-sync-modeline))))
+
+;;;; Installing
+
+(ert-deftest doctor-test-install-plans ()
+  (let ((plan (meta-log-peer-sync-install--plan 'uv "x y" "/d/")))
+    (should (equal plan '(("UV_TOOL_DIR=/d/tools" "UV_TOOL_BIN_DIR=/d/bin")
+                          ("uv" "tool" "install" "--force" "--reinstall" "x y")))))
+  (let ((plan (meta-log-peer-sync-install--plan 'pipx "x" "/d/")))
+    (should (equal (car plan) '("PIPX_HOME=/d/pipx" "PIPX_BIN_DIR=/d/bin" "PIPX_MAN_DIR=/d/man")))
+    (should (equal (cdr plan) '(("pipx" "install" "--force" "x")))))
+  (let ((plan (meta-log-peer-sync-install--plan 'venv "x" "/d/")))
+    (should-not (car plan))
+    (should (equal (nthcdr 1 (nth 2 plan)) '("-m" "venv" "/d/venv")))
+    (should (member "x" (car (last plan))))))
+
+(ert-deftest doctor-test-install-sources ()
+  (let ((meta-log-peer-sync-install-source "thing==1"))
+    (should (equal (meta-log-peer-sync-install-source) "thing==1")))
+  ;; These tests run from the source.
+  (should (file-exists-p (expand-file-name "pyproject.toml" (meta-log-peer-sync-install-source))))
+  (let ((meta-log-peer-sync-rpc--directory "/nonexistent/elisp/"))
+    (should (equal (meta-log-peer-sync-install-source)
+                   (concat "meta-log-peer-sync==" meta-log-peer-sync-rpc-version)))))
+
+(ert-deftest doctor-test-what-others-installed-is-upgraded-by-their-tool ()
+  (let ((plan (lambda (file)
+                (cadr (meta-log-peer-sync-install--plan-of file "s")))))
+    (should (equal (car (funcall plan "/h/.local/share/uv/tools/m/bin/m")) "uv"))
+    (should (equal (car (funcall plan "/h/.local/pipx/venvs/m/bin/m")) "pipx"))
+    (should-error (funcall plan "/nonexistent/m") :type 'user-error)))
+
+(ert-deftest doctor-test-install-refusals ()
+  (let ((meta-log-peer-sync-rpc-program '("x"))
+        (user-emacs-directory "/nonexistent/")
+        (exec-path nil))
+    (should-error (meta-log-peer-sync-install-sidecar) :type 'user-error)
+    (should-error (meta-log-peer-sync-upgrade-sidecar) :type 'user-error)
+    (should-error (meta-log-peer-sync-remove-sidecar) :type 'user-error)))
+
+(provide 'doctor-test)
+;;; doctor-test.el ends here
