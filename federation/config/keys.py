@@ -111,10 +111,11 @@ _ALL: Final = (
         "(manual), or this peer settles it for all with its own value (prefer_local) or with the "
         "other one (prefer_remote).",
         choices=("auto_merge", "manual", "prefer_local", "prefer_remote")),
-    Key("deletions.hold", "choice", "own",
-        "Which deletions wait for a yes when they are many at once: those of files in folders of "
-        "this peer (own), or those that others made, too (all): then their files stay here.",
-        choices=("own", "all")),
+    Key("deletions.hold", "choice", "all",
+        "Which deletions wait for a yes when they are many at once: all, also those that others "
+        "made, whose files stay here until then (all), or only those of files in folders of this "
+        "peer (own).",
+        choices=("all", "own")),
     Key("identity.protection", "choice", "auto",
         "How the private key lies on disk: under a key file beside it (auto), under a "
         "passphrase (argon2id), with its key in the desktop's keyring, or as it is (none).",

@@ -63,7 +63,7 @@ class Options:
     history_revisions: int = limits.HISTORY_REVISIONS
     history_bytes: int = limits.HISTORY_BYTES
     #: deletions that others made are held, too, when they are many at once
-    hold_all: bool = False
+    hold_all: bool = True
     log_path: Path
     config: Config = field(repr=False)
 

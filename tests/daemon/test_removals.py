@@ -37,14 +37,14 @@ async def delete(here: Running, friend: Remote, names: list[str]) -> None:
 
 @pytest.mark.parametrize("agreed", [True, False])
 async def test_the_files_stay_until_somebody_decides(tmp_path: Path, *, agreed: bool) -> None:
-    async with running(tmp_path, hold_all=True) as here:
+    async with running(tmp_path) as here:
         folder, friend = await shared(here)
         await delete(here, friend, NAMES)
         left = [name for name in NAMES if (here.peer.disk.synced / name).exists()]
         assert 0 < len(left) < limits.MASS_DELETE
         assert here.peer.spaces.held == len(left)
         await until(lambda: [name for name in NAMES if (folder / name).exists()] == left)
-    async with running(tmp_path, hold_all=True) as here:
+    async with running(tmp_path) as here:
         front = here.front()
         (row,) = (await front.call("spaces.list"))["spaces"]
         assert row["held_documents"] == left
@@ -62,7 +62,7 @@ async def test_the_files_stay_until_somebody_decides(tmp_path: Path, *, agreed: 
 
 
 async def test_who_restores_at_once_gets_back_what_went_before(tmp_path: Path) -> None:
-    async with running(tmp_path, hold_all=True) as here:
+    async with running(tmp_path) as here:
         folder, friend = await shared(here)
         await delete(here, friend, NAMES)
         await here.front().call("spaces.restore", space="commons")
@@ -75,7 +75,7 @@ async def test_who_restores_at_once_gets_back_what_went_before(tmp_path: Path) -
 
 
 async def test_a_held_file_that_is_edited_is_kept(tmp_path: Path) -> None:
-    async with running(tmp_path, hold_all=True) as here:
+    async with running(tmp_path) as here:
         folder, friend = await shared(here)
         await delete(here, friend, NAMES)
         (folder / NAMES[-1]).write_text("edited")
@@ -86,7 +86,7 @@ async def test_a_held_file_that_is_edited_is_kept(tmp_path: Path) -> None:
 
 
 async def test_otherwise_they_are_believed(tmp_path: Path) -> None:
-    async with running(tmp_path) as here:
+    async with running(tmp_path, hold_all=False) as here:
         folder, friend = await shared(here)
         await delete(here, friend, NAMES)
         await until(lambda: not any((folder / name).exists() for name in NAMES))

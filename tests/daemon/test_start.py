@@ -62,7 +62,7 @@ def test_every_key_that_a_peer_needs_reaches_it(tmp_path: Path) -> None:
         "broker.ca_file": "/ca.pem",
         "trust.policy": "paired",
         "merge.strategy": "prefer_remote",
-        "deletions.hold": "all",
+        "deletions.hold": "own",
         "identity.name": "Me",
         "files.extensions": ".rst",
         "limits.heartbeat": "7.5",

@@ -101,6 +101,18 @@ def test_any_program_edits_and_both_folders_are_the_same(
     shell("rm -r ./*", a)
     one.wait(lambda: space(one)["held"] == 7, 40, "the deletions are held")
     verb(one, "space", "confirm", "commons")
+    one.wait(lambda: not tree(a), 40, "deleted where it was agreed to")
+
+    # nor by others: what they have waits for a yes of theirs, shown right after a restart, too
+    other.wait(lambda: not verb(other, "sync-status")["documents"], 40, "the deletions came")
+    other.wait(lambda: space(other)["held"] == len(tree(b)), 40, "what is left is held")
+    left = len(tree(b))
+    assert left >= 1  # what goes before it is many comes back with `restore-held`
+    other.kill()
+    other.start()
+    assert verb(other, "status")["held_deletions"] == space(other)["held"] == left
+    assert len(tree(b)) == left
+    verb(other, "space", "confirm", "commons")
     same(one, folders, {})
 
 
