@@ -163,9 +163,12 @@ class Library:
         ones = [one] if choice == "value" else settling.together(one, open_ones)
         for each in ones:
             chosen = settling.chosen(each, choice, value, content, self._context.peer_id)
-            # somebody may have written over what stood when the conflict was found
-            if choice != "kept" or self._context.settings.strategy == "manual":
-                content = settling.settled(each, content, chosen, must=choice != "kept")
+            # what is kept is what the user sees here, whatever that is by now
+            if choice != "kept":
+                content = settling.settled(each, content, chosen, must=True)
+        settling.check_edges(
+            merge_kind(file), self._context.store.content(shown.content_hash), content
+        )
         return self._write(file, content, [shown], resolves=[each.number for each in ones])
 
     def _keep_or_delete(self, document: Document, keep: bool) -> Recorded:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from federation.errors import Refusal
 from federation.replica.blackboard.fields import TOGETHER
-from federation.replica.choice import both, is_lines, own_side, stand
+from federation.replica.choice import both, cut_off, is_lines, own_side, stand
 from federation.replica.kinds import BOARD, merge_kind
 from federation.replica.records import Clashing
 
@@ -55,6 +55,14 @@ def together(one: Clashing, open_ones: Sequence[Clashing]) -> list[Clashing]:
         and other.path[-1] in TOGETHER
         and (other.path[0], other.author_a, other.author_b) == place
     ]
+
+
+def check_edges(kind: str, before: bytes, after: bytes) -> None:
+    """``bad-params`` where a choice would take an entry away that edges still join."""
+    if names := cut_off(kind, before, after):
+        which = ", ".join(sorted(names)[:3])
+        detail = f"{which}: an edge would be left without its end"
+        raise Refusal("bad-params", detail, hint="remove the edges first, or keep what they join")
 
 
 def settled(one: Clashing, content: bytes, wanted: str | None, *, must: bool) -> bytes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from federation.replica.blackboard import settle as board
 from federation.replica.kinds import BOARD
-from federation.replica.merge import tree
+from federation.replica.merge import links, tree
+from federation.replica.merge.document import LISTS, split_lines
+from federation.replica.merge.entry import Entry
 from federation.replica.merge.settle import is_cut, is_plain, put
 from federation.replica.records import Clashing
 
@@ -39,6 +41,26 @@ def stand(kind: str, content: bytes, conflict: Clashing, value: str | None) -> b
     if is_cut(entry) and conflict.kept and is_plain(kind, content, conflict.path, entry):
         entry = conflict.kept
     return put(kind, content, conflict.path, entry, value, known[1:])
+
+
+def cut_off(kind: str, before: bytes, after: bytes) -> set[str]:
+    """The entries of a canvas that ``after`` has no more, and that its edges still join."""
+    return links.cut_off(_entries(kind, before), _entries(kind, after))
+
+
+def _entries(kind: str, content: bytes) -> list[Entry]:
+    text = content.decode("utf-8", "replace")
+    if kind == "canvasl":
+        return [Entry(line) for line in split_lines(text)[1]]
+    if kind != "json-canvas":
+        return []
+    try:
+        root = tree.parse(text.removeprefix("\ufeff"))[1]
+    except tree.NotJson:
+        return []
+    found = [root.get(key) for key in LISTS]
+    lists = [one for one in found if one is not None and one.kind == "array"]
+    return [Entry(text) for one in lists for text in one.texts]
 
 
 def is_lines(kind: str, content: bytes, conflict: Clashing) -> bool:

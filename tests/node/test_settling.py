@@ -109,8 +109,28 @@ def test_who_sees_the_own_lines_until_somebody_chooses_can_choose(choice: str) -
     assert [peer.files.synced[TEXT] for peer in peers[:2]] == [mine, theirs]
     one = only(peers[0], TEXT)
     resolve(peers[0], TEXT, choice)
-    stands = {"a": one.a, "b": one.b}.get(choice, f"{one.a}{one.b}") or ""
+    stands = {"a": one.a, "b": one.b, "kept": "12345\n"}.get(choice, f"{one.a}{one.b}") or ""
     check(world, peers, TEXT, LINES.replace(b"two\n", stands.encode()))
+
+
+@pytest.mark.parametrize(("file", "form"), [("c.canvasl", "%s\n%s\n"), ("c.canvas", None)])
+def test_a_node_that_an_edge_joins_cannot_be_taken_away(file: str, form: str | None) -> None:
+    nodes, edge = ['{"id":"m"}', '{"id":"n"}'], '{"id":"e","fromNode":"m","toNode":"n"}'
+
+    def canvas(nodes: list[str], *edges: str) -> bytes:
+        if form:
+            return "".join(f"{one}\n" for one in (*nodes, *edges)).encode()
+        return f'{{"nodes":[{",".join(nodes)}],"edges":[{",".join(edges)}]}}'.encode()
+
+    world, peers = clash(file, canvas(nodes), canvas(nodes[:1]), canvas(nodes, edge))
+    one = only(peers[0], file)
+    assert None in (one.a, one.b)
+    with pytest.raises(Refusal) as caught:
+        resolve(peers[0], file, "a" if one.a is None else "b")
+    assert caught.value.reason == "bad-params"
+    assert "edge" in caught.value.detail
+    resolve(peers[0], file, "b" if one.a is None else "a")
+    check(world, peers, file, canvas(nodes, edge))
 
 
 @pytest.mark.parametrize("strategy", ["prefer_local", "prefer_remote"])

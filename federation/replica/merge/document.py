@@ -27,7 +27,7 @@ from federation.replica.merge.work import Work
 _T = TypeVar("_T")
 _BOM: Final = "\ufeff"
 #: where a JSON Canvas has its entries
-_LISTS: Final = ("nodes", "edges")
+LISTS: Final = ("nodes", "edges")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ class _Merge:
             self._kept = self._to_keep(missing, links.renamed(), entries, rows)
             if self._kept:
                 self.conflicts.clear()
-                self._values.always = frozenset((key,) for key in _LISTS)
+                self._values.always = frozenset((key,) for key in LISTS)
                 text = self._values.merge(root, ours[1], theirs[1], (), self.report)
                 links = self._links(root, ours[1], theirs[1])[2]
             text = _redirected(text, links)
@@ -241,11 +241,11 @@ class _Merge:
     def _links(self, *versions: Value | None) -> tuple[list[Entry], list[Row], Links]:
         """Entries of the base, rows of the result, and its links."""
         entries = [
-            self._entries([text for key in _LISTS for text in _texts(version, key)])
+            self._entries([text for key in LISTS for text in _texts(version, key)])
             for version in versions
         ]
         rows: list[Row] = []
-        for key in _LISTS:
+        for key in LISTS:
             merged = self._rows.get((key,))
             if merged is None:
                 # one side has it, or only one changed it

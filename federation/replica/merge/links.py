@@ -95,6 +95,14 @@ class Links:
         return found
 
 
+def cut_off(before: Sequence[Entry], after: Sequence[Entry]) -> set[str]:
+    """Names of entries that are gone, and that edges still join."""
+    lost = {entry.id for entry in before} - {entry.id for entry in after} - {None}
+    if not lost:
+        return set()
+    return {end for entry in after for end in entry.ends() if end in lost}
+
+
 def needed_with(names: Collection[str], base: Sequence[Entry], lost: Collection[str]) -> set[str]:
     """Names of deleted entries, and of those that they join in turn."""
     by_id: dict[str, list[Entry]] = {}

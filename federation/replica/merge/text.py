@@ -26,8 +26,6 @@ _WORD: Final = re.compile(r"\w+")
 _SIMILAR: Final = 0.5
 #: ... of this much of them
 _LOOK: Final = 200
-#: two versions of lines are kept whole where less than this share of them is left
-_REWRITTEN: Final = 0.5
 #: with less than this share left they are other lines, whose changes have nothing to do with these
 _ANOTHER: Final = 0.2
 
@@ -195,8 +193,7 @@ class TextMerge:
         woven = strings.weave(base, one, other, self._work) if one and other else None
         if woven is not None and not woven.overlap and woven.kept >= _ANOTHER:
             return [woven.text]
-        whole = woven is None or woven.kept < _REWRITTEN
-        kept = self._together(ours, theirs) if whole or woven is None else [woven.text]
+        kept = self._together(ours, theirs)
         text = "".join(ended(kept, self._break))
         if text:
             self._report(Clash((str(number + 1),), base, one or None, other or None, text))

@@ -68,3 +68,16 @@ def test_two_versions_of_what_nobody_has(
     assert [(one.path[0], one.a, one.b) for one in found] == clashes
     assert all(one.base is None and one.kept == one.b for one in found)
     assert merge_apart(a, b) == text
+
+
+def test_lines_are_not_mixed_where_both_rewrote_one_place() -> None:
+    """Also where most of the line is as it was: one of two words that run together is no word."""
+    base = "one two three four five six seven eight\n"
+    a, b = base.replace("two", "TWO"), base.replace("two", "deux")
+    found: list[Clash] = []
+    text = merge_text(base, a, b, found.append)
+    assert text == a + b
+    assert [(one.a, one.b, one.kept) for one in found] == [(a, b, a + b)]
+    # apart from that place, too
+    other = b.replace("seven", "sept")
+    assert merge_text(base, a, other) == a + other
