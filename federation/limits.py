@@ -310,6 +310,14 @@ JOINS: Final = 256
 HISTORY_TRIES: Final = 8
 #: ... and after how many seconds once more: it may have got it, or the answer was lost.
 HISTORY_AGAIN: Final = 300.0
+#: A revision that is named and that nobody brings is asked for so often, by peers that have all
+#: else, and while nothing else of the history comes: some minutes.  Then merges go on without it.
+GAP_TRIES: Final = 16
+#: Questions within this time count once: an answer may be long, and on its way.
+GAP_TRY: Final = 30.0
+#: Missing revisions of one document that are waited for: names cost nothing to invent, and a
+#: history that arrives newest first misses as many at once as people wrote at once.
+GAPS: Final = 1_000
 #: Largest entry, as text, that is kept beside a conflict.
 CONFLICT_TEXT: Final = 64 * KIB
 #: Conflicts that one document may have open; more are merged all the same and not listed.

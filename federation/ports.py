@@ -135,6 +135,10 @@ class DocumentStore(Protocol):
         """Record a revision and its content."""
         ...
 
+    def restore_content(self, revision: Revision, content: bytes) -> None:
+        """Have a content again that was dropped."""
+        ...
+
     def content(self, content_hash: str) -> bytes:
         """A recorded content; ``content-dropped`` after compaction, Fault for a damaged one."""
         ...
@@ -199,11 +203,9 @@ class HistoryStore(Protocol):
     ) -> int:
         """Drop contents that nobody needs; how many, limits.HISTORY_DROPPED at most.
 
-        Kept are the last ``keep_recent``, those that came at ``keep_since_us``
-        or later, and, whatever ``keep_bytes`` says, those that somebody needs:
-        heads, what they were made from and what merging them looks at, what the
-        document shows and its file holds, what was pinned, what local paths
-        were synced from, what peers have.  The revisions stay in the history.
+        Kept are the last ``keep_recent``, those that came at ``keep_since_us`` or later,
+        and, whatever ``keep_bytes`` says, what somebody needs: heads, what merging them
+        looks at, what is shown or in a file, pinned, or had by paths and peers.
         """
         ...
 
@@ -228,7 +230,11 @@ class ConflictStore(Protocol):
         ...
 
     def drop_conflict(self, one: Clashing) -> None:
-        """Forget what one merge recorded of a conflict: it was settled."""
+        """Forget what one merge recorded of a conflict."""
+        ...
+
+    def drop_merge(self, file: str, view: str) -> None:
+        """Forget all that one merge recorded."""
         ...
 
     def settle(self, file: str, numbers: Iterable[str], revision: str) -> None:
@@ -241,6 +247,18 @@ class ConflictStore(Protocol):
 
     def note_gaps(self, file: str, revision: str, parents: Iterable[str]) -> None:
         """A revision is here now; those of its parents that are not are gaps."""
+        ...
+
+    def note_lost(self, file: str, revisions: Iterable[str]) -> None:
+        """Revisions of a document that are needed and not here, or not their contents."""
+        ...
+
+    def missing(self, file: str) -> set[str]:
+        """The gaps of a document that may still be filled: those not asked for in vain."""
+        ...
+
+    def tried(self, file: str, revisions: Iterable[str]) -> bool:
+        """Gaps were asked for once more; whether some of them are given up with that."""
         ...
 
     def gaps(self, file: str) -> list[str]:

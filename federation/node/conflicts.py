@@ -15,7 +15,7 @@ from federation.replica.ancestry import Find
 from federation.replica.kinds import merge_kind
 from federation.replica.records import Clashing, Revision
 from federation.replica.settlement import settles
-from federation.replica.view import Viewer, carried
+from federation.replica.view import View, Viewer, carried
 
 
 class Conflicts:
@@ -30,12 +30,17 @@ class Conflicts:
     def stand(self, revision: Revision) -> None:
         """The conflicts of the versions that a revision joined stand until they are settled.
 
-        What deletes the document leaves none.
+        What deletes the document leaves none.  While something may still come
+        that they were made from, they wait for that.
         """
         if revision.deleted:
             return
         found = [self._signed(name) for name in revision.parents]
         parents = [one for one in found if one is not None and one.file == revision.file]
+        below = {name for one in parents for name in one.parents}
+        missing = self._context.store.missing(revision.file)
+        if any(name in missing for name in set(revision.parents) - below):
+            return
         joined = [
             one
             for one in parents
@@ -43,13 +48,23 @@ class Conflicts:
         ]
         if len(joined) > 1:
             view = self._viewer.merged(revision.file, merge_kind(revision.file), joined)
-            if view is not None:
+            if view is not None and view.whole and not self.lacks(revision.file, view):
                 self.note(revision, carried(view.conflicts, revision.revision), standing=True)
+
+    def lacks(self, file: str, view: View) -> bool:
+        """Ask for contents that a merge needs; whether they may still come."""
+        store = self._context.store
+        if view.lacking:
+            store.note_lost(file, view.lacking)
+        return not store.missing(file).isdisjoint(view.lacking)
 
     def note(self, cause: Revision, conflicts: Sequence[Clashing], *, standing: bool) -> None:
         """Record conflicts that were not settled, and tell of the new ones."""
         store = self._context.store
         before = {one.number for one in store.open_conflicts(cause.file)}
+        if standing:
+            # what was found of the same merge before, when less of the history was here
+            store.drop_merge(cause.file, cause.revision)
         settled = store.settled(cause.file)
         open_ones = [
             one

@@ -16,6 +16,7 @@ from federation.machines.awaiting import Awaiting
 from federation.machines.comparison import Comparison, Event, State
 from federation.node.book import Book
 from federation.node.context import Context
+from federation.node.gaps import Gaps
 from federation.node.handing import Handing
 from federation.node.letters import Letters
 from federation.node.library import Library
@@ -33,6 +34,7 @@ class Delivery:
         self._context = context
         self._book = book
         self._library = library
+        self._gaps = Gaps(context, library.heads)
         self._comparisons: dict[str, Comparison] = {}
         self._awaiting = Awaiting()
         #: revisions that were refused for good: never asked for again
@@ -284,7 +286,8 @@ class Delivery:
         histories: dict[str, list[str]] = {}
         for revision_id in comparison.next_wants():
             file = comparison.missing[revision_id]
-            if revision_id in store.gaps(file):
+            # of one that is here only the content is wanted, not what it was made from
+            if revision_id in store.gaps(file) and store.revision(revision_id) is None:
                 histories.setdefault(file, []).append(revision_id)
             else:
                 heads.append(revision_id)
@@ -297,12 +300,13 @@ class Delivery:
     def _fill_gaps(self, peer_id: str) -> None:
         """A peer has all our heads: it may have what we lack of the histories, too."""
         for file in self._context.store.files_with_gaps()[: limits.WANTS]:
-            self.lacks_history([peer_id], file)
+            gaps = self._context.store.gaps(file)
+            if self.lacks(peer_id, gaps, file):
+                self._gaps.asked(file, gaps)
 
     def lacks_history(self, peers: Iterable[str], file: str) -> None:
         """Ask one of these peers for the revisions that others of the document name."""
-        gaps = self._context.store.gaps(file)
-        if gaps:
+        if gaps := self._context.store.gaps(file):
             any(self.lacks(peer_id, gaps, file) for peer_id in peers)
 
     def lacks(self, peer_id: str, revisions: Sequence[str], file: str) -> bool:

@@ -49,7 +49,7 @@ class Heads:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._root = 0
-        self._viewer = Viewer(self._signed, self._content)
+        self._viewer = Viewer(self._signed, self._content, context.store.missing)
         self.ancestry = self._viewer.ancestry
         self.conflicts = Conflicts(context, self._viewer, self._signed)
         self.reload()
@@ -94,6 +94,7 @@ class Heads:
         store = self._context.store
         heads = store.heads(revision.file)
         named = revision.revision in store.gaps(revision.file)
+        store.note_gaps(revision.file, revision.revision, revision.parents)
         self.ancestry.forget()
         where = place(revision, heads, self.ancestry.contains, named=named)
         last = store.last_of_author(revision.file, revision.author)
@@ -104,26 +105,47 @@ class Heads:
         if full and not past:
             raise Refusal("queue-full", f"{len(beside)} concurrent versions of {revision.file}")
         store.add_revision(revision, content)
-        store.note_gaps(revision.file, revision.revision, revision.parents)
         self.conflicts.settle(revision, list(resolves))
-        if not store.gaps(revision.file):
-            # what was made from what is only known when all of it is here
-            self.conflicts.stand(revision)
-            for join in store.joins(revision.file, limits.JOINS) if named else ():
-                self.conflicts.stand(join)
+        complete = not store.missing(revision.file)
+        joins = store.joins(revision.file, limits.JOINS) if named and complete else []
+        for join in [revision, *joins]:
+            self.conflicts.stand(join)
         left = [head.revision for head in heads if head.revision not in where.superseded]
         after = left or [head.revision for head in heads] if past else [*left, revision.revision]
-        if named and not store.gaps(revision.file):
+        if named and complete:
             after += self._overlooked(revision.file, after)
         self._set_heads(revision.file, heads, after)
         if past:
             names = {name for head in heads for name in head.parents}
-            complete = revision.revision in names or not store.gaps(revision.file)
-            if max(len(heads), len(after)) > 1 and not local and complete:
+            news = complete or revision.revision in names
+            if max(len(heads), len(after)) > 1 and not local and news:
                 # one of the versions that these were made from
                 self._show(revision, heads, local=local)
             return Recorded(revision, "past")
         return self._show(revision, heads, local=local)
+
+    def go_on_without(self, file: str) -> None:
+        """Some of what is missing of a history is waited for no longer."""
+        store = self._context.store
+        heads = store.heads(file)
+        if store.missing(file) or not heads:
+            return
+        self.ancestry.forget()
+        names = [head.revision for head in heads]
+        self._set_heads(file, heads, [*names, *self._overlooked(file, names)])
+        for join in store.joins(file, limits.JOINS):
+            self.conflicts.stand(join)
+        self._show(heads[0], heads, local=False)
+
+    def regain(self, revision: Revision, content: bytes) -> bool:
+        """Take a content that was dropped here, and is needed; False for one that is not."""
+        store = self._context.store
+        if revision.revision not in store.gaps(revision.file):
+            return False
+        store.restore_content(revision, content)
+        store.note_gaps(revision.file, revision.revision, revision.parents)
+        self.go_on_without(revision.file)
+        return True
 
     def _overlooked(self, file: str, names: Sequence[str]) -> list[str]:
         """Heads that were taken for seen, by a vector's word, until the history was complete."""
@@ -150,6 +172,7 @@ class Heads:
         else:
             view = self._viewer.merged(file, merge_kind(file), heads)
             if view is not None:
+                self.conflicts.lacks(file, view)
                 self.conflicts.note(cause, view.conflicts, standing=False)
             shown = None if view is None else self._virtual(heads, view.content)
         if shown is None:

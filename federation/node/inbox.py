@@ -19,6 +19,7 @@ from federation.node.context import Context
 from federation.node.delivery import Delivery
 from federation.node.library import Library
 from federation.node.live import Live
+from federation.node.packing import get_content
 from federation.replica.records import Held, Peer
 from federation.wire import envelope, forms, packed, topics
 from federation.wire.messages import Message, parse
@@ -95,7 +96,9 @@ class Inbox:
         envelope.verify(message, context.key.public_key)
         if message.type not in ("canvasl-sync", "canvasl-binary"):
             return
-        if context.store.revision(envelope.revision_id(message)) is not None:
+        known = context.store.revision(envelope.revision_id(message))
+        if known is not None:
+            self._library.heads.regain(known, get_content(message.fields))
             return
         seq = message.fields.get("seq")
         if via is not None and isinstance(seq, int) and seq < context.store.seq_floor():
@@ -115,9 +118,12 @@ class Inbox:
         context = self._context
         revision_id = envelope.revision_id(message)
         senders = [peer.peer_id] + ([via.peer_id] if via else [])
-        if context.store.revision(revision_id) is not None:
+        known = context.store.revision(revision_id)
+        if known is not None:
             self._delivery.acknowledge(senders, "stored", revision_id)
             self._delivery.arrived(revision_id, refused=False)
+            if self._library.heads.regain(known, get_content(message.fields)):
+                return
             raise Refusal("replay", str(message.fields["file"]))
         self._check_seq(message)
         content = self._library.check_received(message)

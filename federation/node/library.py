@@ -247,7 +247,9 @@ class Library:
             "timestamp": context.timestamp(),
             "seq": seq,
             "vector": vector,
-            "parents": parents_after(base, vector, context.store.revision),
+            "parents": parents_after(
+                base, vector, context.store.revision, context.store.missing(file)
+            ),
         }
         if resolves:
             message["resolves"] = list(resolves)

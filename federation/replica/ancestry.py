@@ -8,24 +8,30 @@ part of the history is not here, a vector's word is taken for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from federation import limits
 from federation.replica.records import Revision
 from federation.replica.succession import claims
 
 Find = Callable[[str], Revision | None]
+#: of a document, the revisions that are named, not here, and may still come
+Missing = Callable[[str], Collection[str]]
 
 
 class Ancestry:
     """Histories of documents; ``find`` looks a revision up.
 
-    ``guessed`` tells whether an answer since then was a vector's word only, or a walk
-    ended where the history does.
+    What is not here and not ``missing`` either is gone for good, like a beginning;
+    without ``missing``, all may still come.  ``guessed`` tells whether an answer
+    depends on what may come, ``broken`` whether a walk ended where the history does.
     """
 
-    def __init__(self, find: Find) -> None:
+    def __init__(self, find: Find, missing: Missing | None = None) -> None:
         self._find = find
+        self._missing = missing
+        self._expected: dict[str, Collection[str]] = {}
+        self.broken = False
         self._found: dict[str, Revision] = {}
         self._proved: dict[tuple[str, str], bool] = {}
         self.guessed = False
@@ -34,7 +40,9 @@ class Ancestry:
         """Begin anew, with an empty memory."""
         self._found.clear()
         self._proved.clear()
+        self._expected.clear()
         self.guessed = False
+        self.broken = False
 
     def contains(self, newer: Revision, older: Revision) -> bool:
         """Whether the author of ``newer`` had seen ``older``."""
@@ -71,10 +79,18 @@ class Ancestry:
                 seen.add(name)
                 parent = self.parent(name)
                 if parent is None:
-                    whole = False
+                    whole = whole and not self.expects(older.file, name)
                 elif parent.file == older.file and parent.vector.get(older.author, -1) >= older.seq:
                     waiting.append(parent)
         return False if whole else None
+
+    def expects(self, file: str, name: str) -> bool:
+        """Whether a revision that is not here may still come."""
+        if self._missing is None:
+            return True
+        if file not in self._expected:
+            self._expected[file] = self._missing(file)
+        return name in self._expected[file]
 
     def parent(self, name: str) -> Revision | None:
         """A revision that another one names, if it is here."""
@@ -98,6 +114,8 @@ class Ancestry:
     ) -> Iterator[tuple[Revision, bool]]:
         """Back from ``side``, and no further than to what one of the ``others`` contains."""
         waiting, seen = list(side), {one.revision for one in side}
+        absent: dict[str, str] = {}
+        both = {name for other in others for name in other.parents}
         while waiting and len(seen) < limits.MERGE_WALK:
             revision = waiting.pop()
             shared = any(
@@ -105,13 +123,20 @@ class Ancestry:
                 for other in others
             )
             yield revision, shared
-            for name in () if shared else revision.parents:
+            if shared:
+                both.update(revision.parents)
+                continue
+            for name in revision.parents:
                 parent = None if name in seen else self.parent(name)
                 if parent is not None and parent.file == revision.file:
                     seen.add(name)
                     waiting.append(parent)
                 elif parent is None and name not in seen:
-                    self.guessed = True
+                    absent[name] = revision.file
+        # what the others have, too, leads nowhere else
+        for name in absent.keys() - both:
+            self.broken = True
+            self.guessed = self.guessed or self.expects(absent[name], name)
 
 
 def _follows(newer: Revision, older: Revision) -> bool:

@@ -18,10 +18,15 @@ def merge_kind(file: str) -> str:
     return BOARD if file.rpartition("/")[2] == BLACKBOARD else kind_of(file)
 
 
-def merge_versions(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged | None:
-    """Both sides' changes of ``base``, or None for what is no text."""
+def merge_versions(
+    kind: str, base: bytes | None, a: bytes, b: bytes, *, lost: bool = False
+) -> Merged | None:
+    """Both sides' changes of ``base``, or None for what is no text.
+
+    ``lost``: there was a base, which nobody has any more.
+    """
     if kind != BOARD:
-        return merge(kind, base, a, b)
+        return merge(kind, base, a, b, lost=lost)
     try:
         texts = [None if one is None else one.decode("utf-8") for one in (base, a, b)]
     except UnicodeDecodeError:

@@ -9,7 +9,7 @@ says so; ``replica.ancestry`` follows the parents.  Wall clocks decide nothing h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from federation import limits
@@ -121,19 +121,23 @@ def vector_after(
 
 
 def parents_after(
-    base: Sequence[Revision], vector: Mapping[str, int], find: Callable[[str], Revision | None]
+    base: Sequence[Revision],
+    vector: Mapping[str, int],
+    find: Callable[[str], Revision | None],
+    missing: Collection[str],
 ) -> list[str]:
     """The ids that a new revision names: its base, and what only names can reach.
 
     Where an author has two versions side by side, one counter cannot say which
-    of them was seen; what the base named for that reason, or what we cannot
-    look up, is named again, so that who missed the revisions between does not
-    take an old one for another version.
+    of them was seen; what the base named for that reason, or what is ``missing``
+    here, is named again, so that who missed the revisions between does not
+    take an old one for another version.  What nobody has is named no more.
     """
     names = [revision.revision for revision in base]
     for name in [name for revision in base for name in revision.parents]:
         older = find(name)
-        if older is None or vector.get(older.author, -1) < older.seq:
+        again = name in missing if older is None else vector.get(older.author, -1) < older.seq
+        if again:
             names.append(name)
     return list(dict.fromkeys(names))[: limits.PARENTS]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from federation import limits
-from federation.replica.ancestry import Ancestry, Find
+from federation.replica.ancestry import Ancestry, Find, Missing
 from federation.replica.kinds import merge_versions
 from federation.replica.merge.document import Conflict
 from federation.replica.records import Clashing, Revision
@@ -30,19 +30,26 @@ EDITED: Final = "the document"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Merged content; ``number`` is its id, like that of a revision."""
+    """Merged content; ``number`` is its id, like that of a revision.
+
+    ``lacking``: what the heads were made from and whose contents are not here.
+    ``whole``: nothing else that may still come would make another view.
+    """
 
     number: str
     content: bytes
     conflicts: tuple[Clashing, ...]
+    lacking: tuple[str, ...] = ()
+    whole: bool = True
 
 
 class Viewer:
     """Merges heads; ``find`` and ``content`` look revisions up."""
 
-    def __init__(self, find: Find, content: Content) -> None:
-        self.ancestry = Ancestry(find)
+    def __init__(self, find: Find, content: Content, missing: Missing | None = None) -> None:
+        self.ancestry = Ancestry(find, missing)
         self._content = content
+        self._lacking: dict[str, None] = {}
 
     def merged(self, file: str, kind: str, heads: Iterable[Revision]) -> View | None:
         """All heads in one, or None where one of them is no text.
@@ -52,6 +59,7 @@ class Viewer:
         from those who edited: it is a conflict.  None, too, if all are deletions.
         """
         self.ancestry.forget()
+        self._lacking.clear()
         ordered = sorted(heads, key=lambda head: head.revision)
         living = [head for head in ordered if not head.deleted]
         merged = self._fold(kind, living, 0) if living else None
@@ -63,7 +71,8 @@ class Viewer:
         found = _numbered(file, number, conflicts)
         authors = _authors(living)
         gone = [_deletion(file, number, head, authors) for head in ordered if head.deleted]
-        return View(number, content, (*found, *gone))
+        lacking, whole = tuple(self._lacking), not self.ancestry.guessed
+        return View(number, content, (*found, *gone), lacking, whole)
 
     def _fold(
         self, kind: str, heads: Sequence[Revision], depth: int
@@ -76,8 +85,8 @@ class Viewer:
             other = self._content(head)
             if other is None:
                 return None
-            base = self._base(kind, heads[:number], head, depth)
-            merged = merge_versions(kind, base, content, other)
+            base, lost = self._base(kind, heads[:number], head, depth)
+            merged = merge_versions(kind, base, content, other, lost=lost)
             if merged is None:
                 return None
             content = merged.content
@@ -102,9 +111,8 @@ class Viewer:
         other = self._content(head) or b""
         alone: list[tuple[Revision, Conflict]] = []
         for one in taken:
-            merged = merge_versions(
-                kind, self._base(kind, [one], head, depth), self._content(one) or b"", other
-            )
+            base, lost = self._base(kind, [one], head, depth)
+            merged = merge_versions(kind, base, self._content(one) or b"", other, lost=lost)
             alone += [(one, found) for found in merged.conflicts] if merged else []
             if len(alone) > limits.MERGE_SIDES * limits.MERGE_SIDES_CONFLICTS:
                 return [taken for _one in conflicts]
@@ -112,16 +120,25 @@ class Viewer:
 
     def _base(
         self, kind: str, taken: Sequence[Revision], head: Revision, depth: int
-    ) -> bytes | None:
-        """What both were made from; several such versions are merged themselves."""
+    ) -> tuple[bytes | None, bool]:
+        """What both were made from, and whether there was something that is not here.
+
+        Several such versions are merged themselves.
+        """
+        self.ancestry.broken = False
+        found = self.common(taken, head)
         # after a deletion, both began anew
-        common = [one for one in self.common(taken, head) if not one.deleted]
+        common = [one for one in found if not one.deleted]
         if not common or depth >= limits.MERGE_BASES:
-            return None
+            return None, self.ancestry.broken and not found
+        gone = [one.revision for one in common if self._content(one) is None]
+        self._lacking.update(dict.fromkeys(gone))
+        if gone:
+            return None, True
         if len(common) == 1:
-            return self._content(common[0])
+            return self._content(common[0]), False
         merged = self._fold(kind, common, depth + 1)
-        return None if merged is None else merged[0]
+        return (None, False) if merged is None else (merged[0], False)
 
     def common(self, taken: Sequence[Revision], head: Revision) -> list[Revision]:
         """The newest revisions that ``head`` and one of ``taken`` were made from, by id."""

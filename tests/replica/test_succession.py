@@ -62,6 +62,13 @@ def test_placement() -> None:
     assert place(left, [both], claims) == place(right, [both], claims)
 
 
+class Unknown(set[str]):
+    """All that is not here may still come."""
+
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+
 class _Author:
     """Somebody who writes from what they have seen."""
 
@@ -75,7 +82,7 @@ class _Author:
         vector = vector_after(base, self.heads, self.name, self.seq, claims)
         made = revision(
             f"{self.name}{self.seq}", self.name, self.seq, vector=vector,
-            parents=tuple(parents_after(base, vector, self._find)),
+            parents=tuple(parents_after(base, vector, self._find, Unknown())),
         )  # fmt: skip
         self.see(made)
         return made
@@ -155,10 +162,13 @@ def test_what_a_counter_cannot_reach_is_named_again() -> None:
     known = {"a3": revision("a3", "a", 3, vector={"a": 1}, parents=("a1",)),
              "a1": revision("a1", "a", 1)}  # fmt: skip
     base = revision("a4", "a", 4, vector={"a": 1}, parents=("a3", "a1", "unknown"))
-    assert parents_after([base], {"a": 1}, known.get) == ["a4", "a3", "unknown"]
-    assert parents_after([base], {"a": 4}, known.get) == ["a4", "unknown"]
+    missing = {"unknown"}
+    assert parents_after([base], {"a": 1}, known.get, missing) == ["a4", "a3", "unknown"]
+    assert parents_after([base], {"a": 4}, known.get, missing) == ["a4", "unknown"]
+    # what nobody has is named no more
+    assert parents_after([base], {"a": 4}, known.get, ()) == ["a4"]
     crowd = [revision(f"r{number}", "a", number + 1) for number in range(30)]
-    assert len(parents_after(crowd, {}, known.get)) == limits.PARENTS
+    assert len(parents_after(crowd, {}, known.get, ())) == limits.PARENTS
 
 
 def test_a_plain_author_is_reached_by_its_clock() -> None:

@@ -8,9 +8,12 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict
 
+from federation import limits
 from federation.adapters.store.packing import pack_id, unpack_id
 from federation.adapters.store.rows import NUMBER, is_id
 from federation.replica.records import Clashing
+
+_ID = is_id("revision", "?1")
 
 
 class ConflictTables:
@@ -64,6 +67,10 @@ class ConflictTables:
             (one.file, one.number, one.view),
         )
 
+    def drop_merge(self, file: str, view: str) -> None:
+        """Forget all conflicts that one merge recorded."""
+        self._db.execute("DELETE FROM conflicts WHERE file=? AND view=?", (file, view))
+
     def settle(self, file: str, numbers: Iterable[str], revision: str) -> None:
         """Note the conflicts that a revision names as settled."""
         self._db.executemany(
@@ -83,13 +90,52 @@ class ConflictTables:
 
     def note_gaps(self, file: str, revision: str, parents: Iterable[str]) -> None:
         """A revision is here now; those of its parents that are not are gaps."""
-        self._db.execute("DELETE FROM gaps WHERE revision=?", (revision,))
-        for parent in parents:
+        if self._db.execute("DELETE FROM gaps WHERE revision=?", (revision,)).rowcount:
+            # the history goes on to come
             self._db.execute(
-                "INSERT OR IGNORE INTO gaps SELECT ?1, ?2 WHERE NOT EXISTS "
-                f"(SELECT 1 FROM revisions r WHERE {is_id('r.revision', '?3')})",
-                (file, parent, pack_id(parent)),
+                "UPDATE gaps SET tries=0 WHERE file=? AND tries<?", (file, limits.GAP_TRIES)
             )
+        absent = f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM revisions WHERE {_ID})"
+        self.note_lost(
+            file, [one for one in parents if self._db.execute(absent, (pack_id(one),)).fetchone()]
+        )
+
+    def note_lost(self, file: str, revisions: Iterable[str]) -> None:
+        """Revisions of a document that are needed and not here, or not their contents."""
+        for one in revisions:
+            (count,) = self._db.execute(
+                "SELECT count(*) FROM gaps WHERE file=? AND tries<?", (file, limits.GAP_TRIES)
+            ).fetchone()
+            if count < limits.GAPS:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO gaps (file, revision) VALUES (?,?)", (file, one)
+                )
+
+    def missing(self, file: str) -> set[str]:
+        """The gaps of a document that may still be filled: those not asked for in vain."""
+        rows = self._db.execute(
+            "SELECT revision FROM gaps WHERE file=? AND tries<?", (file, limits.GAP_TRIES)
+        )
+        return {str(revision) for (revision,) in rows}
+
+    def tried(self, file: str, revisions: Iterable[str]) -> bool:
+        """Gaps were asked for once more; whether some of them are given up with that.
+
+        Of those, limits.GAPS are remembered, in case that they come all the same.
+        """
+        before = self.missing(file)
+        self._db.executemany(
+            "UPDATE gaps SET tries=tries+1 WHERE file=? AND revision=?",
+            [(file, one) for one in revisions],
+        )
+        if self.missing(file) == before:
+            return False
+        self._db.execute(
+            "DELETE FROM gaps WHERE file=?1 AND tries>=?2 AND revision NOT IN (SELECT revision "
+            "FROM gaps WHERE file=?1 AND tries>=?2 ORDER BY tries, revision LIMIT ?3)",
+            (file, limits.GAP_TRIES, limits.GAPS),
+        )
+        return True
 
     def gaps(self, file: str) -> list[str]:
         """Revisions of a document that others name as parents and that are not here."""

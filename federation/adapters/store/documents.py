@@ -198,6 +198,10 @@ class DocumentTables:
         """Record a revision and its content."""
         self._rows.add(revision, self._keep(revision, content))
 
+    def restore_content(self, revision: Revision, content: bytes) -> None:
+        """Have a content again that was dropped."""
+        self._keep(revision, content)
+
     def _keep(self, revision: Revision, content: bytes) -> int:
         """The number of a revision's content, which is kept once however many have it."""
         digest = pack_id(revision.content_hash)

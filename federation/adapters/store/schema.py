@@ -180,6 +180,9 @@ DROP TABLE conflicts_3;
 DROP TABLE settled_3;
 """
 
+# How often a revision that is missing was asked for.
+_V5: Final = "ALTER TABLE gaps ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;"
+
 #: The indexes of ids have their first eight bytes: enough to tell apart what there is.
 _V2_INDEXES: Final = """
 DROP TABLE revisions_1;
@@ -224,7 +227,7 @@ class Step:
 
 
 #: entry 0 makes a new database
-MIGRATIONS: Final = (Step(_V1), Step(_V2, _repack, _V2_INDEXES), Step(_V3), Step(_V4))
+MIGRATIONS: Final = (Step(_V1), Step(_V2, _repack, _V2_INDEXES), Step(_V3), Step(_V4), Step(_V5))
 VERSION: Final = len(MIGRATIONS)
 
 

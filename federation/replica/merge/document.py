@@ -19,7 +19,7 @@ from federation.replica.merge.changes import common
 from federation.replica.merge.entries import ListMerge, Row
 from federation.replica.merge.entry import Entry
 from federation.replica.merge.links import Links, needed_with
-from federation.replica.merge.text import merge_text
+from federation.replica.merge.text import merge_apart, merge_text
 from federation.replica.merge.tree import Value
 from federation.replica.merge.value import Clash, Frame, Path, Report, ValueMerge
 from federation.replica.merge.work import Work
@@ -55,8 +55,12 @@ class Merged:
     conflicts: tuple[Conflict, ...] = ()
 
 
-def merge(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged | None:
+def merge(
+    kind: str, base: bytes | None, a: bytes, b: bytes, *, lost: bool = False
+) -> Merged | None:
     """Both sides' changes of ``base`` (None: there was none), or None for what is no text.
+
+    ``lost``: there was one, but nobody has it; lines that differ are two versions of one then.
 
     ``kind`` is the document's: ``canvasl``, ``json-canvas`` or ``text``.
     """
@@ -67,7 +71,7 @@ def merge(kind: str, base: bytes | None, a: bytes, b: bytes) -> Merged | None:
     ours, theirs, old = (_text(one) for one in (a, b, base))
     if ours is None or theirs is None or (base is not None and old is None):
         return None
-    one = _Merge()
+    one = _Merge(lost=lost)
     if kind == "json-canvas" and (text := one.canvas(old, ours, theirs)) is not None:
         return Merged(text.encode(), tuple(one.conflicts))
     return _by_lines(one, old, ours, theirs, as_entries=kind == "canvasl")
@@ -132,7 +136,8 @@ def split_lines(text: str) -> tuple[str, list[str], bool]:
 class _Merge:
     """One merge: what it may spend, what was compared, and what was reported."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lost: bool = False) -> None:
+        self._lost = lost
         self.work = Work()
         self.conflicts: list[Conflict] = []
         self._values = ValueMerge(self._array, self.work)
@@ -158,6 +163,8 @@ class _Merge:
     # --- CanvasL ---------------------------------------------------------------
     def text(self, base: str, a: str, b: str) -> str:
         """The merged lines of a text."""
+        if self._lost:
+            return merge_apart(a, b, self.report, self.work)
         return merge_text(base, a, b, self.report, self.work)
 
     def lines(self, base: str, a: str, b: str) -> str:

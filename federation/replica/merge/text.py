@@ -159,7 +159,7 @@ class TextMerge:
                     out += side[one.new_start : one.new_end]
             at = group.end
         out += self._base[at:]
-        return "".join(self._ended(out))
+        return "".join(ended(out, self._break))
 
     def _both(self, group: Group) -> list[str]:
         old = self._base[group.start : group.end]
@@ -197,7 +197,7 @@ class TextMerge:
             return [woven.text]
         whole = woven is None or woven.kept < _REWRITTEN
         kept = self._together(ours, theirs) if whole or woven is None else [woven.text]
-        text = "".join(self._ended(kept))
+        text = "".join(ended(kept, self._break))
         if text:
             self._report(Clash((str(number + 1),), base, one or None, other or None, text))
         return kept
@@ -207,14 +207,6 @@ class TextMerge:
         start, end = common(ours, theirs)
         middle = [*ours[start : len(ours) - end], *theirs[start : len(theirs) - end]]
         return [*ours[:start], *middle, *ours[len(ours) - end :]]
-
-    def _ended(self, lines: list[str]) -> list[str]:
-        """Lines of which all but the last one end."""
-        last = len(lines) - 1
-        return [
-            line if place == last or not line or line[-1] in "\r\n" else line + self._break
-            for place, line in enumerate(lines)
-        ]
 
 
 def _side(base: list[str], lines: list[str], found: list[Region], group: Group) -> list[str]:
@@ -239,3 +231,32 @@ def merge_text(
 ) -> str:  # fmt: skip
     """Both sides' changes of a text document; ``report`` hears what both rewrote."""
     return TextMerge(base, a, b, report or (lambda _clash: None), work or Work()).merged()
+
+
+def merge_apart(
+    a: str, b: str, report: Callable[[Clash], None] | None = None, work: Work | None = None
+) -> str:
+    """Two versions of a text that has nobody left who knows what they were made from.
+
+    What both have is there once, and what only one has stays.  Where they differ, the
+    lines of ``b`` stand, and that is a clash.
+    """
+    ours, theirs = lines_of(a), lines_of(b)
+    out: list[str] = []
+    at = 0
+    for one in regions(ours, theirs, work or Work()):
+        out += ours[at : one.start]
+        mine, other = ours[one.start : one.end], theirs[one.new_start : one.new_end]
+        out += other or mine
+        if mine and other and report is not None:
+            text = "".join(other)
+            report(Clash((str(one.start + 1),), None, "".join(mine), text, text))
+        at = one.end
+    return "".join(ended([*out, *ours[at:]], _line_end(ours[:1])))
+
+
+def ended(lines: Sequence[str], end: str) -> Iterator[str]:
+    """Lines of which all but the last one end."""
+    last = len(lines) - 1
+    for place, line in enumerate(lines):
+        yield line if place == last or not line or line[-1] in "\r\n" else line + end

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from federation.replica.merge.text import lines_of, merge_text
+from federation.replica.merge.text import lines_of, merge_apart, merge_text
 from federation.replica.merge.value import Clash
 
 BASE = "* One\nfirst\n* Two\nsecond\n"
@@ -47,3 +47,24 @@ def test_one_sided_and_equal_changes() -> None:
 
 def test_lines() -> None:
     assert "".join(lines_of("a\r\nb\nc")) == "a\r\nb\nc"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "text", "clashes"),
+    [
+        ("1\n2\n3\n", "1\n2\n3\n", "1\n2\n3\n", []),
+        ("1\n2\n", "2\n3\n", "1\n2\n3\n", []),
+        ("1\nold a\n3\n", "1\nnew b\n3\n", "1\nnew b\n3\n", [("2", "old a\n", "new b\n")]),
+        ("x", "y", "y", [("1", "x", "y")]),
+        ("1\nx", "1\n", "1\nx", []),
+        ("", "a\n", "a\n", []),
+    ],
+)
+def test_two_versions_of_what_nobody_has(
+    a: str, b: str, text: str, clashes: list[tuple[str, str, str]]
+) -> None:
+    found: list[Clash] = []
+    assert merge_apart(a, b, found.append) == text
+    assert [(one.path[0], one.a, one.b) for one in found] == clashes
+    assert all(one.base is None and one.kept == one.b for one in found)
+    assert merge_apart(a, b) == text
