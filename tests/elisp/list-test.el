@@ -91,6 +91,24 @@
       (list-test-show '(("c" "x") ("b" "y") ("a" "z")))
       (should (equal before (buffer-string))))))
 
+(ert-deftest list-test-a-long-list-comes-in-parts ()
+  "So that nobody waits for it; point stays, and nothing is there twice."
+  (let ((rows (cl-loop for n below 700 collect (list (format "%03d" (mod (* n 307) 700)) ""))))
+    (list-test-with rows
+      (should (< (length (list-test-ids)) 200))
+      (goto-char (point-min))
+      (let ((here (tabulated-list-get-id)))
+        (should (test-helper-until (= 700 (length (list-test-ids)))))
+        (should (equal here (tabulated-list-get-id)))
+        (should (equal (list-test-ids) (sort (mapcar #'car rows) #'string<))))
+      ;; A change meanwhile is not undone by the rest.
+      (list-test-show nil)
+      (should-not (list-test-ids))
+      (list-test-show rows)
+      (list-test-show (last rows 3))
+      (should (test-helper-until (= 3 (length (list-test-ids)))))
+      (should-not meta-log-peer-sync-list--rest))))
+
 (ert-deftest list-test-windows-stay-at-their-rows ()
   (list-test-with (cl-loop for n from 100 below 200 by 2 collect (list (format "%d" n) ""))
     (let ((buffer (current-buffer)))
