@@ -59,6 +59,19 @@
     (meta-log-peer-sync-start)
     (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'ready)))))
 
+(ert-deftest doctor-test-a-source-without-what-it-needs ()
+  "From a clone, say, whose Python has nothing of what the sidecar imports."
+  (test-helper-with-fake
+    (setenv "FAKE_MODE" "lacking")
+    (meta-log-peer-sync-start)
+    (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'failed)))
+    (should (= 1 (test-helper-starts)))
+    (should (string-match-p "no package msgspec; M-x meta-log-peer-sync-install-sidecar"
+                            (meta-log-peer-sync-status)))
+    (should (equal (cdr (doctor-test-look)) '(("sidecar" . "no-sidecar"))))
+    (doctor-test-showing
+     (should (string-match-p "no package msgspec" (buffer-string))))))
+
 (ert-deftest doctor-test-real ()
   (test-helper-with-real
     (ignore folder synced)
