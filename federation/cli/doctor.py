@@ -254,7 +254,10 @@ def _offsets(peers: list[Row]) -> dict[str, float]:
     said = [peer for peer in peers if peer.get("clock_offset") is not None]
     trusted = [peer for peer in said if peer["trust"] == "accepted"]
     named = trusted or [peer for peer in said if peer["trust"] != "blocked"]
-    return {str(one["name"] or one["short"]): float(one["clock_offset"]) for one in named}
+    # A name alone may be that of several.
+    return {
+        f"{one['name'] or ''} {one['short']}".strip(): float(one["clock_offset"]) for one in named
+    }
 
 
 def _ahead(state_dir: Path) -> float:
