@@ -134,6 +134,62 @@
     (should (equal (car (funcall plan "/h/.local/pipx/venvs/m/bin/m")) "pipx"))
     (should-error (funcall plan "/nonexistent/m") :type 'user-error)))
 
+(defmacro doctor-test-with-own-program (&rest body)
+  "Run BODY in an Emacs folder of its own, `folder', with a sidecar that Emacs installed."
+  `(test-helper-call
+    (lambda (folder)
+      (let* ((user-emacs-directory folder)
+             (exec-path nil)
+             (meta-log-peer-sync-state-directory nil)
+             (program (expand-file-name "meta-log-sidecar/venv/bin/meta-log-peer-sync" folder)))
+        (make-directory (file-name-directory program) t)
+        (write-region "#!/bin/sh\n" nil program nil 'silent)
+        (set-file-modes program #o755)
+        ,@body))))
+
+(ert-deftest doctor-test-the-order-in-which-the-sidecar-is-found ()
+  (doctor-test-with-own-program
+   (should (equal (meta-log-peer-sync-rpc-command) (list (list program))))
+   (let* ((other (expand-file-name "bin/meta-log-peer-sync" folder))
+          (exec-path (list (file-name-directory other))))
+     (make-directory (file-name-directory other))
+     (copy-file program other)
+     (should (equal (meta-log-peer-sync-rpc-command) (list (list other))))
+     ;; What others installed is not doubled.
+     (should-error (meta-log-peer-sync-install-sidecar) :type 'user-error)
+     (let ((meta-log-peer-sync-rpc-program program))
+       (should (equal (meta-log-peer-sync-rpc-command) (list (list program))))))))
+
+(ert-deftest doctor-test-removing-asks-about-the-identity ()
+  (dolist (yes '(nil t))
+    (doctor-test-with-own-program
+     (let ((state (expand-file-name "meta-log/" folder)) asked)
+       (make-directory state)
+       (cl-letf (((symbol-function 'yes-or-no-p)
+                  (lambda (prompt) (push prompt asked) yes)))
+         (call-interactively #'meta-log-peer-sync-remove-sidecar))
+       (should (string-match-p "identity, documents and history" (car asked)))
+       (should-not (file-exists-p program))
+       (should (eq yes (not (file-exists-p state))))
+       (should (test-helper-said "the sidecar is removed"))))))
+
+(ert-deftest doctor-test-a-failed-installation-leaves-nothing ()
+  (test-helper-call
+   (lambda (folder)
+     (let* ((user-emacs-directory folder)
+            (python (expand-file-name "bin/python3" folder))
+            (exec-path (list (file-name-directory python) "/bin" "/usr/bin"))
+            (meta-log-peer-sync-install-method 'venv))
+       (make-directory (file-name-directory python))
+       (write-region "#!/bin/sh\necho too old\nexit 1\n" nil python nil 'silent)
+       (set-file-modes python #o755)
+       (meta-log-peer-sync-install-sidecar)
+       (should (test-helper-until (test-helper-said "was not installed; .* says why") 60))
+       (should-not (file-exists-p (expand-file-name "meta-log-sidecar" folder)))
+       (with-current-buffer "*meta-log-peer-sync install*"
+         (should (string-match-p "too old" (buffer-string)))
+         (kill-buffer))))))
+
 (ert-deftest doctor-test-install-refusals ()
   (let ((meta-log-peer-sync-rpc-program '("x"))
         (user-emacs-directory "/nonexistent/")
