@@ -64,6 +64,7 @@ def test_every_key_is_taken_from_each_of_its_places() -> None:
     samples: dict[str, object] = {
         "url": "mqtt://127.0.0.1:1", "boolean": True, "integer": 2**20, "number": 20,
         "list": [".csv"], "program": "true", "text": "ada", "path": "/some/where",
+        "listen": "127.0.0.1:9464",
     }  # fmt: skip
     for key in KEYS.values():
         if key.secret:
