@@ -138,11 +138,14 @@ says more.")
 Control, invisible and direction-changing characters show as `?'; it is
 cut to WIDTH columns, default 80."
   (let ((text (if (stringp text) (substring-no-properties text) "")))
-    (truncate-string-to-width
-     (replace-regexp-in-string
-      "[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-      "?" text t t)
-     (or width 80) nil nil t)))
+    ;; Most text is short and ASCII; lists show thousands of such words.
+    (if (and (<= (length text) (or width 80)) (string-match-p "\\`[ -~]*\\'" text))
+        text
+      (truncate-string-to-width
+       (replace-regexp-in-string
+        "[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+        "?" text t t)
+       (or width 80) nil nil t))))
 
 (defun meta-log-peer-sync-core-time (time)
   "Return TIME, of an event or a record, as one harmless line, to the second."

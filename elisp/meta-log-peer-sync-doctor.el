@@ -82,10 +82,15 @@ strings.")
           :cause (or failure "")
           :cure (if failure "M-x meta-log-peer-sync-start, once what is named is mended" ""))))
 
-(defun meta-log-peer-sync-doctor--sidecar (command version)
-  "Return the check of the sidecar COMMAND, a list, which is of VERSION."
+(defun meta-log-peer-sync-doctor--sidecar (command version errors)
+  "Return the check of the sidecar COMMAND, a list, which is of VERSION.
+ERRORS is what it wrote to standard error."
   (let ((program (mapconcat #'identity command " ")))
-    (cond ((not version)
+    (cond ((meta-log-peer-sync-rpc-lacking errors)
+           (meta-log-peer-sync-doctor--check
+            "sidecar" (concat program ": " (meta-log-peer-sync-rpc-lacking errors))
+            "no-sidecar"))
+          ((not version)
            (meta-log-peer-sync-doctor--check
             "sidecar" (concat program " does not know the verb doctor") "wrong-version"))
           ((meta-log-peer-sync-rpc-fits-p version)
@@ -127,8 +132,11 @@ strings.")
   "Run the verb `doctor' of COMMAND and ROOT with ARGUMENTS."
   (let* ((buffer (current-buffer))
          (output (generate-new-buffer " *meta-log-peer-sync doctor*" t))
-         (errors (make-pipe-process :name "meta-log-peer-sync doctor stderr" :noquery t
-                                    :buffer nil :filter #'ignore :sentinel #'ignore))
+         (said "")
+         (errors (make-pipe-process
+                  :name "meta-log-peer-sync doctor stderr" :noquery t :buffer nil
+                  :filter (lambda (_process text) (setq said (concat said text)))
+                  :sentinel #'ignore))
          (default-directory (or root temporary-file-directory))
          (process-environment (meta-log-peer-sync-rpc-environment arguments root)))
     (setq meta-log-peer-sync-doctor--process
@@ -139,11 +147,14 @@ strings.")
            :sentinel
            (lambda (process _change)
              (unless (process-live-p process)
-               (meta-log-peer-sync-doctor--answered process buffer command)
+               (when (= 0 (buffer-size output)) ; then why is said there
+                 (accept-process-output errors 0.05))
+               (meta-log-peer-sync-doctor--answered process buffer command said)
                (kill-buffer output)))))))
 
-(defun meta-log-peer-sync-doctor--answered (process buffer command)
-  "PROCESS, which ran COMMAND for BUFFER, has ended: show what it said."
+(defun meta-log-peer-sync-doctor--answered (process buffer command errors)
+  "PROCESS, which ran COMMAND for BUFFER, has ended: show what it said.
+ERRORS is what it wrote to standard error."
   (when (and (buffer-live-p buffer)
              (eq process (buffer-local-value 'meta-log-peer-sync-doctor--process buffer)))
     (let ((answer (with-current-buffer (process-buffer process)
@@ -155,7 +166,7 @@ strings.")
         (meta-log-peer-sync-doctor--done
          (append (list (meta-log-peer-sync-doctor--own)
                        (meta-log-peer-sync-doctor--sidecar
-                        command (plist-get answer :version)))
+                        command (plist-get answer :version) errors))
                  (plist-get answer :checks)))))))
 
 ;;;; Showing

@@ -96,9 +96,10 @@
            (setq meta-log-peer-sync-documents--paths
                  (mapcar (lambda (fields) (cons (plist-get fields :file)
                                                 (plist-get fields :path)))
-                         (plist-get answer :documents)))))
-       (funcall function (mapcar #'meta-log-peer-sync-documents--row
-                                 (plist-get answer :documents)))))))
+                         (plist-get answer :documents))))
+         (funcall function (meta-log-peer-sync-list-rows
+                            buffer #'meta-log-peer-sync-documents--row
+                            (plist-get answer :documents))))))))
 
 ;;;###autoload
 (defun meta-log-peer-sync-documents ()

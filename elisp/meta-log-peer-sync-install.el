@@ -86,14 +86,18 @@ AGAIN is non-nil when there may be another build of the same version."
 (defun meta-log-peer-sync-install--plan (method source directory)
   "Return (ENVIRONMENT . COMMANDS) that install SOURCE into DIRECTORY by METHOD.
 All that METHOD keeps of it is in DIRECTORY."
-  (let ((in (lambda (name) (expand-file-name name directory))))
+  (let* ((in (lambda (name) (expand-file-name name directory)))
+         ;; Or they say at length that nobody will find it there.
+         (path (concat "PATH=" (funcall in "bin") path-separator (getenv "PATH"))))
     (pcase method
       ('uv
-       (cons (list (concat "UV_TOOL_DIR=" (funcall in "tools"))
+       (cons (list path
+                   (concat "UV_TOOL_DIR=" (funcall in "tools"))
                    (concat "UV_TOOL_BIN_DIR=" (funcall in "bin")))
              (list (list "uv" "tool" "install" "--force" "--reinstall" source))))
       ('pipx
-       (cons (list (concat "PIPX_HOME=" (funcall in "pipx"))
+       (cons (list path
+                   (concat "PIPX_HOME=" (funcall in "pipx"))
                    (concat "PIPX_BIN_DIR=" (funcall in "bin"))
                    (concat "PIPX_MAN_DIR=" (funcall in "man")))
              (list (list "pipx" "install" "--force" source))))
@@ -136,7 +140,8 @@ PLAN is (ENVIRONMENT . COMMANDS)."
     (user-error "An installation is running already; see %s"
                 meta-log-peer-sync-install--name))
   (let* ((default-directory temporary-file-directory)
-         (compilation-environment (append (car plan) compilation-environment))
+         (compilation-environment
+          (append (car plan) '("NO_COLOR=1" "USE_EMOJI=0") compilation-environment))
          (command (mapconcat (lambda (words) (mapconcat #'shell-quote-argument words " "))
                              (cdr plan) " && "))
          (buffer (save-window-excursion

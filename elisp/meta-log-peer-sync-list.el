@@ -45,6 +45,8 @@
 (defvar-local meta-log-peer-sync-list--events nil
   "Names of the events after which the entries are asked for again.")
 (defvar-local meta-log-peer-sync-list--timer nil "Timer of the next refresh.")
+(defvar-local meta-log-peer-sync-list--rest nil "Timer of the rows that are still to come.")
+(defconst meta-log-peer-sync-list--at-once 150 "New rows that are printed at once.")
 
 (defvar meta-log-peer-sync-list-mode-map
   (let ((map (make-sparse-keymap)))
@@ -109,8 +111,9 @@
         (move-to-column column)
         (point)))))
 
-(defun meta-log-peer-sync-list--print ()
-  "Print the list anew; point, mark and the windows stay at their rows."
+(defun meta-log-peer-sync-list--print (&optional update)
+  "Print the list anew; point, mark and the windows stay at their rows.
+With UPDATE, print only what is not there yet, where it belongs."
   (let ((mark (and (mark t) (meta-log-peer-sync-list--place (mark t))))
         (active mark-active)
         (point (meta-log-peer-sync-list--place (point)))
@@ -119,7 +122,7 @@
                                  (meta-log-peer-sync-list--place (window-point window))
                                  (meta-log-peer-sync-list--place (window-start window))))
                          (get-buffer-window-list nil nil t))))
-    (tabulated-list-print)
+    (tabulated-list-print nil update)
     (goto-char (meta-log-peer-sync-list--find point))
     (when mark
       (set-marker (mark-marker) (meta-log-peer-sync-list--find mark))
@@ -129,28 +132,30 @@
       (set-window-start window (meta-log-peer-sync-list--find start) t)
       (set-window-point window (meta-log-peer-sync-list--find place)))))
 
-(defun meta-log-peer-sync-list--sorted-p (old new)
-  "Return non-nil when rows OLD may stay where they are, with the texts of NEW."
-  (let ((column (and (car tabulated-list-sort-key)
-                     (tabulated-list--column-number (car tabulated-list-sort-key)))))
-    (or (null column)
-        (cl-every (lambda (row)
-                    (equal (aref (cadr row) column)
-                           (aref (cadr (gethash (car row) new)) column)))
-                  old))))
+(defun meta-log-peer-sync-list--sort-column ()
+  "Return the number of the column that the list is sorted by, or nil."
+  (and (car tabulated-list-sort-key)
+       (tabulated-list--column-number (car tabulated-list-sort-key))))
 
 (defun meta-log-peer-sync-list--update (new)
-  "Bring the rows up to date with NEW, a table of id -> row; others stay untouched."
-  (save-excursion
+  "Bring the rows that are shown up to date with NEW, a table of id -> row.
+What has to move is taken away.  Return the number of rows that stay."
+  (let ((sorted (meta-log-peer-sync-list--sort-column)) (count 0)
+        (inhibit-read-only t))
     (goto-char (point-min))
     (while (not (eobp))
       (let ((columns (tabulated-list-get-entry))
             (row (cadr (gethash (tabulated-list-get-id) new))))
-        (when (and columns row)
-          (dotimes (column (length columns))
-            (unless (equal (aref columns column) (aref row column))
-              (tabulated-list-set-col column (aref row column) t)))))
-      (forward-line 1))))
+        (if (or (null row)
+                (and sorted (not (equal (aref columns sorted) (aref row sorted)))))
+            (delete-region (point) (line-beginning-position 2))
+          (unless (eq columns row)
+            (dotimes (column (length columns))
+              (unless (equal (aref columns column) (aref row column))
+                (tabulated-list-set-col column (aref row column) t))))
+          (cl-incf count)
+          (forward-line 1))))
+    count))
 
 (defun meta-log-peer-sync-list-state (text)
   "Return TEXT, a word for how something is, in the face that fits."
@@ -162,19 +167,62 @@
                      'meta-log-peer-sync-list-faded))))
     (if face (propertize text 'face face) text)))
 
+(defun meta-log-peer-sync-list--some (entries)
+  "Return ENTRIES without most of those that are not shown yet, if these are many.
+The rest follows by a timer: to print a thousand rows at once takes so long
+that it is felt."
+  (let ((shown (make-hash-table :test #'equal)) (left meta-log-peer-sync-list--at-once)
+        (buffer (current-buffer)) now)
+    (when meta-log-peer-sync-list--rest (cancel-timer meta-log-peer-sync-list--rest))
+    (setq meta-log-peer-sync-list--rest nil)
+    (pcase-dolist (`(,id . ,_) tabulated-list-entries) (puthash id t shown))
+    (setq now (cl-remove-if-not (lambda (entry)
+                                  (or (gethash (car entry) shown)
+                                      (<= 0 (cl-decf left))))
+                                entries))
+    (when (< left 0)
+      (setq meta-log-peer-sync-list--rest
+            (run-at-time 0.02 nil
+                         (lambda ()
+                           (when (buffer-live-p buffer)
+                             (with-current-buffer buffer
+                               (meta-log-peer-sync-list--set entries)))))))
+    now))
+
 (defun meta-log-peer-sync-list--set (entries)
   "Show ENTRIES; rows that are the same as before are not touched."
-  (let ((old tabulated-list-entries) (new (make-hash-table :test #'equal)))
+  (let* ((sorted (meta-log-peer-sync-list--sort-column))
+         (entries (if sorted (meta-log-peer-sync-list--some entries) entries))
+         (new (make-hash-table :test #'equal))
+         (old (mapcar #'car tabulated-list-entries)))
     (dolist (entry entries) (puthash (car entry) entry new))
-    (if (and old
-             (= (length old) (length entries))
-             (cl-every (lambda (row) (gethash (car row) new)) old)
-             (or tabulated-list-sort-key
-                 (equal (mapcar #'car old) (mapcar #'car entries)))
-             (meta-log-peer-sync-list--sorted-p old new))
-        (meta-log-peer-sync-list--update new)
-      (setq tabulated-list-entries entries)
-      (meta-log-peer-sync-list--print))))
+    (if (not (and old (or sorted (equal old (mapcar #'car entries)))))
+        (progn (setq tabulated-list-entries entries)
+               (meta-log-peer-sync-list--print))
+      (let* ((place (meta-log-peer-sync-list--place (point)))
+             (same (and (= (length old) (length entries))
+                        (cl-every (lambda (id) (gethash id new)) old)))
+             (kept (meta-log-peer-sync-list--update new)))
+        (goto-char (meta-log-peer-sync-list--find place))
+        (setq tabulated-list-entries entries)
+        (unless (and same (= kept (length entries)))
+          (meta-log-peer-sync-list--print t))))))
+
+(defvar-local meta-log-peer-sync-list--rows nil
+  "Rows of the current list, as a table of what they were made of -> row.")
+
+(defun meta-log-peer-sync-list-rows (buffer function items)
+  "Return a row for each of ITEMS, made by FUNCTION, for the list in BUFFER.
+Those that were made of an equal item before are used again."
+  (let ((known (buffer-local-value 'meta-log-peer-sync-list--rows buffer))
+        (next (make-hash-table :test #'equal)))
+    (prog1 (mapcar (lambda (item)
+                     (puthash item (or (and known (gethash item known))
+                                       (funcall function item))
+                              next))
+                   items)
+      (with-current-buffer buffer
+        (setq meta-log-peer-sync-list--rows next)))))
 
 (defun meta-log-peer-sync-list--revert (&rest _ignored)
   "Ask for the entries of the current buffer again."
@@ -215,8 +263,8 @@ A nil EVENT concerns those that show what Emacs knows itself."
 
 (defun meta-log-peer-sync-list--forget ()
   "The current buffer, a list, is killed: nobody asks for it any more."
-  (when meta-log-peer-sync-list--timer
-    (cancel-timer meta-log-peer-sync-list--timer))
+  (dolist (timer (list meta-log-peer-sync-list--timer meta-log-peer-sync-list--rest))
+    (when timer (cancel-timer timer)))
   (unless (cdr (meta-log-peer-sync-list--buffers))
     (remove-hook 'meta-log-peer-sync-core-changed-functions
                  #'meta-log-peer-sync-list--on-change)))

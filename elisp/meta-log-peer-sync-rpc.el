@@ -238,9 +238,19 @@ taken out before it runs."
     (cancel-timer meta-log-peer-sync-rpc--timer)
     (setq meta-log-peer-sync-rpc--timer nil)))
 
+(defun meta-log-peer-sync-rpc-lacking (text)
+  "Return the cure when TEXT, of standard error, names a missing package.
+That is so where the source is there, and nothing that it needs."
+  (when (string-match "^ModuleNotFoundError: No module named '\\([A-Za-z0-9_.]+\\)'" text)
+    (format "its Python has no package %s; M-x meta-log-peer-sync-install-sidecar"
+            (match-string 1 text))))
+
 (defun meta-log-peer-sync-rpc--note-line (line)
   "Remember LINE, of standard error.
 The reason of a refused start is in a JSON object."
+  (when (meta-log-peer-sync-rpc-lacking line)
+    (setq meta-log-peer-sync-rpc--reason "config-lacking"
+          line (meta-log-peer-sync-rpc-lacking line)))
   (let ((problem (and (string-prefix-p "{" line)
                       (ignore-errors
                         (json-parse-string line :object-type 'plist :null-object nil)))))

@@ -43,6 +43,8 @@ class Facts:
     settings: Config
     problem: Refusal | None
     running: runtime.Running | None
+    #: the state directory belongs to another user
+    barred: bool = False
     #: answers of the running peer; empty where there is none
     status: Row = field(default_factory=dict)
     health: Row = field(default_factory=dict)
@@ -52,10 +54,13 @@ class Facts:
 def doctor(context: Context) -> Result:
     """Look at everything; exit code 1 where something is an error."""
     facts = _facts(context)
+    state = _state(facts, context)
+    # What lies in a folder of somebody else cannot be looked at: that is said once.
+    facts.barred = state.case == "state-owner"
     checks = [
         rules.version(__version__, facts.status.get("version")),
-        rules.config(facts.problem, str(context.config_file(facts.state_dir)[0])),
-        _state(facts, context),
+        _config(facts, context),
+        state,
         _disk(facts),
         _runtime(),
         _identity(facts),
@@ -105,6 +110,13 @@ def _facts(context: Context) -> Facts:
     return facts
 
 
+def _config(facts: Facts, context: Context) -> Check:
+    path = str(context.config_file(facts.state_dir)[0])
+    if facts.barred and facts.problem is not None:
+        return rules.well("config", f"not looked at: {path}")
+    return rules.config(facts.problem, path)
+
+
 def _state(facts: Facts, context: Context) -> Check:
     look = runtime.examine_state_dir
     there, refusal = _attempt(lambda: look(facts.state_dir, context.environ))
@@ -130,7 +142,7 @@ def _disk(facts: Facts) -> Check:
         found = os.statvfs(folder)
     except OSError:
         return rules.disk(None, writable=True)
-    writable, failing = _try_to_write(facts.state_dir)
+    writable, failing = (True, "") if facts.barred else _try_to_write(facts.state_dir)
     for check in cast("list[Row]", facts.health.get("checks") or []):
         if check["name"] == "store" and not check["ok"]:
             failing = str(check["detail"])
@@ -170,8 +182,8 @@ def _identity(facts: Facts) -> Check:
         own = str(facts.status["peer_id"])
         refused = cast("Row", facts.status.get("refusals") or {})
         return rules.identity(None, own, refused=refused, twins=_twins(facts, own))
-    if facts.problem is not None:
-        return rules.well("identity", "not looked at: the configuration says how to open it")
+    if facts.problem is not None or facts.barred:
+        return rules.well("identity", "not looked at, for want of what is named above")
     opened, refusal = _attempt(lambda: _open(facts))
     own = "" if opened is None else opened.key.peer_id
     return rules.identity(refusal, own, twins=_twins(facts, own))
@@ -242,7 +254,10 @@ def _offsets(peers: list[Row]) -> dict[str, float]:
     said = [peer for peer in peers if peer.get("clock_offset") is not None]
     trusted = [peer for peer in said if peer["trust"] == "accepted"]
     named = trusted or [peer for peer in said if peer["trust"] != "blocked"]
-    return {str(one["name"] or one["short"]): float(one["clock_offset"]) for one in named}
+    # A name alone may be that of several.
+    return {
+        f"{one['name'] or ''} {one['short']}".strip(): float(one["clock_offset"]) for one in named
+    }
 
 
 def _ahead(state_dir: Path) -> float:

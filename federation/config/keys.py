@@ -27,7 +27,9 @@ HOOK_EVENTS: Final = (
 )  # fmt: skip
 
 Scalar = str | int | float | bool | tuple[str, ...] | None
-Kind = Literal["text", "integer", "number", "boolean", "choice", "path", "list", "url", "program"]
+Kind = Literal[
+    "text", "integer", "number", "boolean", "choice", "path", "list", "url", "program", "listen"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Key:
             return " | ".join(self.choices)
         if self.kind == "boolean":
             return "true | false"
+        if self.kind == "listen":
+            return "loopback address:port"
         if self.high:
             return f"{self.kind} from {self.low:g} to {int(self.high)}"
         return self.kind
@@ -129,7 +133,7 @@ _ALL: Final = (
     Key("log.level", "choice", "info", "How much is logged.",
         choices=("debug", "info", "warning", "error")),
     Key("log.format", "choice", "text", "Form of a log line.", choices=("text", "json")),
-    Key("metrics.listen", "text", None,
+    Key("metrics.listen", "listen", None,
         "Loopback address and port on which metrics are answered over HTTP, such as "
         "127.0.0.1:9464; without it they are not."),
     Key("limits.document", "integer", limits.DOCUMENT, "Largest document, in bytes.",

@@ -85,7 +85,7 @@ def _check_text(key: Key, raw: str, place: str) -> str:
         raise Refusal("config-bad-value", f"{place} is {key.form}")
     if key.high and len(raw) > key.high:
         raise Refusal("config-bad-value", f"{place} has at most {int(key.high)} characters")
-    if key.name == "metrics.listen":
+    if key.kind == "listen":
         host, _, port = raw.rpartition(":")
         known = host in ("127.0.0.1", "localhost", "[::1]")
         if not known or not re.fullmatch("[1-9][0-9]{0,4}", port) or int(port) > 65535:

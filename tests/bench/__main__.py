@@ -17,7 +17,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import burst, history, latency, live, merging, report, signing, spread, startup
+from tests.bench import (
+    burst,
+    editors,
+    history,
+    latency,
+    live,
+    merging,
+    report,
+    signing,
+    spread,
+    startup,
+)
 
 _LINES: dict[int, Callable[[Path], list[report.Line]]] = {
     1: latency.measure,
@@ -35,6 +46,7 @@ _LINES: dict[int, Callable[[Path], list[report.Line]]] = {
     19: history.offline,
     20: history.join,
     21: burst.messages,
+    22: editors.measure,
 }
 
 

@@ -73,7 +73,19 @@ def test_what_is_wrong_with_files(run: Run, state: Path) -> None:
 def test_another_owner(run: Run, state: Path) -> None:
     os.chown(state, 65534, -1)
     found = run("doctor", "--json", "--state-dir", str(state), **NOWHERE)
+    assert cases(found) == {"state": "state-owner", "broker": "broker-unreachable"}
+    # The other way round: the folder lets nobody in.
+    os.chown(state, 0, -1)
+    (state / "config.toml").touch(mode=0o600)
+    for folder in (state.parent, state.parent.parent):
+        folder.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        found = run("doctor", "--json", "--state-dir", str(state), **NOWHERE)
+    finally:
+        os.seteuid(0)
     assert cases(found)["state"] == "state-owner"
+    assert not {"config", "disk", "identity"} & set(cases(found))
 
 
 def test_a_wrong_passphrase(run: Run, state: Path) -> None:

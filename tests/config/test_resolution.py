@@ -64,6 +64,7 @@ def test_every_key_is_taken_from_each_of_its_places() -> None:
     samples: dict[str, object] = {
         "url": "mqtt://127.0.0.1:1", "boolean": True, "integer": 2**20, "number": 20,
         "list": [".csv"], "program": "true", "text": "ada", "path": "/some/where",
+        "listen": "127.0.0.1:9464",
     }  # fmt: skip
     for key in KEYS.values():
         if key.secret:
@@ -71,6 +72,7 @@ def test_every_key_is_taken_from_each_of_its_places() -> None:
         raw = key.choices[0] if key.kind == "choice" else samples[key.kind]
         raw = 7 if key.name == "limits.unknown_peers" else raw
         raw = 2**26 if key.name == "limits.held_per_peer" else raw
+        raw = "127.0.0.1:9464" if key.name == "metrics.listen" else raw
         text = ",".join(raw) if isinstance(raw, list) else json.dumps(raw).strip('"')
         table, _, leaf = key.name.partition(".")
         toml = f"[{table}]\n{leaf} = {json.dumps(raw)}\n"

@@ -86,3 +86,15 @@ def test_text_that_does_not_fit(name: str, text: str, reason: str) -> None:
         parse(find(name), text, "META_HERE")
     assert caught.value.reason == reason
     assert "META_HERE" in caught.value.message
+
+
+@pytest.mark.parametrize("text", [
+    "9464", ":9464", "0.0.0.0:9464", "localhost:0", "localhost:70000", "localhost:09", "::1:9464",
+    "127.0.0.1:9464/metrics", "evil.example:80",
+])  # fmt: skip
+def test_metrics_are_for_the_loopback_address(text: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        check(find("metrics.listen"), text)
+    assert caught.value.reason == "config-bad-value"
+    for good in ("127.0.0.1:9464", "[::1]:1", "localhost:65535"):
+        assert check(find("metrics.listen"), good) == good

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -30,8 +31,8 @@ PATIENCE = 10.0
 
 
 def key_of(number: int) -> keys.SigningKey:
-    """The key of the peer of this number: always the same."""
-    return keys.SigningKey(number.to_bytes(32, "big"))
+    """The key of the peer of this number: always the same; its seed is found nowhere by chance."""
+    return keys.SigningKey.from_seed(hashlib.sha256(b"peer %d" % number).digest())
 
 
 class RpcError(Exception):
@@ -125,6 +126,8 @@ class Remote:
         self.peer_id = self.key.peer_id
         self.caps = caps
         self._seq = 0
+        #: document -> its revision that this peer sent last
+        self._newest: dict[str, str] = {}
 
     def signed(self, message_type: str, **fields: object) -> bytes:
         """A message of this peer, signed now."""
@@ -151,8 +154,12 @@ class Remote:
     async def sync(self, file: str, content: str, **fields: object) -> bytes:
         """A document of it arrives; with ``vector`` and ``parents`` as one of our own version."""
         self._seq += 1
-        head = {"seq": self._seq, "vector": {}, "parents": [], **fields}
+        # what a vector reaches was made from something: it is named, too
+        known = self._newest.get(file) if fields.get("vector") else None
+        parents = [] if known is None else [known]
+        head = {"seq": self._seq, "vector": {}, "parents": parents, **fields}
         raw = self.signed("canvasl-sync", file=file, content=content, **head)
+        self._newest[file] = envelope.revision_id(json.loads(raw))
         await self.say(topics.SYNC, raw)
         return raw
 

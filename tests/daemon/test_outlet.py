@@ -390,7 +390,7 @@ async def test_exports_go_where_the_user_wants_or_beside(here: Running) -> None:
     answer = await front.call("documents.export", file=name, revision=first[:8], path=str(target))
     assert (answer["path"], answer["revision"]) == (str(target), first)
     assert target.read_text() == "one"
-    assert await front.reason("documents.export", file=name, path=str(target)) == "path-io-error"
+    assert await front.reason("documents.export", file=name, path=str(target)) == "file-exists"
     assert target.read_text() == "one", "an existing file is never replaced"
     answer = await front.call("documents.export", file=name)
     beside = Path(answer["path"])

@@ -59,6 +59,19 @@
     (meta-log-peer-sync-start)
     (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'ready)))))
 
+(ert-deftest doctor-test-a-source-without-what-it-needs ()
+  "From a clone, say, whose Python has nothing of what the sidecar imports."
+  (test-helper-with-fake
+    (setenv "FAKE_MODE" "lacking")
+    (meta-log-peer-sync-start)
+    (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'failed)))
+    (should (= 1 (test-helper-starts)))
+    (should (string-match-p "no package msgspec; M-x meta-log-peer-sync-install-sidecar"
+                            (meta-log-peer-sync-status)))
+    (should (equal (cdr (doctor-test-look)) '(("sidecar" . "no-sidecar"))))
+    (doctor-test-showing
+     (should (string-match-p "no package msgspec" (buffer-string))))))
+
 (ert-deftest doctor-test-real ()
   (test-helper-with-real
     (ignore folder synced)
@@ -94,10 +107,11 @@
 
 (ert-deftest doctor-test-install-plans ()
   (let ((plan (meta-log-peer-sync-install--plan 'uv "x y" "/d/")))
-    (should (equal plan '(("UV_TOOL_DIR=/d/tools" "UV_TOOL_BIN_DIR=/d/bin")
-                          ("uv" "tool" "install" "--force" "--reinstall" "x y")))))
+    (should (string-prefix-p "PATH=/d/bin:" (caar plan)))
+    (should (equal (cdar plan) '("UV_TOOL_DIR=/d/tools" "UV_TOOL_BIN_DIR=/d/bin")))
+    (should (equal (cdr plan) '(("uv" "tool" "install" "--force" "--reinstall" "x y")))))
   (let ((plan (meta-log-peer-sync-install--plan 'pipx "x" "/d/")))
-    (should (equal (car plan) '("PIPX_HOME=/d/pipx" "PIPX_BIN_DIR=/d/bin" "PIPX_MAN_DIR=/d/man")))
+    (should (equal (cdar plan) '("PIPX_HOME=/d/pipx" "PIPX_BIN_DIR=/d/bin" "PIPX_MAN_DIR=/d/man")))
     (should (equal (cdr plan) '(("pipx" "install" "--force" "x")))))
   (let ((plan (meta-log-peer-sync-install--plan 'venv "x" "/d/")))
     (should-not (car plan))
@@ -119,6 +133,62 @@
     (should (equal (car (funcall plan "/h/.local/share/uv/tools/m/bin/m")) "uv"))
     (should (equal (car (funcall plan "/h/.local/pipx/venvs/m/bin/m")) "pipx"))
     (should-error (funcall plan "/nonexistent/m") :type 'user-error)))
+
+(defmacro doctor-test-with-own-program (&rest body)
+  "Run BODY in an Emacs folder of its own, `folder', with a sidecar that Emacs installed."
+  `(test-helper-call
+    (lambda (folder)
+      (let* ((user-emacs-directory folder)
+             (exec-path nil)
+             (meta-log-peer-sync-state-directory nil)
+             (program (expand-file-name "meta-log-sidecar/venv/bin/meta-log-peer-sync" folder)))
+        (make-directory (file-name-directory program) t)
+        (write-region "#!/bin/sh\n" nil program nil 'silent)
+        (set-file-modes program #o755)
+        ,@body))))
+
+(ert-deftest doctor-test-the-order-in-which-the-sidecar-is-found ()
+  (doctor-test-with-own-program
+   (should (equal (meta-log-peer-sync-rpc-command) (list (list program))))
+   (let* ((other (expand-file-name "bin/meta-log-peer-sync" folder))
+          (exec-path (list (file-name-directory other))))
+     (make-directory (file-name-directory other))
+     (copy-file program other)
+     (should (equal (meta-log-peer-sync-rpc-command) (list (list other))))
+     ;; What others installed is not doubled.
+     (should-error (meta-log-peer-sync-install-sidecar) :type 'user-error)
+     (let ((meta-log-peer-sync-rpc-program program))
+       (should (equal (meta-log-peer-sync-rpc-command) (list (list program))))))))
+
+(ert-deftest doctor-test-removing-asks-about-the-identity ()
+  (dolist (yes '(nil t))
+    (doctor-test-with-own-program
+     (let ((state (expand-file-name "meta-log/" folder)) asked)
+       (make-directory state)
+       (cl-letf (((symbol-function 'yes-or-no-p)
+                  (lambda (prompt) (push prompt asked) yes)))
+         (call-interactively #'meta-log-peer-sync-remove-sidecar))
+       (should (string-match-p "identity, documents and history" (car asked)))
+       (should-not (file-exists-p program))
+       (should (eq yes (not (file-exists-p state))))
+       (should (test-helper-said "the sidecar is removed"))))))
+
+(ert-deftest doctor-test-a-failed-installation-leaves-nothing ()
+  (test-helper-call
+   (lambda (folder)
+     (let* ((user-emacs-directory folder)
+            (python (expand-file-name "bin/python3" folder))
+            (exec-path (list (file-name-directory python) "/bin" "/usr/bin"))
+            (meta-log-peer-sync-install-method 'venv))
+       (make-directory (file-name-directory python))
+       (write-region "#!/bin/sh\necho too old\nexit 1\n" nil python nil 'silent)
+       (set-file-modes python #o755)
+       (meta-log-peer-sync-install-sidecar)
+       (should (test-helper-until (test-helper-said "was not installed; .* says why") 60))
+       (should-not (file-exists-p (expand-file-name "meta-log-sidecar" folder)))
+       (with-current-buffer "*meta-log-peer-sync install*"
+         (should (string-match-p "too old" (buffer-string)))
+         (kill-buffer))))))
 
 (ert-deftest doctor-test-install-refusals ()
   (let ((meta-log-peer-sync-rpc-program '("x"))

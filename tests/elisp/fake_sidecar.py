@@ -8,9 +8,10 @@ the middle of a request, with a damaged answer.  The real sidecar is tested in
 
 Environment: ``FAKE_LOG`` is a file that gets one JSON line for each request
 and for each start; ``FAKE_MODE`` is empty, ``broken`` (end at once with a line
-on standard error), ``refused`` (end at once because of the configuration), ``nobroker`` (the
-broker refuses) or ``silent`` (never answer); ``FAKE_HELD`` is the number of documents that
-are held back from the other peer.
+on standard error), ``lacking`` (end at once for want of a Python package),
+``refused`` (end at once because of the configuration), ``nobroker`` (the
+broker refuses) or ``silent`` (never answer); ``FAKE_HELD`` is the number of
+documents that are held back from the other peer; ``FAKE_VERSION`` its version.
 """
 
 from __future__ import annotations
@@ -180,6 +181,9 @@ def main() -> None:
     if mode == "broken":
         print("fake sidecar: the state is damaged", file=sys.stderr, flush=True)
         sys.exit(3)
+    if mode == "lacking":
+        print("ModuleNotFoundError: No module named 'msgspec'", file=sys.stderr, flush=True)
+        sys.exit(1)
     if mode == "refused":
         error = {"code": 3004, "reason": "config-bad-url", "message": "the URL is wrong",
                  "hint": "write mqtt://HOST:PORT"}  # fmt: skip

@@ -40,18 +40,18 @@ def dependencies(folder: Path, *, pip: bool = False) -> Path:
     return folder
 
 
-def environment(folder: Path, *, quick: bool = False) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """Home, runtime directory and programs of a stranger, in ``folder``.
 
-    ``quick``: Python makes virtual environments without a pip of their own,
-    which takes longer than all the rest; it has to be on PYTHONPATH then.
+    Python makes virtual environments without a pip of their own there, which
+    takes longer than all the rest together: one has to be on PYTHONPATH.
     """
     for name, mode in (("home", 0o700), ("run", 0o700), ("programs", 0o755)):
         (folder / name).mkdir(mode=mode, parents=True)
     python = folder / "programs" / "python3"
     real = os.path.realpath(sys.executable)
-    change = '[ "$1 $2" = "-m venv" ] && set -- -m venv --without-pip "$3"\n' if quick else ""
-    python.write_text(f'#!/bin/sh\n{change}exec "{real}" "$@"\n')
+    quick = '[ "$1 $2" = "-m venv" ] && set -- -m venv --without-pip "$3"'
+    python.write_text(f'#!/bin/sh\n{quick}\nexec "{real}" "$@"\n')
     python.chmod(0o755)
     path = [str(folder / "programs"), "/usr/sbin", "/usr/bin", "/bin"]
     return {

@@ -83,9 +83,8 @@ class Composed:
         given = image_environment() | self.services[service].get("environment", {})
         given = {name: self.here(value) for name, value in given.items()}
         assert set(given["PATH"].split(":")) > {"/opt/meta-log/bin", "/usr/sbin"}
-        folder = f"{self.root}/tmp"
-        return given | {"PATH": self._path, "PYTHONPATH": str(REPOSITORY), "TMPDIR": folder,
-                        "XDG_RUNTIME_DIR": folder}  # fmt: skip
+        return given | {"PATH": self._path, "PYTHONPATH": str(REPOSITORY),
+                        "TMPDIR": f"{self.root}/tmp"}  # fmt: skip
 
     def run(self, service: str, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """A command in a service, as ``docker compose exec`` runs one."""

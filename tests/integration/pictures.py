@@ -97,7 +97,10 @@ def _look(terminal: Terminal) -> dict[str, str]:
     terminal.type("\x1bxmeta-log-peer-sync-peers\r\x18" + "1")
     terminal.wait(lambda text: "ben" in text and "dora" in text, "the list of peers")
     terminal.type("\x1b<a")
-    terminal.wait(lambda text: "accepted" in text and "?1" in text, "Ben is accepted")
+    terminal.wait(
+        lambda text: "accepted" in text and "?1" in text and text.count("connected") == 2,
+        "Ben is accepted",
+    )
     take("emacs-peers")
     terminal.type("\x1bxmeta-log-peer-sync-documents\r\x18" + "1")
     terminal.wait(

@@ -10,12 +10,14 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 from typing import Self
 
 import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from federation import __version__
 from federation.config import broker_files
 from tests.conftest import REPOSITORY
 from tests.integration.brokers import wait_until
@@ -44,6 +46,9 @@ def test_the_services_may_do_little_and_keep_no_secret() -> None:
     text = (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")
     assert broker_files.findings("docker-compose.yml", text) == []
     made = compose()
+    assert {one["image"] for one in made["services"].values()} == {
+        f"meta-log-peer-sync:{__version__}"
+    }
     assert [name for name, one in made["services"].items() if "demo" in one.get("profiles", [])]
     for name, one in made["services"].items():
         assert (one["user"], one["read_only"], one["cap_drop"]) == (f"{USER}:{USER}", True, ["ALL"])
@@ -90,9 +95,43 @@ def test_the_services_work_as_the_guide_says() -> None:
         _peers_come_and_passwords_change(composed)
         for service in ("emacs", "bot", "broker"):
             composed.stop(service)
+        _backed_up_and_restored(composed)
         secrets = [*composed.root.rglob("broker-password"), *composed.root.rglob("*.key")]
         assert len(secrets) > 6
         assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
+
+
+def _backed_up_and_restored(composed: Composed) -> None:
+    """The guide's archive of all volumes, brought back into empty ones; the bot starts from it."""
+    text = GUIDE.replace("\\\n", " ")
+    pack, unpack = (
+        found.split() for found in re.findall(r"setup (tar -C / .*? [<>])", text)
+    )  # fmt: skip
+    places = pack[pack.index("-") + 1 : -1]
+    volumes = {one.split(":")[1] for one in composed.services["setup"]["volumes"]}
+    assert {f"/{one}" for one in places} == volumes - {"/setup/broker"}
+    before = _contents(composed, places)
+    backup = composed.root / "backup.tar.gz"
+    root = str(composed.root)
+    with backup.open("wb") as file:
+        subprocess.run(["tar", "-C", root, *pack[3:-1]], stdout=file, check=True, timeout=60)
+    for place in places:
+        shutil.rmtree(composed.root / place)
+    with backup.open("rb") as file:
+        subprocess.run(["tar", "-C", root, *unpack[3:-1]], stdin=file, check=True, timeout=60)
+    assert _contents(composed, places) == before
+    for service in ("broker", "bot"):
+        composed.start(service)
+    composed.wait_healthy("broker", "bot")
+
+
+def _contents(composed: Composed, places: list[str]) -> dict[str, bytes]:
+    return {
+        str(path): path.read_bytes()
+        for place in places
+        for path in (composed.root / place).rglob("*")
+        if path.is_file() and not path.is_symlink()
+    }
 
 
 def _documented_forms(composed: Composed) -> None:

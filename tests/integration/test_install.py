@@ -23,16 +23,14 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return bare.dependencies(tmp_path_factory.mktemp("packages") / "site", pip=True)
 
 
-def follow(
-    emacs: str, source: Path, packages: Path, folder: Path, *, quick: bool = False
-) -> list[str]:
+def follow(emacs: str, source: Path, packages: Path, folder: Path) -> list[str]:
     """What the stranger did, step by step."""
     more = {"PYTHONPATH": str(packages), "META_LOG_MQTT_BROKER": f"mqtt://127.0.0.1:{free_port()}",
             # pip builds with what is there, and asks nobody for anything
             "PIP_NO_BUILD_ISOLATION": "false", "PIP_NO_CACHE_DIR": "1"}  # fmt: skip
     done = subprocess.run(
         [emacs, "-Q", "--batch", "-l", str(DRIVER), str(source)],
-        env=bare.environment(folder, quick=quick) | more, cwd=folder, stdin=subprocess.DEVNULL,
+        env=bare.environment(folder) | more, cwd=folder, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=380, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
@@ -60,7 +58,7 @@ def test_a_git_repository_in_emacs_30(packages: Path, tmp_path: Path) -> None:
         pytest.skip("there is no Emacs 30, or no git")
     repository = tmp_path / "repository"
     commit(repository)
-    did = follow(emacs, repository, packages, tmp_path / "user", quick=True)
+    did = follow(emacs, repository, packages, tmp_path / "user")
     place = ".emacs.d/elpa/meta-log-peer-sync/elisp/meta-log-peer-sync.elc"
     program = ".emacs.d/meta-log-sidecar/venv/bin/meta-log-peer-sync"
     assert did == [f"load {place}", "none yet", f"found {program}", "ready 0.1.0", "doctor ok",

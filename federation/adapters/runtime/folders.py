@@ -113,6 +113,8 @@ def examine_state_dir(path: Path, environ: Mapping[str, str]) -> bool:
     check_state_dir(path, environ)
     try:
         status = path.lstat()
+        if status.st_uid != os.geteuid():  # it may not even let us look into it
+            raise Refusal("config-foreign-owner", str(path))
         entries = sorted(os.listdir(path)) if stat.S_ISDIR(status.st_mode) else []
         ours = {*_OURS, "store.db"}
         files = [path / name for name in entries if name in ours or name.startswith("identity")]
