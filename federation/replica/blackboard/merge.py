@@ -27,6 +27,7 @@ from federation.replica.blackboard.outline import (
     Frame,
     Outline,
     count_headings,
+    mended,
     parse,
 )
 from federation.replica.blackboard.pairing import pair, pair_additions
@@ -59,7 +60,9 @@ class _Merge:
     def __init__(self, base: str | None, a: Outline, b: Outline) -> None:
         self.conflicts: list[Conflict] = []
         self._known = base is not None
-        self._outlines = (parse(base or ""), a, b)
+        versions = (parse(base or ""), a, b)
+        old, ours, theirs = (mended(one, versions) for one in versions)
+        self._outlines = (old, ours, theirs)
         self._sides = self._join()
         #: for base, a and b: index -> number
         self._numbers: tuple[dict[int, int], ...] = tuple(

@@ -21,8 +21,8 @@ the text, so that entries can change places without being glued together.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -197,6 +197,34 @@ def _drawer(text: str, at: int) -> tuple[Drawer | None, int]:
         properties.append(Property(found.group(1).upper(), value, found.group()))
         here = found.end()
     return Drawer(opening.group(), tuple(properties), closing.group()), closing.end()
+
+
+def mended(outline: Outline, versions: Iterable[Outline]) -> Outline:
+    """Drawers back in their place where somebody wrote between them and their heading.
+
+    Org sees no drawer there any more, and two who do that at once would double
+    it.  It is known by a property that one of the ``versions`` has there.
+    """
+    known: dict[str, set[tuple[str, str]]] = {}
+    for version in versions:
+        for entry in version.entries:
+            if entry.drawer:
+                found = known.setdefault(entry.title, set())
+                found.update((one.name, one.value) for one in entry.properties)
+    entries = (_mended(entry, known.get(entry.title, set())) for entry in outline.entries)
+    return replace(outline, entries=tuple(entries))
+
+
+def _mended(entry: Entry, known: Collection[tuple[str, str]]) -> Entry:
+    if entry.drawer or not entry.level or not known:
+        return entry
+    at = 0
+    for line in entry.body.split("\n"):
+        drawer, end = _drawer(entry.body, at)
+        if drawer and any((one.name, one.value) in known for one in drawer.properties):
+            return replace(entry, drawer=drawer, body=entry.body[:at] + entry.body[end:])
+        at += len(line) + 1
+    return entry
 
 
 _BLOCK: Final = re.compile(r"[ \t]*#\+(begin|end)(?:_(\S+)|:)", re.IGNORECASE)

@@ -281,3 +281,48 @@ def test_no_text_is_refused(base: str, a: str, b: str) -> None:
     assert (text, conflicts) == merge_blackboard(base, a, b)
     outline = parse(text)
     assert Outline(outline.frame, outline.entries).text() == text
+
+
+REMARK = """\
+* Peers
+** ada
+:PROPERTIES:
+:PEER_ID: peer-aaa
+:STATUS: online
+:END:
+body
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("a", "b", "lines"),
+    [
+        # what was written above the drawer comes below it, and the drawer is there once
+        (("** ada\n", "** ada\nremark\n"), ("** ada\n", "** ada\nnote\n"), ["remark", "note"]),
+        (("** ada\n", "** ada\nremark\n"), ("online", "offline"), ["remark", ":STATUS: offline"]),
+        (("online", "offline"), ("** ada\n", "** ada\n\nnote\n"), ["note", ":STATUS: offline"]),
+        (("** ada\n", "** ada\nremark\n"), ("body", "words"), ["remark", "words"]),
+    ],
+)
+def test_a_remark_above_the_drawer_does_not_double_it(
+    a: tuple[str, str], b: tuple[str, str], lines: list[str], end: str
+) -> None:
+    base, ours, theirs = (
+        text.replace("\n", end) for text in (REMARK, REMARK.replace(*a), REMARK.replace(*b))
+    )
+    merged, conflicts = merge_blackboard(base, ours, theirs)
+    assert conflicts == []
+    (peers, ada) = parse(merged).entries[1:]
+    assert peers.drawer is None
+    assert ada.get("PEER_ID") == "peer-aaa"
+    assert merged.count(":PROPERTIES:") == merged.count(":END:") == 1
+    assert all(line in merged.split(end) for line in lines)
+    assert is_sound(ada.body)
+
+
+def test_a_drawer_that_is_quoted_stays_where_it_is() -> None:
+    quoted = "** bob\ntext\n#+begin_example\n:PROPERTIES:\n:PEER_ID: x\n:END:\n#+end_example\n"
+    base = REMARK + quoted
+    merged, _conflicts = merge_blackboard(base, base + "* one\n", "* two\n" + base)
+    assert quoted in merged
