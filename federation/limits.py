@@ -185,6 +185,8 @@ OUTBOUND: Final = 1000
 HOOK_TIMEOUT: Final = 30.0
 HOOK_PROGRAMS: Final = 4
 HOOK_QUEUE: Final = 1000
+#: What is logged of the standard error of one that failed.
+HOOK_WORDS: Final = 300
 #: A request for metrics: bytes of its head, seconds, how many at once.
 SCRAPE_HEAD: Final = 8 * KIB
 SCRAPE_TIME: Final = 10.0

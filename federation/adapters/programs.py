@@ -14,8 +14,10 @@ import json
 import logging
 import os
 import signal
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import IO
 
 from federation import limits
 
@@ -71,28 +73,44 @@ class Programs:
                 log.warning("the hook program %s cannot be run: %s", command[0], error)
 
     async def _run(self, command: Sequence[str], event: str, body: bytes) -> None:
+        # A file, no pipe: what the program leaves running may keep it open as long as it likes.
+        with tempfile.TemporaryFile() as errors:
+            process = await self._start(command, event, errors)
+            late = await self._to_its_end(process, body)
+            said = _last_words(errors)
+        if late:
+            log.warning("the hook program %s took too long and was ended", command[0])
+        self.ends["timeout" if late else "failed" if process.returncode else "ok"] += 1
+        if process.returncode and not late:
+            log.warning("the hook program %s ended with %s: %s",
+                        command[0], process.returncode, said or "it said nothing")  # fmt: skip
+
+    async def _start(
+        self, command: Sequence[str], event: str, errors: IO[bytes]
+    ) -> asyncio.subprocess.Process:
         clean = {
             name: value
             for name, value in os.environ.items()
             if not any(word in name.upper() for word in _SECRETS)
         }
         clean |= {"META_LOG_PEER_SYNC_EVENT": event, **self._variables}
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=errors,
             env=clean,
             start_new_session=True,  # what it starts can be ended with it
         )
-        late = False
+
+    async def _to_its_end(self, process: asyncio.subprocess.Process, body: bytes) -> bool:
+        """Feed a program and wait for its end; whether it had to be ended."""
         try:
             # Not wait_for: up to Python 3.11 it forgets a cancel that comes with the end.
             async with asyncio.timeout(self._timeout):
                 await process.communicate(body + b"\n")
         except TimeoutError:
-            late = True
-            log.warning("the hook program %s took too long and was ended", command[0])
+            return True
         finally:
             if process.returncode is None:
                 _kill(process)
@@ -101,9 +119,7 @@ class Programs:
                 self._ending.add(ending)
                 ending.add_done_callback(self._ending.discard)
                 await asyncio.shield(ending)
-        self.ends["timeout" if late else "failed" if process.returncode else "ok"] += 1
-        if process.returncode and not late:
-            log.warning("the hook program %s ended with %s", command[0], process.returncode)
+        return False
 
     async def close(self) -> None:
         """End what runs."""
@@ -117,3 +133,10 @@ def _kill(process: asyncio.subprocess.Process) -> None:
     """End a program with everything that it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _last_words(errors: IO[bytes]) -> str:
+    """The end of what a program wrote to its standard error, however much that is."""
+    size = errors.seek(0, os.SEEK_END)
+    errors.seek(max(size - limits.HOOK_WORDS, 0))
+    return errors.read(limits.HOOK_WORDS).decode("utf-8", "replace").strip()

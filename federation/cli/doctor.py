@@ -43,7 +43,7 @@ class Facts:
     settings: Config
     problem: Refusal | None
     running: runtime.Running | None
-    #: the state directory belongs to another user
+    #: the state directory is none of ours: it is not looked into, nothing is written there
     barred: bool = False
     #: answers of the running peer; empty where there is none
     status: Row = field(default_factory=dict)
@@ -55,8 +55,8 @@ def doctor(context: Context) -> Result:
     """Look at everything; exit code 1 where something is an error."""
     facts = _facts(context)
     state = _state(facts, context)
-    # What lies in a folder of somebody else cannot be looked at: that is said once.
-    facts.barred = state.case == "state-owner"
+    # A folder of somebody else, or for other things, is said once, and left alone.
+    facts.barred = state.case in ("state-owner", "state-unsafe")
     checks = [
         rules.version(__version__, facts.status.get("version")),
         _config(facts, context),
@@ -183,7 +183,7 @@ def _identity(facts: Facts) -> Check:
         refused = cast("Row", facts.status.get("refusals") or {})
         return rules.identity(None, own, refused=refused, twins=_twins(facts, own))
     if facts.problem is not None or facts.barred:
-        return rules.well("identity", "not looked at, for want of what is named above")
+        return rules.well("identity", "not looked at, because of what is named above")
     opened, refusal = _attempt(lambda: _open(facts))
     own = "" if opened is None else opened.key.peer_id
     return rules.identity(refusal, own, twins=_twins(facts, own))

@@ -7,7 +7,6 @@ number of bytes, a field of ``status``.  Nothing is looked up here.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -238,7 +237,7 @@ def clock(offsets: Mapping[str, float], ahead: float = 0.0) -> Check:
     """
     off = {who: by for who, by in offsets.items() if abs(by) > limits.FRESHNESS}
     if offsets and len(off) == len(offsets):
-        by = statistics.median(off.values())
+        by = sorted(off.values())[len(off) // 2]
         together = max(off.values()) - min(off.values()) <= 2 * limits.FRESHNESS
         who = "one peer says" if len(off) == 1 else f"{len(off)} peers agree"
         found = f"{who}: this clock is {spell(-by)}"

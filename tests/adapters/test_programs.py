@@ -62,7 +62,7 @@ async def test_a_program_that_fails_stops_nothing(
     programs = Programs({
         "one": [(str(tmp_path / "not-there"),)],
         "two": [("\0",)],
-        "three": program(tmp_path, "sys.exit(3)"),
+        "three": program(tmp_path, "sys.exit('x' * 9999 + ' no\\nsuch thing')"),
         "four": program(tmp_path, "sys.stdin.close()"),
         "last": program(tmp_path, WRITE),
     })  # fmt: skip
@@ -74,7 +74,9 @@ async def test_a_program_that_fails_stops_nothing(
         await made(tmp_path / "last")
     await programs.close()
     assert "cannot be run" in caplog.text
-    assert "ended with 3" in caplog.text
+    assert "ended with 1: xxx" in caplog.text
+    assert "no\nsuch thing" in caplog.text
+    assert len(max((one.getMessage() for one in caplog.records), key=len)) < 500
 
 
 async def test_a_program_that_hangs_is_ended(

@@ -69,6 +69,24 @@ def test_what_is_wrong_with_files(run: Run, state: Path) -> None:
     assert sorted(path.name for path in state.iterdir()) == before
 
 
+def test_a_folder_for_other_things_is_left_alone(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / ".config").mkdir()
+    opened: list[str] = []
+    real = os.open
+
+    def watched(path: str, *given: int) -> int:
+        opened.append(str(path))
+        return real(path, *given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", watched)
+        found = run("doctor", "--json", "--state-dir", str(home / ".config"), **NOWHERE)
+    assert cases(found) == {"state": "state-unsafe", "broker": "broker-unreachable"}
+    assert [path for path in opened if ".doctor" in path] == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 def test_another_owner(run: Run, state: Path) -> None:
     os.chown(state, 65534, -1)

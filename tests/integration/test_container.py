@@ -120,9 +120,26 @@ def _backed_up_and_restored(composed: Composed) -> None:
     with backup.open("rb") as file:
         subprocess.run(["tar", "-C", root, *unpack[3:-1]], stdin=file, check=True, timeout=60)
     assert _contents(composed, places) == before
-    for service in ("broker", "bot"):
+    _six_peers(composed)
+
+
+def _six_peers(composed: Composed) -> None:
+    """Everything at once, as with ``--profile demo``: each peer finds the five others."""
+    peers = [name for name in composed.services if name not in ("setup", "broker")]
+    assert len(peers) == 6
+    composed.start("broker")
+    composed.wait_healthy("broker")
+    for service in peers:
         composed.start(service)
-    composed.wait_healthy("broker", "bot")
+    words = next(
+        line.partition(" exec bot3 ")[2] for line in GUIDE.splitlines() if " exec bot3 " in line
+    ).split()
+
+    def all_there() -> bool:
+        done = composed.run("bot3", words)
+        return done.returncode == 0 and done.stdout.startswith("Found 5 peers")
+
+    wait_until(all_there, 90.0, "six peers")
 
 
 def _contents(composed: Composed, places: list[str]) -> dict[str, bytes]:

@@ -13,13 +13,15 @@ import socket
 import ssl
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from federation.adapters.mqtt.link import check_ca_file, describe, open_stream
 from federation.adapters.mqtt.packets import CONNACK, DISCONNECT, BrokerError
 from federation.adapters.mqtt.stream import Stream
 from federation.broker_url import BrokerUrl
-from federation.doctor.rules import Probe
+
+if TYPE_CHECKING:
+    from federation.doctor.rules import Probe
 
 #: CONNECT of MQTT 3.1.1, which every broker reads: clean session, no client
 #: id, keepalive 10 s.
@@ -63,22 +65,28 @@ async def examine(
     only one that this made itself is.
     """
     if url.is_tls and (problem := check_ca_file(ca_file)):
-        return Probe("ca-file", f"{ca_file}: {problem}")
+        return _probe("ca-file", f"{ca_file}: {problem}")
     mine = f"doctor-{secrets.token_hex(4)}"
     try:
         answer = await _ask(url, limit, ca_file, connect(mine, username, password, clean=False))
         if answer[2:4] == b"\x00\x00":  # accepted, and there was no session
             await _ask(url, limit, ca_file, connect(mine, username, password, clean=True))
     except ssl.SSLCertVerificationError as error:
-        return Probe("tls", describe(error), error.verify_code)
+        return _probe("tls", describe(error), error.verify_code)
     except socket.gaierror as error:
-        return Probe("name", describe(error))
+        return _probe("name", describe(error))
     except (OSError, ValueError, BrokerError) as error:
         return await _why_not(url, limit, error)
     if len(answer) < 4:
         return await _why_not(url, limit, None)
     code = answer[3]
-    return Probe("refused", _CODES.get(code, f"code {code}"), code) if code else Probe("up")
+    return _probe("refused", _CODES.get(code, f"code {code}"), code) if code else _probe("up")
+
+
+def _probe(step: str, text: str = "", code: int = 0) -> Probe:
+    from federation.doctor.rules import Probe  # a peer that starts does without
+
+    return Probe(step, text, code)
 
 
 async def _why_not(url: BrokerUrl, limit: float, error: Exception | None) -> Probe:
@@ -86,18 +94,18 @@ async def _why_not(url: BrokerUrl, limit: float, error: Exception | None) -> Pro
     if isinstance(error, ConnectionRefusedError | TimeoutError) or (
         isinstance(error, OSError) and error.errno in UNREACHABLE
     ):
-        return Probe("connect", describe(error))
+        return _probe("connect", describe(error))
     other = {"mqtt": "mqtts", "mqtts": "mqtt", "ws": "wss", "wss": "ws"}[url.scheme]
     said = describe(error) if error is not None else "no answer to CONNECT"
     try:
         answer = await _ask(replace(url, scheme=other), limit, None, _CONNECT)
     except ssl.SSLCertVerificationError:
-        return Probe("tls-wanted", f"{said}; it speaks TLS")
+        return _probe("tls-wanted", f"{said}; it speaks TLS")
     except (OSError, ValueError, BrokerError):
         answer = b""
     if answer:
-        return Probe("plain" if url.is_tls else "tls-wanted", f"{said}; it answers {other}://")
-    return Probe("tls", said) if isinstance(error, ssl.SSLError) else Probe("silent", said)
+        return _probe("plain" if url.is_tls else "tls-wanted", f"{said}; it answers {other}://")
+    return _probe("tls", said) if isinstance(error, ssl.SSLError) else _probe("silent", said)
 
 
 def connect(client_id: str, username: str | None, password: str | None, *, clean: bool) -> bytes:
