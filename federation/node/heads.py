@@ -118,7 +118,8 @@ class Heads:
         if past:
             names = {name for head in heads for name in head.parents}
             news = complete or revision.revision in names
-            if max(len(heads), len(after)) > 1 and not local and news:
+            others = set(after) != {head.revision for head in heads}
+            if others or (len(heads) > 1 and not local and news):
                 # one of the versions that these were made from
                 self._show(revision, heads, local=local)
             return Recorded(revision, "past")

@@ -356,7 +356,7 @@ def test_an_export_replaces_nothing(disk: Disk, tmp_path: Path) -> None:
     disk.write_export(target, b"text")
     assert target.read_bytes() == b"text"
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    assert reason_of(disk.write_export, target, b"other") == "path-io-error"
+    assert reason_of(disk.write_export, target, b"other") == "file-exists"
     assert target.read_bytes() == b"text"
     assert reason_of(disk.write_export, tmp_path / "no" / "x", b"") == "file-not-found"
 

@@ -12,7 +12,7 @@ import pytest
 
 from federation.errors import REASONS, Refusal
 from federation.events import Effect, Heard, Notify, Publish, Refused, WriteFile
-from federation.wire import canonical, topics
+from federation.wire import canonical, envelope, topics
 from tests.fuzz.node_world import KEYS, NAMES, TIME, Fields, NodeWorld, encode, examples, signed
 
 #: What a refusal may still say: "I have it already", or "somebody has your key".
@@ -293,6 +293,7 @@ def test_counted_versions_in_any_order(seed: int) -> None:
 def _story(dice: random.Random) -> list[bytes]:
     """Messages of two authors who sometimes have seen one another's, sometimes not."""
     seen: dict[str, dict[str, int]] = {"alice": {}, "mallory": {}}
+    newest: dict[str, dict[str, str]] = {"alice": {}, "mallory": {}}
     made: list[bytes] = []
     for number in range(1, 8):
         name = dice.choice(("alice", "mallory"))
@@ -300,13 +301,16 @@ def _story(dice: random.Random) -> list[bytes]:
         if dice.random() < 0.4:
             for author, seq in seen[other].items():
                 seen[name][author] = max(seen[name].get(author, 0), seq)
+            newest[name] |= newest[other] | {name: newest[name].get(name, "")}
         vector = dict(seen[name])
+        parents = sorted({one for one in newest[name].values() if one})
         made.append(encode(
             {"type": "canvasl-sync", "peer_id": KEYS[name].peer_id, "file": "s.md",
              "content": f"{number}", "timestamp": TIME, "seq": number, "vector": vector,
-             "parents": []}, name,
+             "parents": parents}, name,
         ))  # fmt: skip
         seen[name][KEYS[name].peer_id] = number
+        newest[name] = {name: envelope.revision_id(json.loads(made[-1]))}
     return made
 
 
