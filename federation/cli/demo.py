@@ -163,6 +163,9 @@ def _play(stage: Stage, story: Story, program: str, elisp: Path, name: str) -> d
     at_first = Path(_arrival(stage, story, first, second, author, name)["path"])
     _arrival(stage, story, bot, second, author, name)
     expected = original + b"\n" + CHANGE.encode()
+    # a document leaves before its author's own copy is written
+    written = lambda: {"path": str(at_second)} if at_second.read_bytes() == expected else None  # noqa: E731
+    stage.wait(f"{second.name}'s own copy", written, _STEP)
     places = {first.name: at_first, second.name: at_second, bot.name: at_bot}
     return {"files": _compare(story, expected, places), "peers": ids}
 
