@@ -339,12 +339,14 @@ class Heads:
             # two versions side by side and what settled them are three revisions
             heads = versions.get(one.file, [])
             if len(heads) > 1 or counts.get(one.file, 0) >= 3:
+                found = [self.get(head) for head in heads] if len(heads) > 1 else []
                 merged = one.current not in heads
-                others = () if merged else tuple(head for head in heads if head != one.current)
-                effects.append(DropConflicts(one.file, others))
-                effects.extend(
-                    WriteConflict(one.file, other)
-                    for other in others
-                    if not self.get(other).deleted
+                alike = len({(head.content_hash, head.deleted) for head in found}) == 1
+                others = tuple(
+                    head.revision
+                    for head in found
+                    if not (merged or alike or head.deleted or head.revision == one.current)
                 )
+                effects.append(DropConflicts(one.file, others))
+                effects.extend(WriteConflict(one.file, other) for other in others)
         return effects

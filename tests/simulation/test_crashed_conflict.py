@@ -35,3 +35,17 @@ def test_a_merge_that_was_not_written_is_written_after_a_crash() -> None:
     assert a.files.conflicts == {}
     world.settle(60)
     world.check_converged()
+
+
+def test_who_wrote_the_same_has_no_conflict_after_a_crash() -> None:
+    world, (a, b) = apart(base=b"base\n")
+    a.sync("x.md", b"same\n", "/0/x.md")
+    b.sync("x.md", b"same\n", "/1/x.md")
+    a.go_online()
+    b.go_online()
+    world.settle(60)
+    assert len(a.store.heads("x.md")) == 2
+    a.restart()
+    assert a.files.conflicts == {}
+    world.settle(60)
+    world.check_converged()
