@@ -2,7 +2,8 @@
 """The whole peer in a seeded world: documents that many edit at once, in every kind of trouble.
 
 More seeds: ``META_LOG_SEEDS=10000 pytest tests/simulation/test_merging.py``
-(``META_LOG_FIRST=5000``: only those from there on).  A failure names its seed; ``META_LOG_SEED=N`` tells that story alone.
+(``META_LOG_FIRST=5000``: only those from there on).  A failure names its seed;
+``META_LOG_SEED=N`` tells that story alone.
 """
 
 from __future__ import annotations
