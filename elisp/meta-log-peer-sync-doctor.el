@@ -137,7 +137,8 @@ ERRORS is what it wrote to standard error."
                   :name "meta-log-peer-sync doctor stderr" :noquery t :buffer nil
                   :filter (lambda (_process text) (setq said (concat said text)))
                   :sentinel #'ignore))
-         (default-directory (or root temporary-file-directory))
+         ;; Python imports from the current folder: one that only root can write.
+         (default-directory (or root "/"))
          (process-environment (meta-log-peer-sync-rpc-environment arguments root)))
     (setq meta-log-peer-sync-doctor--process
           (make-process

@@ -79,7 +79,7 @@ Nil takes uv where it is found, else pipx, else Python's venv and pip."
 (defun meta-log-peer-sync-install--pip (python source again)
   "Return the commands that bring SOURCE into the environment of PYTHON.
 AGAIN is non-nil when there may be another build of the same version."
-  (let ((pip (list python "-m" "pip" "install" "--disable-pip-version-check")))
+  (let ((pip (list python "-I" "-m" "pip" "install" "--disable-pip-version-check")))
     (cons (append pip (list "--upgrade" source))
           (and again (list (append pip (list "--force-reinstall" "--no-deps" source)))))))
 
@@ -107,8 +107,9 @@ All that METHOD keeps of it is in DIRECTORY."
 with venv (Debian: python3-venv), or uv"))))
          (cons nil
                (append
-                (list (list python "-c" meta-log-peer-sync-install--old-python)
-                      (list python "-m" "venv" (funcall in "venv")))
+                ;; -I: or Python takes modules from the current folder.
+                (list (list python "-I" "-c" meta-log-peer-sync-install--old-python)
+                      (list python "-I" "-m" "venv" (funcall in "venv")))
                 (meta-log-peer-sync-install--pip (funcall in "venv/bin/python") source
                                                  (file-exists-p (funcall in "venv"))))))))))
 
@@ -139,7 +140,7 @@ PLAN is (ENVIRONMENT . COMMANDS)."
   (when (meta-log-peer-sync-install--busy-p)
     (user-error "An installation is running already; see %s"
                 meta-log-peer-sync-install--name))
-  (let* ((default-directory temporary-file-directory)
+  (let* ((default-directory "/")        ; where nobody else puts a module or a configuration
          (compilation-environment
           (append (car plan) '("NO_COLOR=1" "USE_EMOJI=0") compilation-environment))
          (command (mapconcat (lambda (words) (mapconcat #'shell-quote-argument words " "))
@@ -228,13 +229,24 @@ it starts"))
       (run-at-time 0.1 nil #'meta-log-peer-sync-install--when-ended process function)
     (funcall function)))
 
+(defun meta-log-peer-sync-install--state-p (folder)
+  "Return non-nil when FOLDER is a peer's own and may be deleted with all it has.
+A setting may name any folder: one without an identity, or with the home or
+the Emacs directory in it, is not."
+  (and (not (file-remote-p folder))
+       (file-exists-p (expand-file-name "identity.json" folder))
+       (not (file-symlink-p (directory-file-name folder)))
+       (cl-notany (lambda (other) (file-in-directory-p other folder))
+                  (list "~/" user-emacs-directory))))
+
 ;;;###autoload
 (defun meta-log-peer-sync-remove-sidecar (&optional state)
   "Remove the sidecar that Emacs has installed; return t at once.
 The peer is stopped.  Its identity, documents and history stay, unless
-STATE is non-nil: interactively you are asked, and have to type yes."
+STATE is non-nil: interactively you are asked, and have to type yes.
+A state directory that is not the peer's alone is never deleted."
   (interactive
-   (list (and (file-directory-p (meta-log-peer-sync-core-state-directory))
+   (list (and (meta-log-peer-sync-install--state-p (meta-log-peer-sync-core-state-directory))
               (yes-or-no-p
                (format "Delete the identity, documents and history in %s as well, for good? "
                        (meta-log-peer-sync-core-state-directory))))))
@@ -250,6 +262,8 @@ STATE is non-nil: interactively you are asked, and have to type yes."
 removes it"
                     "There is no sidecar that Emacs has installed")
                   other))
+    (unless (or (not state) (meta-log-peer-sync-install--state-p folder))
+      (user-error "%s is no folder of a peer alone; delete yourself what is in it" folder))
     (when (meta-log-peer-sync-rpc-running-p) (meta-log-peer-sync-core-stop))
     (meta-log-peer-sync-install--when-ended
      process

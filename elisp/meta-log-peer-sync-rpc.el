@@ -284,8 +284,7 @@ The reason of a refused start is in a JSON object."
                (arguments meta-log-peer-sync-rpc--arguments)
                ;; Python would import modules from the current folder, and
                ;; whatever folder the user is in may hold synced files.
-               (default-directory (or root (plist-get arguments :state-dir)
-                                      temporary-file-directory))
+               (default-directory (or root (plist-get arguments :state-dir) "/"))
                (process-environment
                 (meta-log-peer-sync-rpc-environment arguments root))
                (process-adaptive-read-buffering nil)

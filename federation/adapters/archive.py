@@ -10,6 +10,7 @@ again.  It holds the private key: whoever can read it is this peer.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -20,6 +21,7 @@ import sqlite3
 import stat
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +32,7 @@ MANIFEST: Final = "MANIFEST.json"
 STORE: Final = "store.db"
 FORMAT: Final = "meta-log-peer-sync-backup/v1"
 _NAME: Final = re.compile(r"meta-log-\d{8}T\d{6}Z(-\d+)?\.tar\.gz")
+_MOMENT: Final = re.compile(r"\d{8}T\d{6}Z")
 #: Folders and files of a state directory that are made again, or are of this machine only.
 _LEFT_OUT: Final = frozenset(
     {"synced", "conflicts", "received", "tmp", "broker", "lock", "control.sock", STORE,
@@ -164,30 +167,59 @@ def restore(archive: Path, state_dir: Path) -> dict[str, Any]:
 
 def _unpack(archive: Path, folder: Path) -> dict[str, Any]:
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with _Bounded(archive) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as tar:
             first = tar.next()
             if first is None or first.name != MANIFEST or not 0 < first.size < _LARGEST:
                 raise Refusal("backup-damaged", f"{archive} has no manifest")
             stream = tar.extractfile(first)
-            manifest = json.loads(stream.read() if stream is not None else b"")
-            left = dict(manifest["files"]) if manifest.get("format") == FORMAT else {}
+            manifest = _manifest(stream.read() if stream is not None else b"")
+            left = dict(manifest["files"])
             while (member := tar.next()) is not None:
                 _unpack_one(tar, member, folder, left.pop(member.name, None))
     except FileNotFoundError:
         raise Refusal("file-not-found", str(archive)) from None
-    except (tarfile.TarError, EOFError, OSError, ValueError, KeyError, TypeError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
         raise Refusal("backup-damaged", f"{archive}: {error}") from None
     if left:
-        raise Refusal("backup-damaged", f"{archive} lacks {', '.join(sorted(left))[:200]}")
+        raise Refusal("backup-damaged", f"{archive} lacks {sorted(left)!r:.200}")
     _check_store(folder / STORE, archive)
     return dict(manifest)
+
+
+class _Bounded(gzip.GzipFile):
+    """An archive's bytes, none of them read in one piece larger than the small members.
+
+    A header that is said to be as long as the memory is packed into a few bytes.
+    """
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Read ``size`` bytes."""
+        if size is None or not 0 <= size <= _LARGEST:
+            raise tarfile.ReadError("a header is too long")
+        return super().read(size)
+
+
+def _manifest(text: bytes) -> dict[str, Any]:
+    """The manifest: an object of the right format, the names and hashes in it strings."""
+    try:
+        manifest = json.loads(text)
+    except RecursionError:
+        manifest = None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ValueError("the manifest is of another format")
+    made, listed = manifest.get("made"), manifest.get("files")
+    if not isinstance(made, str) or not _MOMENT.fullmatch(made) or not isinstance(listed, dict):
+        raise ValueError("the manifest lacks its moment or its files")
+    return {"format": FORMAT, "made": made, "files": listed}
 
 
 def _unpack_one(
     tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, expected: str | None
 ) -> None:
     """Write one member under its own plain name, and compare it with the manifest."""
-    plain = member.isreg() and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}", member.name)
+    # no sparse ones: a few bytes of those fill a disk
+    regular = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
+    plain = regular and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}", member.name)
     if not plain or (member.name != STORE and member.size > _LARGEST):
         raise Refusal("backup-damaged", f"a member is no plain file: {member.name!r:.80}")
     stream = tar.extractfile(member)

@@ -120,9 +120,14 @@ def _mirror_one(folder: Path, file: str, source: Path) -> None:
     target = folder / file
     if not target.parent.resolve().is_relative_to(folder.resolve()):
         raise Refusal("path-symlink-escape", file)
+    if not source.is_absolute():
+        raise usage_error("an event of this kind names no saved copy", "hook mirror --install")
     try:
         content = source.read_bytes()
     except FileNotFoundError:
+        if not source.parents[file.count("/")].is_dir():
+            # the folder is away, as of a disk that is not there: nobody deleted anything
+            raise Refusal("path-io-error", f"the folder of {source} is away") from None
         target.unlink(missing_ok=True)
         return
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

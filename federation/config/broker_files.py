@@ -32,6 +32,7 @@ CERTIFICATE, KEY, AUTHORITY, DATA = "server.crt", "server.key", "ca.crt", "data"
 #: PBKDF2 as mosquitto_passwd has it.  Our passwords are 192 random bits: no guess needs slowing.
 _ROUNDS: Final = 101
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_ACCESSES: Final = frozenset({"read", "write", "readwrite", "deny"})
 #: Passwords that are in every list of passwords.
 _COMMON: Final = frozenset(
     "password passwd admin mosquitto mqtt guest secret changeme test 1234 12345 123456".split()
@@ -113,9 +114,15 @@ def _of_configuration(text: str) -> Iterator[Refusal]:
             settings[word] = value.strip()
             if listeners:
                 listeners[-1][word] = value.strip()
-    anonymous = settings.get("allow_anonymous") == "true"
+    each = settings.get("per_listener_settings") == "true"
     for one in listeners:
-        yield from _of_listener(one, anonymous=anonymous)
+        # what is set behind a listener is the broker's, unless each has its own
+        own = one if each else settings
+        found = list(_of_listener(one, anonymous=own.get("allow_anonymous") == "true"))
+        yield from found
+        guarded = any(word in own for word in ("acl_file", "plugin", "auth_plugin"))
+        if one["address"] not in _LOOPBACK and not guarded and not found:
+            yield Refusal("config-acl-too-wide", f"listener {one['port']} has no acl_file")
     for word in ("max_queued_messages", "max_queued_bytes"):
         if settings.get(word) == "0" and not (
             word == "max_queued_bytes" and settings.get("max_queued_messages", "0") != "0"
@@ -144,8 +151,30 @@ def _of_access(text: str) -> Iterator[Refusal]:
         topic = rule.split()[-1]
         if "%c" in topic:
             yield Refusal("config-acl-client-id-not-authenticated", rule)
-        elif topic.startswith("#") or topic in ("+/#", "canvasl/#", "canvasl/peers/#"):
+        elif _opens_inboxes(rule):
             yield Refusal("config-acl-too-wide", rule)
+
+
+def _opens_inboxes(rule: str) -> bool:
+    """Whether a rule lets its reader read what is for others, or write their presence."""
+    words = rule.split()
+    access = words[1] if len(words) > 2 and words[1] in _ACCESSES else "readwrite"
+    if access == "deny":
+        return False
+    topic = words[-1]
+    read = access != "write" and _matches(topic, "canvasl/peers/another/messages")
+    return read or (access != "read" and _matches(topic, "canvasl/peers/another/presence"))
+
+
+def _matches(pattern: str, topic: str) -> bool:
+    """Whether a topic filter has a topic."""
+    levels, parts = pattern.split("/"), topic.split("/")
+    for number, level in enumerate(levels):
+        if level == "#":
+            return True
+        if number >= len(parts) or level not in ("+", parts[number]):
+            return False
+    return len(levels) == len(parts)
 
 
 def _of_compose(text: str) -> Iterator[Refusal]:

@@ -3,7 +3,8 @@
 
 Vectors say quickly what its author had *not* seen; what it had seen follows from
 the parents, so no vector takes another author's work for seen.  Only where a
-part of the history is not here, a vector's word is taken for it.
+part of the history is not here, a vector's word is taken for it.  Who makes
+histories that take too long to walk is not believed: then nothing was seen.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ class Ancestry:
         self.broken = False
         self._found: dict[str, Revision] = {}
         self._proved: dict[tuple[str, str], bool] = {}
+        #: revision -> all that parents lead to from there, the plain messages' last counters
+        self._behind: dict[str, tuple[set[str], dict[str, int]] | None] = {}
+        self._looks = 0
         self.guessed = False
 
     def forget(self) -> None:
@@ -41,6 +45,8 @@ class Ancestry:
         self._found.clear()
         self._proved.clear()
         self._expected.clear()
+        self._behind.clear()
+        self._looks = 0
         self.guessed = False
         self.broken = False
 
@@ -53,7 +59,7 @@ class Ancestry:
         key = (newer.revision, older.revision)
         proved = self._proved.get(key)
         if proved is None:
-            proved = self._leads(newer, older)
+            proved = False if self._unreached(newer, older) else self._leads(newer, older)
             if proved is None:
                 self.guessed = True
                 return claims(newer, older)
@@ -68,6 +74,9 @@ class Ancestry:
         whole = True
         waiting, seen = [newer], {newer.revision}
         while waiting:
+            self._looks += 1
+            if self._looks > limits.MERGE_LOOKS:
+                return False
             revision = waiting.pop()
             if older.revision in revision.parents or _follows(revision, older):
                 return True
@@ -83,6 +92,38 @@ class Ancestry:
                 elif parent.file == older.file and parent.vector.get(older.author, -1) >= older.seq:
                     waiting.append(parent)
         return False if whole else None
+
+    def _unreached(self, newer: Revision, older: Revision) -> bool:
+        """Whether surely no parents lead from one to the other; one walk answers it for all."""
+        if newer.revision not in self._behind:
+            self._behind[newer.revision] = self._all_behind(newer)
+        found = self._behind[newer.revision]
+        if found is None or older.revision in found[0]:
+            return False
+        return not older.plain or found[1].get(older.author, -1) <= older.seq
+
+    def _all_behind(self, start: Revision) -> tuple[set[str], dict[str, int]] | None:
+        """What parents lead to; None where some of it may still come, or is too much."""
+        waiting, seen = [start], {start.revision}
+        plain: dict[str, int] = {}
+        while waiting:
+            self._looks += 1
+            if len(seen) > limits.MERGE_WALK or self._looks > limits.MERGE_LOOKS:
+                return None
+            revision = waiting.pop()
+            if revision.plain:
+                plain[revision.author] = max(plain.get(revision.author, -1), revision.seq)
+            for name in revision.parents:
+                if name in seen:
+                    continue
+                seen.add(name)
+                parent = self.parent(name)
+                if parent is None:
+                    if self.expects(start.file, name):
+                        return None
+                elif parent.file == start.file:
+                    waiting.append(parent)
+        return seen, plain
 
     def expects(self, file: str, name: str) -> bool:
         """Whether a revision that is not here may still come."""

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import sqlite3
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,56 @@ def test_no_archive_at_all(tmp_path: Path) -> None:
         with pytest.raises(Refusal) as caught:
             archive.verify(path)
         assert caught.value.reason == reason
+
+
+def _member(
+    name: str, data: bytes, kind: bytes = tarfile.REGTYPE, pax: dict[str, str] | None = None
+) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.pax_headers = kind, len(data), pax or {}
+    padding = bytes(-len(data) % tarfile.BLOCKSIZE)
+    return info.tobuf(tarfile.PAX_FORMAT) + data + padding
+
+
+def _says(**changes: object) -> bytes:
+    manifest = {"format": archive.FORMAT, "made": MOMENT, "files": {}, **changes}
+    return _member(archive.MANIFEST, json.dumps(manifest).encode())
+
+
+@pytest.mark.parametrize(
+    "unpacked",
+    [
+        _member(archive.MANIFEST, b"[]"),
+        _member(archive.MANIFEST, b'"x"'),
+        _member(archive.MANIFEST, b"[" * 100_000),
+        _says(made="\x1b[2J"),
+        _says(made=None),
+        _says(files=[[1, 2]]),
+        _says(files={"\x1b[2J": ""}),
+        # a name of 64 MiB of zeros, in a few kB
+        _member("long", bytes(1 << 26), tarfile.GNUTYPE_LONGNAME),
+        _says() + _member("long", bytes(1 << 26), tarfile.XHDTYPE),
+        # a database of 1 TiB of nothing
+        _says(files={"store.db": ""})
+        + _member("store.db", b"1\n0\n0\n" + bytes(506), pax={
+            "GNU.sparse.major": "1", "GNU.sparse.minor": "0",
+            "GNU.sparse.name": "store.db", "GNU.sparse.realsize": str(1 << 40),
+        }),
+    ],
+    ids=["list", "string", "deep", "escapes", "no-moment", "numbers", "lacks", "name", "pax",
+         "sparse"],
+)  # fmt: skip
+def test_hostile_archives_are_refused_in_a_harmless_line(tmp_path: Path, unpacked: bytes) -> None:
+    place = tmp_path / "hostile"
+    place.write_bytes(gzip.compress(unpacked + bytes(2 * tarfile.BLOCKSIZE), 1))
+    tracemalloc.start()
+    with pytest.raises(Refusal) as caught:
+        archive.verify(place)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert caught.value.reason == "backup-damaged"
+    assert caught.value.message.isprintable()
+    assert most < 32 << 20
 
 
 def test_a_damaged_database_is_not_archived(state: Path, tmp_path: Path) -> None:

@@ -44,6 +44,21 @@ def test_a_mirror_holds_what_the_copies_hold(give: Any, home: Path) -> None:
     assert [path.name for path in mirror.rglob("*") if path.is_file()] == [".mirror-lock"]
 
 
+def test_what_is_not_said_to_be_deleted_stays(give: Any, home: Path) -> None:
+    mirror, synced = home / "m", home / "synced"
+    (synced / "a").mkdir(parents=True)
+    copy = synced / "a/b.md"
+    copy.write_text("x")
+    give(changed("a/b.md", copy), "mirror", str(mirror))
+    # an event that names no copy, and a folder that is not there
+    held = {"event": "document-held", "file": "a/b.md", "peer_id": PEER, "held": 1}
+    assert give(held, "mirror", str(mirror)).error["reason"] == "usage"
+    synced.rename(home / "away")
+    outcome = give(changed("a/b.md", copy), "mirror", str(mirror))
+    assert outcome.error["reason"] == "path-io-error"
+    assert (mirror / "a/b.md").read_text() == "x"
+
+
 @pytest.mark.parametrize("file", ["../x.md", "/etc/x.md", "a/../../x.md", "x.sh", "a\0.md", None])
 def test_names_that_lead_elsewhere_are_refused(give: Any, home: Path, file: str) -> None:
     copy = home / "copy.md"

@@ -40,7 +40,7 @@ def test_what_is_made_is_found_good() -> None:
 
 @pytest.mark.parametrize(("name", "text", "reasons"), [
     ("mosquitto.conf", "listener 1 127.0.0.1\nallow_anonymous true", []),
-    ("mosquitto.conf", "listener 1 ::\ncertfile /c\nlistener 2\n", ["plaintext-non-loopback"]),
+    ("mosquitto.conf", "acl_file /a\nlistener 1 ::\ncertfile /c\nlistener 2\n", ["plaintext-non-loopback"]),
     ("mosquitto.conf", "listener 9001 127.0.0.1\nprotocol websockets", []),
     ("mosquitto.conf", "max_queued_bytes 0\nmax_queued_messages 9", []),
     ("mosquitto.conf", "max_queued_bytes 0", ["resource-limit"]),
@@ -68,3 +68,43 @@ def test_a_line_of_users_is_what_mosquitto_reads() -> None:
     assert base64.b64decode(made) == again
     assert "secret" not in line
     assert files.users(f"{line}\n\nother:x\n") == {"peer-a": line, "other": "other:x"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "wide"),
+    [
+        ("pattern read canvasl/peers/+/messages", True),
+        ("pattern readwrite canvasl/peers/+/messages", True),
+        ("topic canvasl/peers/+/messages", True),
+        ("topic read +/+/+/messages", True),
+        ("topic read canvasl/peers/+/#", True),
+        ("topic write canvasl/peers/+/presence", True),
+        ("topic write #", True),
+        ("pattern write canvasl/peers/+/messages", False),
+        ("pattern read canvasl/peers/%u/messages", False),
+        ("topic deny #", False),
+    ],
+)
+def test_rules_that_open_what_is_for_others_are_found(rule: str, wide: bool) -> None:
+    found = [one.reason for one in files.findings("acl", rule)]
+    assert found == (["config-acl-too-wide"] if wide else [])
+
+
+def test_a_listener_is_judged_by_what_counts_for_it() -> None:
+    text = """\
+per_listener_settings true
+listener 8883
+certfile a
+acl_file b
+allow_anonymous true
+listener 8884
+certfile a
+acl_file b
+allow_anonymous false
+"""
+    assert [one.reason for one in files.findings("mosquitto.conf", text)] == [
+        "config-anonymous-non-loopback"
+    ]
+    bare = "listener 8883\ncertfile a\nallow_anonymous false\npassword_file b\n"
+    assert [one.reason for one in files.findings("mosquitto.conf", bare)] == ["config-acl-too-wide"]
+    assert files.findings("mosquitto.conf", bare.replace("8883", "8883 127.0.0.1")) == []

@@ -115,7 +115,7 @@
     (should (equal (cdr plan) '(("pipx" "install" "--force" "x")))))
   (let ((plan (meta-log-peer-sync-install--plan 'venv "x" "/d/")))
     (should-not (car plan))
-    (should (equal (nthcdr 1 (nth 2 plan)) '("-m" "venv" "/d/venv")))
+    (should (equal (nthcdr 1 (nth 2 plan)) '("-I" "-m" "venv" "/d/venv")))
     (should (member "x" (car (last plan))))))
 
 (ert-deftest doctor-test-install-sources ()
@@ -165,6 +165,7 @@
     (doctor-test-with-own-program
      (let ((state (expand-file-name "meta-log/" folder)) asked)
        (make-directory state)
+       (write-region "{}" nil (expand-file-name "identity.json" state) nil 'silent)
        (cl-letf (((symbol-function 'yes-or-no-p)
                   (lambda (prompt) (push prompt asked) yes)))
          (call-interactively #'meta-log-peer-sync-remove-sidecar))
@@ -172,6 +173,45 @@
        (should-not (file-exists-p program))
        (should (eq yes (not (file-exists-p state))))
        (should (test-helper-said "the sidecar is removed"))))))
+
+(ert-deftest doctor-test-a-folder-with-more-than-a-peer-is-never-deleted ()
+  (doctor-test-with-own-program
+   (let ((notes (file-name-as-directory (expand-file-name "notes" folder))) asked)
+     (make-directory notes)
+     (write-region "{}" nil (expand-file-name "identity.json" folder) nil 'silent)
+     ;; no identity in the one, the Emacs directory in the other
+     (dolist (meta-log-peer-sync-state-directory (list notes folder))
+       (cl-letf (((symbol-function 'yes-or-no-p) (lambda (prompt) (push prompt asked) t)))
+         (should-error (meta-log-peer-sync-remove-sidecar t) :type 'user-error)
+         (make-directory (expand-file-name "meta-log-sidecar" folder) t)
+         (call-interactively #'meta-log-peer-sync-remove-sidecar)))
+     (should-not asked)
+     (should (file-directory-p notes)))))
+
+(ert-deftest doctor-test-nothing-that-lies-about-is-run-by-an-installation ()
+  ;; Everybody can write into the folder for temporary files; Python imports from where it is.
+  (test-helper-call
+   (lambda (folder)
+     (let* ((temporary-file-directory (file-name-as-directory (expand-file-name "tmp" folder)))
+            (trace (expand-file-name "trace" folder))
+            (ended 'no))
+       (unless (executable-find "python3") (ert-skip "no python3"))
+       (make-directory temporary-file-directory)
+       (dolist (name '("venv.py" "pip.py"))
+         (write-region (format "open(%S, 'w')\n" trace) nil
+                       (expand-file-name name temporary-file-directory) nil 'silent))
+       (let ((default-directory temporary-file-directory))
+         (meta-log-peer-sync-install--run
+          (list nil (list "pwd")
+                (append (butlast (nth 2 (meta-log-peer-sync-install--plan 'venv "x" folder)))
+                        '("--help")))
+          (lambda (success) (setq ended success))))
+       (should (test-helper-until (not (eq ended 'no)) 60))
+       (should ended)
+       (should-not (file-exists-p trace))
+       (with-current-buffer "*meta-log-peer-sync install*"
+         (should-not (string-match-p (regexp-quote temporary-file-directory) (buffer-string)))
+         (kill-buffer))))))
 
 (ert-deftest doctor-test-a-failed-installation-leaves-nothing ()
   (test-helper-call

@@ -9,6 +9,7 @@ import pytest
 
 from federation import limits
 from federation.replica.ancestry import Ancestry
+from federation.replica.records import Revision
 from tests.replica.histories import History
 
 
@@ -104,3 +105,51 @@ def test_the_walk_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     # beyond it a vector is believed
     assert ancestry.contains(made.revisions["b1"], made.revisions["a2"])
     assert ancestry.guessed
+
+
+def two_long_histories(length: int, *parents: str) -> History:
+    """``h`` and ``m`` beside one another, each of which says that it has seen the other."""
+    made = History()
+    made.add("m0", "m", 10 * length, b"0")
+    made.add("h0", "h", 1, b"0", "m0")
+    for number in range(1, length + 1):
+        made.add(f"h{number}", "h", number + 1, b"h", f"h{number - 1}")
+    before = parents
+    for number in range(1, length + 1):
+        one = made.add(f"m{number}", "m", number, b"m")
+        made.revisions[f"m{number}"] = dataclasses.replace(
+            one, vector={"h": 10 * length, "m": number}, parents=before
+        )
+        before = (f"m{number}",)
+    return made
+
+
+@pytest.mark.parametrize("parents", [(), ("m0",), ("never",)])
+def test_long_histories_beside_one_another_are_walked_a_few_times(
+    monkeypatch: pytest.MonkeyPatch, parents: tuple[str, ...]
+) -> None:
+    length = 300
+    monkeypatch.setattr(limits, "MERGE_LOOKS", 20 * length)
+    made = two_long_histories(length, *parents)
+    looks = 0
+
+    class Counting(Ancestry):
+        def parent(self, name: str) -> Revision | None:
+            nonlocal looks
+            looks += 1
+            return super().parent(name)
+
+    ancestry = Counting(made.revisions.get, lambda _file: {"never"})
+    ends = (made.revisions[f"h{length}"], made.revisions[f"m{length}"])
+    reached = [ancestry.reached(one, other) for one, other in (ends, ends[::-1])]
+    assert looks < 40 * length
+    # only where a part of the history may still come, a vector's word counts
+    assert (f"h{length}" in [one.revision for one in reached[0]]) is ("never" in parents)
+
+
+def test_what_takes_too_long_was_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MERGE_LOOKS", 2)
+    made = forged()
+    ancestry = Ancestry(made.revisions.get)
+    assert not ancestry.contains(made.revisions["b1"], made.revisions["a2"])
+    assert not ancestry.guessed
