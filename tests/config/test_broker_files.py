@@ -40,7 +40,8 @@ def test_what_is_made_is_found_good() -> None:
 
 @pytest.mark.parametrize(("name", "text", "reasons"), [
     ("mosquitto.conf", "listener 1 127.0.0.1\nallow_anonymous true", []),
-    ("mosquitto.conf", "acl_file /a\nlistener 1 ::\ncertfile /c\nlistener 2\n", ["plaintext-non-loopback"]),
+    ("mosquitto.conf", "acl_file /a\nlistener 1 ::\ncertfile /c\nlistener 2\n",
+     ["plaintext-non-loopback"]),
     ("mosquitto.conf", "listener 9001 127.0.0.1\nprotocol websockets", []),
     ("mosquitto.conf", "max_queued_bytes 0\nmax_queued_messages 9", []),
     ("mosquitto.conf", "max_queued_bytes 0", ["resource-limit"]),
