@@ -16,7 +16,7 @@ from docs.generator import elisp
 from docs.generator.pages import PAGES, render
 from federation import __version__
 from tests.integration.brokers import free_port
-from tests.meta.walkthrough import ROOT, Example, Reader, examples
+from tests.meta.walkthrough import ROOT, Example, Reader, examples, may_be_user
 
 DOCS = ROOT / "docs"
 TEXTS = {
@@ -161,6 +161,8 @@ def test_the_examples_do_what_the_page_says(name: str, tmp_path: Path) -> None:
         for program in ("mosquitto", "openssl"):
             if reader.which(program) is None:
                 pytest.skip(f"{program} is not installed")
+        if not may_be_user():
+            pytest.skip("as root, this needs user namespaces")
     for named in ("8883", "9464"):
         text = text.replace(named, str(free_port()))
     try:

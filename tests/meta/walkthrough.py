@@ -57,6 +57,17 @@ def examples(page: str) -> list[Example]:
     return found
 
 
+#: lets a program of root see itself as somebody else
+AS_USER = ("unshare", "--user", "--map-user=10001", "--map-group=10001")
+
+
+def may_be_user() -> bool:
+    """Whether programs can be started as a user that is not root."""
+    if os.geteuid() != 0:
+        return True
+    return subprocess.run([*AS_USER, "true"], capture_output=True, check=False).returncode == 0
+
+
 class Reader:
     """Somebody who types the examples into shells, all in one folder."""
 
@@ -79,7 +90,7 @@ class Reader:
         extra.mkdir()
         if os.geteuid() == 0 and server is not None:
             # The reader is no root, whom mosquitto would make another user.
-            as_user = "unshare --user --map-user=10001 --map-group=10001"
+            as_user = " ".join(AS_USER)
             _program(extra / "mosquitto", f'exec {as_user} {server} "$@"')
         path = [str(extra), str(programs), os.environ.get("PATH", "")]
         self.environment["PATH"] = os.pathsep.join(path)
