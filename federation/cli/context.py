@@ -74,19 +74,20 @@ class Context:
             state_dir = self.state_dir()
             peer = runtime.running_peer(state_dir)
             if peer is None:
-                raise self._nobody(state_dir)
+                self.one_of_several()
+                raise Refusal("no-running-peer", str(state_dir))
             self._client = Client(peer.socket)
         return self._client
 
-    def _nobody(self, state_dir: Path) -> Refusal:
-        """Why no peer answers: none runs there, or several run and none was named."""
+    def one_of_several(self) -> None:
+        """Refuse where no state directory was named and several peers run."""
         running = runtime.running_peers()
         named = self.argument("state_dir") or self.environ.get(PREFIX + "STATE_DIR")
         if named or len(running) < 2:
-            return Refusal("no-running-peer", str(state_dir))
+            return
         folders = ", ".join(str(one.state_dir) for one in running)
         hint = f"choose one: --state-dir {running[0].state_dir}"
-        return Refusal("several-running-peers", folders, hint=hint)
+        raise Refusal("several-running-peers", folders, hint=hint)
 
     def close(self) -> None:
         """Close what was opened."""

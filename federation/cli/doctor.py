@@ -53,6 +53,9 @@ class Facts:
 
 def doctor(context: Context) -> Result:
     """Look at everything; exit code 1 where something is an error."""
+    if runtime.running_peer(context.state_dir()) is None:
+        # Otherwise it would find "no peer" in a folder that nobody meant.
+        context.one_of_several()
     facts = _facts(context)
     state = _state(facts, context)
     # A folder of somebody else, or for other things, is said once, and left alone.

@@ -100,12 +100,17 @@ def state(refusal: Refusal | None, folder: str, *, there: bool) -> Check:
     return Check("state", found.state, found.found, found.case, found.cause, found.cure)
 
 
+#: Bytes of the file that is written to see whether there is room.
+_SMALL: Final = 4096
+
+
 def disk(free: int | None, *, writable: bool, failing: str = "") -> Check:
     """Bytes that are free (None: nobody could tell), and whether a file could be written."""
     if free is None:
         return well("disk", "not known before the first start")
     room = f"{free // limits.MIB} MiB free" if free >= limits.MIB else f"{free} bytes free"
-    if not writable:
+    if not writable or free < _SMALL:
+        # Before the first start there is no folder to write in: then the number tells.
         return bad("disk-full", f"{room}; a file of 4 KiB could not be written")
     if "full" in failing:
         return bad("disk-full", f"{room}; {failing}")

@@ -121,6 +121,17 @@ def test_a_wrong_passphrase(run: Run, state: Path) -> None:
     assert cases(wrong)["identity"] == "identity-passphrase"
 
 
+def test_of_several_running_peers_one_has_to_be_named(run: Run, home: Path) -> None:
+    """It would look at a folder that nobody meant, and find no peer there."""
+    one, two = home / "one", home / "two"
+    for folder in (one, two):
+        folder.mkdir(mode=0o700)
+    with standing_in(one, {}), standing_in(two, {}):
+        found = run("doctor", "--json", **NOWHERE)
+    assert (found.code, found.error["reason"]) == (1, "several-running-peers")
+    assert str(one) in found.error["message"] + str(found.error)
+
+
 def test_a_process_that_hangs(run: Run, state: Path) -> None:
     lock = runtime.StateLock.acquire(state)
     found = run("doctor", "--json", "--state-dir", str(state), **NOWHERE)

@@ -40,7 +40,7 @@ FOUND = [
     ("state-newer", rules.state(Refusal("config-state-newer"), "d", there=True)),
     ("state-unsafe", rules.state(Refusal("config-unsafe-sync-dir"), "d", there=False)),
     ("", rules.disk(None, writable=True)), ("", rules.disk(1024 * limits.MIB, writable=True)),
-    ("disk-full", rules.disk(0, writable=False)),
+    ("disk-full", rules.disk(0, writable=False)), ("disk-full", rules.disk(0, writable=True)),
     ("disk-full", rules.disk(9, writable=True, failing="the database or disk is full")),
     ("disk-failing", rules.disk(1024 * limits.MIB, writable=True, failing="I/O error")),
     ("disk-low", rules.disk(limits.MIB, writable=True)),
