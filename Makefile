@@ -5,7 +5,7 @@
 # make package   dist/: the wheel, and the package file for Emacs
 BIN := .venv/bin
 # Two at a time: one runs what starts real peers, the other one all the rest.
-PYTEST_ARGS ?= -n 2 --dist loadgroup
+PYTEST_ARGS ?= -n 2
 
 .PHONY: demo test lint unit bench docs package setup clean
 .NOTPARALLEL:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 # The same examples in every run: one that fails, fails for everybody.  Others on demand.
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -15,17 +17,22 @@ settings.load_profile("default" if os.environ.get("META_LOG_RANDOM") else "same"
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-#: what runs alone beside everything else: real peers, of which those without a broker of
+#: what runs in one row, beside all the rest: real peers, of which those without a broker of
 #: their own meet at the default address
 TOGETHER = ("tests/integration/", "tests/meta/test_docs.py")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what one worker has to run in one row: a file, or all that starts real peers."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        name = "peers" if file.startswith(TOGETHER) else file
-        item.add_marker(pytest.mark.xdist_group(name))
+class Rows(LoadScopeScheduling):  # type: ignore[misc]
+    """What one worker runs in one row: a file, or all that starts real peers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "peers" if file.startswith(TOGETHER) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """How tests are dealt out to workers (``-n 2``)."""
+    return Rows(config, log)
 
 
 @pytest.fixture(scope="session")
