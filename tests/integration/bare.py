@@ -31,7 +31,8 @@ def build(folder: Path, source: Path = ROOT) -> Path:
 def dependencies(folder: Path, *, pip: bool = False) -> Path:
     """A folder with links to every installed Python package, but for ours; pip if wanted."""
     folder.mkdir()
-    for place in site.getsitepackages():
+    # Debian's Python names places here that a virtual environment does not have.
+    for place in filter(os.path.isdir, site.getsitepackages()):
         for entry in Path(place).iterdir():
             left_out = ("meta_log", "_meta_log", "__editable__", *(() if pip else ("pip",)))
             wanted = not entry.name.startswith(left_out) and entry.suffix != ".pth"
@@ -40,18 +41,28 @@ def dependencies(folder: Path, *, pip: bool = False) -> Path:
     return folder
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, packages: Path) -> dict[str, str]:
     """Home, runtime directory and programs of a stranger, in ``folder``.
 
-    Python makes virtual environments without a pip of their own there, which
-    takes longer than all the rest together: one has to be on PYTHONPATH.
+    Python makes virtual environments there that find ``packages``, with the pip
+    in it: a pip of their own takes longer than all the rest together.
     """
     for name, mode in (("home", 0o700), ("run", 0o700), ("programs", 0o755)):
         (folder / name).mkdir(mode=mode, parents=True)
     python = folder / "programs" / "python3"
     real = os.path.realpath(sys.executable)
-    quick = '[ "$1 $2" = "-m venv" ] && set -- -m venv --without-pip "$3"'
-    python.write_text(f'#!/bin/sh\n{quick}\nexec "{real}" "$@"\n')
+    python.write_text(
+        f'''#!/bin/sh
+if [ "$1 $2 $3" = "-I -m venv" ]; then
+    "{real}" -I -m venv --without-pip "$4" || exit
+    for place in "$4"/lib/python3*/site-packages; do
+        echo "{packages}" >"$place/packages.pth"
+    done
+else
+    exec "{real}" "$@"
+fi
+'''
+    )
     python.chmod(0o755)
     path = [str(folder / "programs"), "/usr/sbin", "/usr/bin", "/bin"]
     return {

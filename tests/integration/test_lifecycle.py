@@ -72,7 +72,8 @@ def test_nobody_reads_the_output(tmp_path: Path, broker: Mosquitto) -> None:
         stdout=writer, stdin=subprocess.DEVNULL, env=peer.env,
     )  # fmt: skip
     try:
-        wait_until(lambda: (state / "control.sock").exists(), 15.0, "ready")
+        lock = state / "lock"
+        wait_until(lambda: lock.exists() and "socket" in lock.read_text(), 30.0, "ready")
         for number in range(400):
             path = _write(tmp_path / "many.canvasl", f'{{"id":{number}}}\n' * 20)
             peer.call("sync.file", {"path": path})

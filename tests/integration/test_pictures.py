@@ -30,6 +30,7 @@ def words(picture: str) -> set[str]:
 
 
 @pytest.mark.skipif(not EMACSES or shutil.which("tic") is None, reason="no Emacs, or no tic")
+@pytest.mark.skipif(not Path("/dev/pts/ptmx").exists(), reason="no pseudo-terminals here")
 @pytest.mark.timeout(300)
 def test_the_pictures_are_what_emacs_shows(tmp_path: Path) -> None:
     for name, picture in scene(tmp_path, EMACSES[0]).items():

@@ -68,7 +68,9 @@ def unstable_order(patch: pytest.MonkeyPatch) -> None:
 
 def no_history(patch: pytest.MonkeyPatch) -> None:
     """What two versions were made from is never fetched."""
+    # neither at once, nor when two peers compare what they have
     patch.setattr(Delivery, "lacks_history", lambda _self, _peers, _file: None)
+    patch.setattr(Delivery, "_fill_gaps", lambda _self, _peer: None)
 
 
 @pytest.mark.parametrize("bug", [lost_acknowledgement, double_apply, unstable_order, no_history])
