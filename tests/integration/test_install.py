@@ -27,7 +27,8 @@ def follow(emacs: str, source: Path, packages: Path, folder: Path) -> list[str]:
     """What the stranger did, step by step."""
     more = {"META_LOG_MQTT_BROKER": f"mqtt://127.0.0.1:{free_port()}",
             # pip builds with what is there, and asks nobody for anything
-            "PIP_NO_BUILD_ISOLATION": "false", "PIP_NO_CACHE_DIR": "1", "PIP_NO_INDEX": "1"}  # fmt: skip
+            "PIP_NO_BUILD_ISOLATION": "false", "PIP_NO_CACHE_DIR": "1",
+            "PIP_NO_INDEX": "1"}  # fmt: skip
     done = subprocess.run(
         [emacs, "-Q", "--batch", "-l", str(DRIVER), str(source)],
         env=bare.environment(folder, packages) | more, cwd=folder, stdin=subprocess.DEVNULL,
