@@ -16,7 +16,7 @@ from federation.errors import Fault, Refusal
 from federation.events import DropConflicts, Effect, WriteConflict, WriteFile
 from federation.node.conflicts import Conflicts
 from federation.node.context import Context
-from federation.replica.choice import holds, own_value, stand
+from federation.node.manual import Manual
 from federation.replica.kinds import merge_kind
 from federation.replica.names import kind_of
 from federation.replica.records import Document, Revision
@@ -51,6 +51,7 @@ class Heads:
         self._root = 0
         self._viewer = Viewer(self._signed, self._content, context.store.missing)
         self.ancestry = self._viewer.ancestry
+        self.manual = Manual(context, self._content)
         self.conflicts = Conflicts(context, self._viewer, self._signed)
         self.reload()
 
@@ -178,7 +179,7 @@ class Heads:
             shown = None if view is None else self._virtual(heads, view.content)
         if shown is None:
             return self._side_by_side(cause, document, before, heads, local=local)
-        if self._context.settings.strategy == "manual":
+        if self._context.settings.strategy == "manual" and not shown.deleted:
             shown = self._own_values(heads, shown)
         written = document.written if document else None
         placed = Document(file, kind, shown.revision, written, shown.deleted)
@@ -216,34 +217,18 @@ class Heads:
         return revision
 
     def _own_values(self, heads: Sequence[Revision], shown: Revision) -> Revision:
-        """Strategy ``manual``: where we are in conflict, our own value until somebody chooses."""
-        me = self._context.peer_id
+        """What strategy ``manual`` makes of what everybody sees."""
         content = self._context.store.content(shown.content_hash)
-        for one in self._context.store.open_conflicts(shown.file):
-            own = own_value(one, me)
-            if own is not None:
-                changed = stand(merge_kind(one.file), content, one, *own)
-                content = content if changed is None else changed
-        if hashlib.sha256(content).hexdigest() == shown.content_hash:
-            return shown
-        return self._virtual(heads, content)
+        own = self.manual.shown(shown.file, content)
+        return shown if own == content else self._virtual(heads, own)
 
-    def overwritten(self, file: str, content: bytes, base: Sequence[Revision]) -> list[str]:
-        """Strategy ``manual``: the conflicts whose own value, shown until now, the user replaced.
-
-        That is a choice; the next view would else undo what was just saved.
-        """
-        if self._context.settings.strategy != "manual":
-            return []
-        found = [self._content(one) for one in base]
-        before, kind = [one for one in found if one is not None], merge_kind(file)
-        chosen: list[str] = []
-        for one in self._context.store.open_conflicts(file):
-            own = own_value(one, self._context.peer_id)
-            was = own is not None and any(holds(kind, old, one, *own) for old in before)
-            if own is not None and was and not holds(kind, content, one, *own):
-                chosen.append(one.number)
-        return chosen
+    def common(self, file: str) -> bytes | None:
+        """What everybody sees of a document; None for what cannot be merged."""
+        heads = self._context.store.heads(file)
+        if len({(head.content_hash, head.deleted) for head in heads}) == 1:
+            return self._content(heads[0])
+        view = self._viewer.merged(file, merge_kind(file), heads)
+        return None if view is None else view.content
 
     def _signed(self, name: str) -> Revision | None:
         """A revision that somebody signed.

@@ -74,7 +74,7 @@ class Library:
             known = store.synced_from(path) if path else None
             last = store.revision(known[1]) if known is not None and known[0] == file else None
             base = self._base(current, last, opened)
-            digest = hashlib.sha256(content).hexdigest()
+            digest = _digest(content)
             if current.deleted and not apart and base and base[0].content_hash == digest:
                 base = [current]  # the same again, after it was deleted
             found = (one for one in (current, *base) if one.content_hash == digest)
@@ -86,10 +86,20 @@ class Library:
                 return Recorded(same, "unchanged")
             if path and last is None and base == [current] and current.author != context.peer_id:
                 replaces = current.author
-        recorded = self._write(file, content, base, self.heads.overwritten(file, content, base))
+        recorded = self._write_saved(file, content, base)
         if path:
-            store.set_synced_from(path, file, recorded.revision.revision)
+            shown = recorded.shown or recorded.revision
+            as_saved = shown if shown.content_hash == _digest(content) else recorded.revision
+            store.set_synced_from(path, file, as_saved.revision)
         return replace(recorded, replaces=replaces)
+
+    def _write_saved(self, file: str, content: bytes, base: Sequence[Revision]) -> Recorded:
+        """Record what the user saved; see ``node.manual`` for what that may leave out."""
+        manual, common = self.heads.manual, None
+        if self._context.settings.strategy == "manual" and base and is_text(content):
+            common = self.heads.common(file)
+        chosen = manual.overwritten(file, content, base)
+        return self._write(file, manual.for_all(file, content, base, common, chosen), base, chosen)
 
     def _base(
         self, current: Revision, last: Revision | None, opened: str | Sequence[str] | None
@@ -187,7 +197,8 @@ class Library:
             return None
         if shown.size > self._context.settings.max_document:
             return None  # nobody would take it
-        return self._write(file, self._context.store.content(shown.content_hash), [shown])
+        content = self.heads.common(file)
+        return None if content is None else self._write(file, content, [shown])
 
     def join_own(self, file: str) -> Recorded | None:
         """Join the heads where so many of them are ours that others take no more."""
@@ -354,6 +365,10 @@ class Library:
         if not found:
             raise Refusal("unknown-revision", f"{prefix} of {file}")
         return found[0]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _is_there(document: Document | None) -> bool:
