@@ -28,8 +28,9 @@
   "What to install as the sidecar: what uv or pip take, or nil.
 That is a wheel, a folder with the source, or a requirement such as
 \"meta-log-peer-sync[git]==0.1.0\".  When nil it is the wheel beside this
-file, if there is one; the folder of the source, if this file is in it;
-else the package of the same version, by its name."
+file, if there is one, else the folder of the source that this file is in.
+Nothing is taken from a package index by its name alone: set the requirement
+here when you know who publishes it there."
   :type '(choice (const :tag "What belongs to this package" nil) file directory string)
   :risky t
   :group 'meta-log-peer-sync
@@ -62,7 +63,9 @@ Nil takes uv where it is found, else pipx, else Python's venv and pip."
           (wheel)
           ((and root (file-exists-p (expand-file-name "pyproject.toml" root)))
            (directory-file-name root))
-          (t (concat "meta-log-peer-sync==" meta-log-peer-sync-rpc-version)))))
+          (t (user-error "There is no wheel beside %s and no source around it; set \
+`meta-log-peer-sync-install-source' to a wheel, a folder, or a requirement"
+                         (abbreviate-file-name meta-log-peer-sync-rpc--directory))))))
 
 (defun meta-log-peer-sync-install-method ()
   "Return `uv', `pipx' or `venv': what the sidecar is installed with."
