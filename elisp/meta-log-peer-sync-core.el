@@ -296,14 +296,15 @@ The sidecar has no event for a broker that was never there."
              (copy-hash-table meta-log-peer-sync-core-peers)))
   (meta-log-peer-sync-core--changed nil))
 
-(defun meta-log-peer-sync-core-refresh-peers (&optional function)
-  "Ask for all peers; then call FUNCTION, if any."
+(defun meta-log-peer-sync-core-refresh-peers (&optional function failed)
+  "Ask for all peers; then call FUNCTION, if any.
+FAILED, if any, is called with the problem when there is no answer."
   (meta-log-peer-sync-rpc-request
    "peers.list" nil
    (lambda (answer)
      (meta-log-peer-sync-core--store-peers answer)
      (when function (funcall function)))
-   #'ignore))
+   (or failed #'ignore)))
 
 (defun meta-log-peer-sync-core--refresh-later ()
   "Ask for the status and all peers soon, once for many events."
