@@ -148,7 +148,7 @@ It is a JSON string where they are."
 
 (defun meta-log-peer-sync-conflicts--fetch (buffer)
   "Return a function that asks for the conflicts to show in BUFFER."
-  (lambda (function)
+  (lambda (function failed)
     (meta-log-peer-sync-core-request
      "conflicts.list" nil
      (lambda (answer)
@@ -160,7 +160,8 @@ It is a JSON string where they are."
              (unless (or records meta-log-peer-sync-conflicts--told)
                (message "There are no conflicts"))
              (setq meta-log-peer-sync-conflicts--told (null records))))
-         (meta-log-peer-sync-conflicts--refresh-views records))))))
+         (meta-log-peer-sync-conflicts--refresh-views records)))
+     failed)))
 
 (defun meta-log-peer-sync-conflicts-show ()
   "List the conflicts; return the buffer."

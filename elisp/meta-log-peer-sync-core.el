@@ -296,14 +296,15 @@ The sidecar has no event for a broker that was never there."
              (copy-hash-table meta-log-peer-sync-core-peers)))
   (meta-log-peer-sync-core--changed nil))
 
-(defun meta-log-peer-sync-core-refresh-peers (&optional function)
-  "Ask for all peers; then call FUNCTION, if any."
+(defun meta-log-peer-sync-core-refresh-peers (&optional function failed)
+  "Ask for all peers; then call FUNCTION, if any.
+FAILED, if any, is called with the problem when there is no answer."
   (meta-log-peer-sync-rpc-request
    "peers.list" nil
    (lambda (answer)
      (meta-log-peer-sync-core--store-peers answer)
      (when function (funcall function)))
-   #'ignore))
+   (or failed #'ignore)))
 
 (defun meta-log-peer-sync-core--refresh-later ()
   "Ask for the status and all peers soon, once for many events."
@@ -646,21 +647,51 @@ a list, a vector or a hash table" object)))))
            (user-error "%s cannot be read; check its mode" file)))
     file))
 
+(defvar meta-log-peer-sync-core--warned (make-hash-table :test #'equal)
+  "Document -> the warnings about it that were shown last.")
+
+(defun meta-log-peer-sync-core--warnings (answer quiet)
+  "Return what is wrong with the canvas that ANSWER, of `sync.file', is about.
+It is one line, and empty when there is nothing.  QUIET: also when the same
+was shown before."
+  (let* ((file (plist-get answer :file))
+         (warnings (append (plist-get answer :warnings) nil))
+         ;; What stands above may move the place without changing what is wrong.
+         (same (mapcar (lambda (one) (list (plist-get one :text) (plist-get one :more)))
+                       warnings))
+         (known (equal same (gethash file meta-log-peer-sync-core--warned))))
+    (if same
+        (puthash file same meta-log-peer-sync-core--warned)
+      (remhash file meta-log-peer-sync-core--warned))
+    (if (and quiet known)
+        ""
+      (mapconcat (lambda (one)
+                   (format "; line %s: %s%s" (plist-get one :line)
+                           (meta-log-peer-sync-core-plain (plist-get one :text) 200)
+                           (if (member (plist-get one :more) '(nil 0)) ""
+                             (format " (and %s)" (meta-log-peer-sync-core-count
+                                                  (plist-get one :more) "more place")))))
+                 warnings ""))))
+
 (defun meta-log-peer-sync-core--tell-synced (answer quiet)
   "Say what ANSWER, of `sync.file', means; QUIET: only if that is a surprise."
   (let ((file (meta-log-peer-sync-core-plain (plist-get answer :file)))
-        (other (plist-get answer :replaces)))
+        (other (plist-get answer :replaces))
+        (wrong (meta-log-peer-sync-core--warnings answer quiet)))
     (cond
      (other
       (message "meta-log-peer-sync: %s is shared already; your file follows the version of %s, \
-which M-x meta-log-peer-sync-history can bring back"
-               file (meta-log-peer-sync-core-name other)))
+which M-x meta-log-peer-sync-history can bring back%s"
+               file (meta-log-peer-sync-core-name other) wrong))
      ((not quiet)
-      (message "meta-log-peer-sync: %s is %s%s" file
+      (message "meta-log-peer-sync: %s is %s%s%s" file
                (if (equal (plist-get answer :state) "unchanged")
                    "up to date" "recorded and goes out")
                (if (eq (plist-get answer :conflict) t)
-                   ", with conflicts: M-x meta-log-peer-sync-conflicts" ""))))))
+                   ", with conflicts: M-x meta-log-peer-sync-conflicts" "")
+               wrong))
+     ((not (string-empty-p wrong))
+      (message "meta-log-peer-sync: %s is synced as it is%s" file wrong)))))
 
 (defun meta-log-peer-sync-core-sync-file (file &optional function base failed)
   "Sync FILE; return its absolute name at once.

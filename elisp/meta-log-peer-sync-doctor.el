@@ -201,14 +201,14 @@ ERRORS is what it wrote to standard error."
     (forward-line (1- line))))
 
 (defun meta-log-peer-sync-doctor--insert (check)
-  "Insert CHECK: a line, and cause and cure below it where there are some."
+  "Insert CHECK: a line, and cause and cure below it when it is not well."
   (let ((state (plist-get check :state)))
     (insert (propertize (format "%-8s" (if (equal state "ok") state (upcase state)))
                         'face (pcase state
                                 ("ok" 'success) ("warning" 'warning) (_ 'error)))
             (format "%-9s %s\n" (plist-get check :name)
                     (meta-log-peer-sync-core-plain (plist-get check :found) 400)))
-    (unless (equal (plist-get check :case) "")
+    (unless (or (equal state "ok") (equal (plist-get check :case) ""))
       (insert (make-string 18 ?\s) "why:  "
               (meta-log-peer-sync-core-plain (plist-get check :cause) 400) "\n"
               (make-string 18 ?\s) "cure: ")

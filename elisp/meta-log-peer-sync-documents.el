@@ -85,7 +85,7 @@
 
 (defun meta-log-peer-sync-documents--fetch (buffer)
   "Return a function that asks for the documents to show in BUFFER."
-  (lambda (function)
+  (lambda (function failed)
     (meta-log-peer-sync-core-request
      "documents.list"
      (and (buffer-local-value 'meta-log-peer-sync-documents--deleted buffer)
@@ -99,7 +99,8 @@
                          (plist-get answer :documents))))
          (funcall function (meta-log-peer-sync-list-rows
                             buffer #'meta-log-peer-sync-documents--row
-                            (plist-get answer :documents))))))))
+                            (plist-get answer :documents)))))
+     failed)))
 
 ;;;###autoload
 (defun meta-log-peer-sync-documents ()

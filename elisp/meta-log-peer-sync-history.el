@@ -111,7 +111,7 @@ day.
 
 (defun meta-log-peer-sync-history--fetch (document buffer)
   "Return a function that asks for the revisions of DOCUMENT to show in BUFFER."
-  (lambda (function)
+  (lambda (function failed)
     (meta-log-peer-sync-core-request
      "documents.history"
      (list :file document
@@ -126,7 +126,8 @@ day.
                  meta-log-peer-sync-history--revisions
                  (reverse (append (plist-get answer :revisions) nil)))
            (funcall function (mapcar #'meta-log-peer-sync-history--row
-                                     meta-log-peer-sync-history--revisions))))))))
+                                     meta-log-peer-sync-history--revisions)))))
+     failed)))
 
 (defun meta-log-peer-sync-history-show (document)
   "List the revisions of DOCUMENT, newest first; return the buffer."
@@ -170,6 +171,7 @@ marked revisions; a third mark replaces the first."
 (defun meta-log-peer-sync-history-older ()
   "Show more revisions, older ones."
   (interactive)
+  (meta-log-peer-sync-list-check)
   (unless meta-log-peer-sync-history--more
     (user-error "There are no older revisions"))
   (setq meta-log-peer-sync-history--count

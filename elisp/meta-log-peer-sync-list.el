@@ -41,7 +41,10 @@
   :package-version '(meta-log-peer-sync . "0.1.0"))
 
 (defvar-local meta-log-peer-sync-list--fetch nil
-  "Function that asks for the entries; it calls its argument with them.")
+  "Function that asks for the entries.
+It calls its first argument with them, or its second one with the problem.")
+(defvar-local meta-log-peer-sync-list--state nil
+  "How far the first entries are: nil, `loading', `loaded', or why there are none.")
 (defvar-local meta-log-peer-sync-list--events nil
   "Names of the events after which the entries are asked for again.")
 (defvar-local meta-log-peer-sync-list--timer nil "Timer of the next refresh.")
@@ -189,8 +192,22 @@ that it is felt."
                                (meta-log-peer-sync-list--set entries)))))))
     now))
 
+(defun meta-log-peer-sync-list--await (state)
+  "Show STATE, `loading' or why that failed, in place of the first entries."
+  (setq meta-log-peer-sync-list--state state)
+  (let ((inhibit-read-only t))
+    (erase-buffer)
+    (insert (propertize (if (stringp state)
+                            (concat "Not loaded: " state)
+                          "Loading…")
+                        'face 'meta-log-peer-sync-list-faded)
+            "\n")
+    (goto-char (point-min))
+    (set-buffer-modified-p nil)))
+
 (defun meta-log-peer-sync-list--set (entries)
   "Show ENTRIES; rows that are the same as before are not touched."
+  (setq meta-log-peer-sync-list--state 'loaded)
   (let* ((sorted (meta-log-peer-sync-list--sort-column))
          (entries (if sorted (meta-log-peer-sync-list--some entries) entries))
          (new (make-hash-table :test #'equal))
@@ -226,12 +243,28 @@ Those that were made of an equal item before are used again."
 
 (defun meta-log-peer-sync-list--revert (&rest _ignored)
   "Ask for the entries of the current buffer again."
-  (let ((buffer (current-buffer)))
+  (let ((buffer (current-buffer)) (first (not (eq 'loaded meta-log-peer-sync-list--state)))
+        answered)
     (funcall meta-log-peer-sync-list--fetch
              (lambda (entries)
+               (setq answered t)
                (when (buffer-live-p buffer)
                  (with-current-buffer buffer
-                   (meta-log-peer-sync-list--set entries)))))))
+                   (meta-log-peer-sync-list--set entries))))
+             (lambda (problem)
+               (setq answered t)
+               (meta-log-peer-sync-list--failed buffer problem)))
+    (when (and first (not answered))
+      (meta-log-peer-sync-list--await 'loading))))
+
+(defun meta-log-peer-sync-list--failed (buffer problem)
+  "Show PROBLEM, which is why BUFFER has no entries."
+  (let ((why (meta-log-peer-sync-core-plain (meta-log-peer-sync-rpc-error-text problem) 400)))
+    (message "meta-log-peer-sync: %s" why)
+    (when (buffer-live-p buffer)
+      (with-current-buffer buffer
+        (unless (eq 'loaded meta-log-peer-sync-list--state)
+          (meta-log-peer-sync-list--await why))))))
 
 (defun meta-log-peer-sync-list--buffers ()
   "Return the buffers that show a list."
@@ -271,8 +304,9 @@ A nil EVENT concerns those that show what Emacs knows itself."
 
 (defun meta-log-peer-sync-list-show (name mode fetch events)
   "Show the list called NAME in MODE; return its buffer at once.
-FETCH is called with a function to call with the entries.  EVENTS are the
-names of events that change them; nil is one that concerns everything."
+FETCH is called with two functions: one to call with the entries, one to
+call with the problem when they cannot be had.  EVENTS are the names of
+events that change them; nil is one that concerns everything."
   (let ((buffer (get-buffer-create name)))
     (with-current-buffer buffer
       (unless (derived-mode-p mode)
@@ -283,10 +317,22 @@ names of events that change them; nil is one that concerns everything."
     (unless noninteractive (pop-to-buffer buffer))
     buffer))
 
+(defun meta-log-peer-sync-list-check ()
+  "Signal a `user-error' while the current list has not got its first entries."
+  (cond ((eq 'loading meta-log-peer-sync-list--state)
+         (user-error "The list is still loading; try again in a moment"))
+        ((stringp meta-log-peer-sync-list--state)
+         (user-error "The list could not be loaded: %s; g asks again"
+                     meta-log-peer-sync-list--state))))
+
 (defun meta-log-peer-sync-list-id ()
   "Return the id of the row at point, or signal a `user-error'."
   (or (tabulated-list-get-id)
-      (user-error "There is no entry on this line; move to one")))
+      (progn
+        (meta-log-peer-sync-list-check)
+        (user-error (if tabulated-list-entries
+                        "There is no entry on this line; move to one"
+                      "The list is empty; g refreshes it")))))
 
 (defun meta-log-peer-sync-list-unload-function ()
   "Leave no function in the hooks."

@@ -61,22 +61,32 @@ of it that are held back until you accept it.
                 (meta-log-peer-sync-core-time (meta-log-peer-sync-peer-last-seen peer))
                 (meta-log-peer-sync-core-plain id))))
 
-(defun meta-log-peer-sync-peers--entries (function)
-  "Call FUNCTION with the rows of the peers that are known."
+(defun meta-log-peer-sync-peers--entries ()
+  "Return the rows of the peers that are known."
   (let (rows)
     (maphash (lambda (id peer) (push (meta-log-peer-sync-peers--row id peer) rows))
              meta-log-peer-sync-core-peers)
-    (funcall function (sort rows (lambda (one other) (string< (car one) (car other)))))))
+    (sort rows (lambda (one other) (string< (car one) (car other))))))
+
+(defun meta-log-peer-sync-peers--fetch (function failed)
+  "Call FUNCTION with the rows of the peers that are known, or FAILED.
+Before the sidecar has named any, nobody is known: it is asked first."
+  (if (and (meta-log-peer-sync-rpc-running-p)
+           (= 0 (hash-table-count meta-log-peer-sync-core-peers)))
+      (meta-log-peer-sync-core-refresh-peers
+       (lambda () (funcall function (meta-log-peer-sync-peers--entries))) failed)
+    (funcall function (meta-log-peer-sync-peers--entries))))
 
 ;;;###autoload
 (defun meta-log-peer-sync-peers ()
   "List the known peers; return the buffer."
   (interactive)
-  (when (meta-log-peer-sync-rpc-running-p)
+  (when (and (meta-log-peer-sync-rpc-running-p)
+             (< 0 (hash-table-count meta-log-peer-sync-core-peers)))
     (meta-log-peer-sync-core-refresh-peers))
   (meta-log-peer-sync-list-show
    "*meta-log-peer-sync peers*" #'meta-log-peer-sync-peers-mode
-   #'meta-log-peer-sync-peers--entries
+   #'meta-log-peer-sync-peers--fetch
    '(nil "peer-discovered" "peer-connected" "peer-disconnected" "peer-trusted"
          "document-held")))
 

@@ -216,7 +216,7 @@ Return t at once."
 
 (defun meta-log-peer-sync-spaces--fetch (buffer)
   "Return a function that asks for the spaces to show in BUFFER."
-  (lambda (function)
+  (lambda (function failed)
     (meta-log-peer-sync-core-request
      "spaces.list" nil
      (lambda (answer)
@@ -226,7 +226,8 @@ Return t at once."
              (setq meta-log-peer-sync-spaces--rows
                    (mapcar (lambda (fields) (cons (plist-get fields :name) fields))
                            spaces))))
-         (funcall function (mapcar #'meta-log-peer-sync-spaces--row spaces)))))))
+         (funcall function (mapcar #'meta-log-peer-sync-spaces--row spaces))))
+     failed)))
 
 ;;;###autoload
 (defun meta-log-peer-sync-list-spaces ()

@@ -117,7 +117,7 @@ REASONS: Final[dict[str, Reason]] = {
     "path-url": _R(2018, "the name is a URL", "use a local, relative name"),
     "path-forbidden-name": _R(2019, "files of this name are never synced", "choose another name"),
     "path-forbidden-ext": _R(
-        2020, "files with this ending are not synced", "files.extensions may add one"
+        2020, "files with this ending, or none, are not synced", "files.extensions may add one"
     ),
     "path-symlink-escape": _R(2021, "the path goes through a symbolic link", "use the real path"),
     "path-not-regular": _R(2022, "the path is not a regular file", "name a regular file"),
@@ -152,7 +152,11 @@ REASONS: Final[dict[str, Reason]] = {
         "lower-case letters, digits, - and _, 64 at the most, a letter or digit first",
     ),
     # 3xxx: configuration
-    "config-bad-config": _R(3001, "the configuration file is not valid TOML", "correct or reset"),
+    "config-bad-config": _R(
+        3001,
+        "the configuration file is not valid TOML",
+        "correct it, or put it aside: `meta-log-peer-sync config --reset`",
+    ),
     "config-unknown-key": _R(3002, "there is no such key", "`config` lists the keys"),
     "config-bad-value": _R(3003, "the value does not fit the key", "`config KEY` shows its form"),
     "config-bad-url": _R(

@@ -275,6 +275,10 @@ MIRROR_AGAIN: Final = 30.0
 # --- merging --------------------------------------------------------------------
 #: Deepest JSON that a merge takes apart; deeper values are changed as a whole.
 MERGE_DEPTH: Final = 64
+#: A canvas that is looked at for faults on the loop: it takes a millisecond.
+CHECK_AT_ONCE: Final = 64 * KIB
+#: The largest that is looked at: twice the largest that was seen.
+CHECK_CANVAS: Final = 8 * MIB
 #: What one merge may spend, so that no content makes it slow (counts, not times: all peers
 #: agree).  Steps of comparing unit by unit: half a second.
 MERGE_STEPS: Final = 1_000_000

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from federation import limits
 from federation.adapters import runtime
@@ -15,8 +16,14 @@ from federation.cli.client import Client
 from federation.cli.output import CommandError, clean, short_id
 from federation.config import KEYS, PREFIX, Config, resolve
 from federation.errors import Refusal
+from federation.identity import peer_id as ids
 
 Row = dict[str, Any]
+#: The shortest beginning of an id that is looked for: 20 bits of it.
+_ENOUGH: Final = len(ids.PREFIX) + 4
+_DIGITS: Final = re.compile(ids.PREFIX + "[a-z2-7]{0,51}")
+#: Candidates that are named where several peers are meant.
+_CANDIDATES: Final = 5
 
 
 @dataclass
@@ -64,7 +71,13 @@ class Context:
 
     def settings(self, state_dir: Path) -> Config:
         """The configuration in force for ``state_dir``, its paths absolute."""
-        settings = resolve(self.flags(), self.environ, self.config_text(state_dir))
+        try:
+            settings = resolve(self.flags(), self.environ, self.config_text(state_dir))
+        except Refusal as refusal:
+            if refusal.reason != "config-bad-config":
+                raise
+            where = f"{self.config_file(state_dir)[0]} {refusal.detail}".rstrip()
+            raise Refusal(refusal.reason, where) from None
         # A peer keeps running when the shell that started it is elsewhere.
         return settings.with_paths(lambda path: str(runtime.absolute(path, self.environ)))
 
@@ -102,22 +115,52 @@ class Context:
 
     def peer_id(self, text: str) -> str:
         """The whole id of the peer that ``text`` names: its id, its short id or its name."""
-        if len(text) == len("peer-") + 52 and text.startswith("peer-"):
+        if len(text) == len(ids.PREFIX) + 52 and text.startswith(ids.PREFIX):
             return text
-        found: list[str] = []
-        for peer in cast("list[Row]", self.call("peers.list")["peers"]):
-            identity = str(peer["peer_id"])
-            if text in (identity, peer.get("name")) or (
-                len(text) >= 9 and identity.startswith(text)
-            ):
-                found.append(identity)
+        enough = len(text) >= _ENOUGH
+        peers = cast("list[Row]", self.call("peers.list")["peers"])
+        found = [
+            peer for peer in peers
+            if text in (peer["peer_id"], peer.get("name"))
+            or (enough and str(peer["peer_id"]).startswith(text))
+        ]  # fmt: skip
         if len(found) == 1:
-            return found[0]
+            return str(found[0]["peer_id"])
         if found:
-            ids = ", ".join(map(short_id, found))
-            raise CommandError.of(Refusal("ambiguous-peer", f"{clean(text)} may be {ids}"))
+            detail = f"{clean(text)} may be {_candidates(found)}"
+            raise CommandError.of(Refusal("ambiguous-peer", detail))
         own = self.call("status")
-        if text == own["name"] or (len(text) >= 9 and str(own["peer_id"]).startswith(text)):
+        if text == own["name"] or (enough and str(own["peer_id"]).startswith(text)):
             raise CommandError.of(Refusal("own-peer", clean(text)))
-        hint = "`peers` lists those that have"
-        raise CommandError.of(Refusal("unknown-peer", clean(text), hint=hint))
+        raise CommandError.of(_nobody(text, peers))
+
+
+def _nobody(text: str, peers: Sequence[Row]) -> Refusal:
+    """Why ``text`` names nobody: it is too short, no id at all, or of somebody unknown."""
+    shown = clean(text)
+    if not text.startswith(ids.PREFIX):
+        return Refusal("unknown-peer", shown, hint="`peers` lists those that have")
+    if _DIGITS.fullmatch(text) is None:
+        detail = f"{shown}: after {ids.PREFIX} come a to z and 2 to 7, 52 of them in a whole one"
+        return Refusal("bad-peer-id", detail, hint="copy it from `peers`, or write the name")
+    if len(text) >= _ENOUGH:
+        return Refusal("unknown-peer", shown, hint="`peers` lists those that have")
+    least = _ENOUGH - len(ids.PREFIX)
+    detail = f"{shown} is too short: at least {least} characters after {ids.PREFIX}"
+    meant = [peer for peer in peers if str(peer["peer_id"]).startswith(text)]
+    hint = f"it begins {_candidates(meant)}" if meant else "`peers` lists whole ids"
+    return Refusal("bad-peer-id", detail, hint=hint)
+
+
+def _candidates(peers: Sequence[Row]) -> str:
+    """Some peers by as much of their ids as tells them apart, with their names."""
+    whole = [str(peer["peer_id"]) for peer in peers]
+    length = len(short_id(whole[0]))
+    while len({one[:length] for one in whole}) < len(whole) and length < len(whole[0]):
+        length += 1
+    said = [
+        one[:length] + (f" ({clean(peer['name'])})" if peer.get("name") else "")
+        for one, peer in zip(whole[:_CANDIDATES], peers, strict=False)
+    ]
+    more = [f"{len(whole) - _CANDIDATES} more"] if len(whole) > _CANDIDATES else []
+    return ", ".join(said + more)

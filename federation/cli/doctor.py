@@ -80,12 +80,12 @@ def doctor(context: Context) -> Result:
 
 
 def lines(checks: list[Check]) -> list[str]:
-    """The checks for people: a line each, and cause and cure below where there are some."""
+    """The checks for people: a line each, and cause and cure below what is not well."""
     shown: list[str] = []
     for check in checks:
         word = "ok" if check.state == "ok" else check.state.upper()
         shown.append(f"{pad(word, 8)} {pad(check.name, 9)} {clean(check.found)}")
-        if check.case:
+        if check.case and check.state != "ok":
             shown.append(f"{'':18} why:  {clean(check.cause)}")
             shown.append(f"{'':18} cure: {clean(check.cure)}")
     errors = sum(check.state == "error" for check in checks)

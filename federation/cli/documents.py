@@ -31,17 +31,24 @@ def sync(context: Context) -> Result:
     lines = [f"{done}, copy in {clean(data['path'])}"]
     if data.get("conflict"):
         lines.append("The document has conflicts: `conflicts` lists them.")
+    warnings = [_warning(data["file"], one) for one in cast("list[Row]", data.get("warnings", []))]
     if not wait:
-        return Result(data, lines)
+        return Result(data, lines, warnings=warnings)
     missing = cast("list[str]", data.get("missing") or [])
     have = cast("list[str]", data.get("acknowledged") or [])
     lines.append(f"{count(len(have), 'peer')} acknowledged")
     if not missing:
-        return Result(data, lines)
+        return Result(data, lines, warnings=warnings)
     names = ", ".join(map(short_id, missing))
     late = Refusal("timeout", f"{names} did not acknowledge in {seconds:g} s",
                    hint="it is kept, and sent again")  # fmt: skip
-    return Result(data, lines, problem=CommandError.of(late))
+    return Result(data, lines, problem=CommandError.of(late), warnings=warnings)
+
+
+def _warning(file: object, fault: Row) -> str:
+    """What is wrong with a canvas, and where; it was synced as it is."""
+    more = f" (and {count(fault['more'], 'more place')})" if fault["more"] else ""
+    return f"{file}, line {fault['line']}: {fault['text']}{more}"
 
 
 def _sync_all(context: Context, peer: str | None) -> Result:

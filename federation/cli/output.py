@@ -36,7 +36,8 @@ class Result:
 
     ``raw`` is written before the lines, byte for byte, when people did not ask
     for JSON.  ``problem`` is an error to report beside it, which decides the exit code;
-    without one that is ``code``.
+    without one that is ``code``.  ``warnings`` go to standard error, a line each, when
+    people did not ask for JSON, and change nothing else.
     """
 
     data: object
@@ -44,6 +45,7 @@ class Result:
     code: int = OK
     problem: CommandError | None = field(default=None)
     raw: bytes = b""
+    warnings: Sequence[str] = ()
 
 
 class CommandError(Exception):
@@ -130,6 +132,8 @@ def print_result(result: Result, *, as_json: bool) -> int:
             sys.stdout.buffer.write(result.raw)
         for line in result.lines:
             print(line)
+        for warning in result.warnings:
+            print(clean(f"{PROGRAM}: warning: {warning}"), file=sys.stderr)
     if result.problem is None:
         return result.code
     return print_error(result.problem, as_json=as_json)

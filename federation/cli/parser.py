@@ -19,6 +19,8 @@ from federation.cli.output import PROGRAM, usage_error
 from federation.config import KEYS
 
 Arguments = Callable[[argparse.ArgumentParser], None]
+#: characters of an unknown verb that are repeated
+_SHOWN: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,17 @@ class Verb:
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are ours: one line, exit code 2."""
+
+    def _check_value(self, action: argparse.Action, value: str) -> None:
+        """Say of an unknown verb which one may be meant, and not all that there are."""
+        if action.dest != "verb" or value in (names := [verb.name for verb in VERBS]):
+            return super()._check_value(action, value)
+        from difflib import get_close_matches  # only a slip pays for it
+
+        close = get_close_matches(value.lower(), names, n=1)
+        meant = f"; did you mean '{close[0]}'?" if close else ""
+        shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+        raise usage_error(f"unknown command '{shown}'{meant}", f"{PROGRAM} --help lists all")
 
     def error(self, message: str) -> NoReturn:
         """Raise the usage error instead of ending the process."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -20,6 +21,8 @@ from federation.daemon.space_methods import SpaceMethods
 from federation.errors import Refusal
 from federation.node import queries
 from federation.node.heads import Recorded
+from federation.replica.names import kind_of
+from federation.replica.soundness import faults
 from federation.rpc import openrpc
 from federation.rpc import params as p
 
@@ -197,12 +200,12 @@ class Methods:
         file = peer.spaces.document_of(path) or path.name
         most = peer.options.node.max_document
 
-        def record() -> Recorded:
+        def record() -> tuple[Recorded, bytes]:
             # Read in the turn: what was last written there is the base of what is there now.
             content = read_user_file(path, most)
-            return node.sync_content(file, content, str(path), given.base)
+            return node.sync_content(file, content, str(path), given.base), content
 
-        recorded = await peer.turns.ask(lambda now: node.at(now, record))
+        recorded, content = await peer.turns.ask(lambda now: node.at(now, record))
         revision = recorded.revision
         conflicted = await peer.turns.ask(lambda _now: file in peer.store.conflicted())
         answer: Answer = {
@@ -213,6 +216,7 @@ class Methods:
             "conflict": conflicted,
             "path": peer.disk.synced_path(file),
             "replaces": recorded.replaces,
+            "warnings": await _warnings(file, content),
         }
         if given.wait:
             await self._peer.turns.wait_for(
@@ -300,6 +304,18 @@ class Methods:
         """``conflicts.list``."""
         rows = await self._peer.turns.ask(lambda _now: queries.conflicts(self._node))
         return {"conflicts": rows}
+
+
+async def _warnings(file: str, content: bytes) -> list[Answer]:
+    """What is wrong with the canvas that was synced; a large one is looked at beside the loop."""
+    kind = kind_of(file)
+    if len(content) > limits.CHECK_CANVAS:
+        return []
+    if len(content) <= limits.CHECK_AT_ONCE:
+        found = faults(kind, content)
+    else:
+        found = await asyncio.to_thread(faults, kind, content)
+    return [one.as_data() for one in found]
 
 
 def _room(folder: Path) -> Answer:

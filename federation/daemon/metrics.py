@@ -110,15 +110,20 @@ class Metrics:
     def _process(self) -> list[Metric]:
         """What the system says of us; names as Prometheus' own clients have them."""
         used = resource.getrusage(resource.RUSAGE_SELF)
-        store = self._peer.options.state_dir / "store.db"
         return [
-            single("meta_log_store_bytes", "gauge", "size of the database", _size(store)),
+            single("meta_log_store_bytes", "gauge", "size of the database with its write-ahead log",
+                   store_size(self._peer.options.state_dir)),
             single("meta_log_disk_free_bytes", "gauge", "room where the state is",
                    _free(self._peer.options.state_dir)),
             single("process_cpu_seconds_total", "counter", "CPU time",
                    used.ru_utime + used.ru_stime),
             single("process_resident_memory_bytes", "gauge", "memory", _resident()),
         ]  # fmt: skip
+
+
+def store_size(state_dir: Path) -> float:
+    """Bytes of the database and of its write-ahead log, where what is new is at first."""
+    return _size(state_dir / "store.db") + _size(state_dir / "store.db-wal")
 
 
 def _size(path: Path) -> float:

@@ -80,7 +80,10 @@ def config(refusal: Refusal | None, where: str) -> Check:
     if refusal is None:
         return well("config", where)
     entry = CASES[case := _CONFIG.get(refusal.reason, "config-unreadable")]
-    cure = f"{refusal.hint}; {entry.cure}" if case == "config-unreadable" else refusal.hint
+    cure = refusal.hint
+    if case == "config-unreadable" and "--reset" not in cure:
+        # What to correct is in the hint; the case's own cure would say it again.
+        cure += "; `meta-log-peer-sync config --reset` puts the file aside"
     return Check("config", "error", _said(refusal), case, entry.cause, cure)
 
 

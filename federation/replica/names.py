@@ -280,5 +280,9 @@ def _check_file(part: str, extensions: frozenset[str]) -> None:
         raise Refusal("path-forbidden-name")
     stem, dot, ending = part.lower().rpartition(".")
     extension = dot + ending
-    if not stem or extension not in extensions or extension in FORBIDDEN_EXTENSIONS:
-        raise Refusal("path-forbidden-ext")
+    never = extension in FORBIDDEN_EXTENSIONS
+    if not stem or extension not in extensions or never:
+        # The name has passed every other check by now: it is harmless to show.
+        allowed = " ".join(sorted(extensions - FORBIDDEN_EXTENSIONS))
+        more = f"{extension} never is" if stem and never else "files.extensions may add one"
+        raise Refusal("path-forbidden-ext", part, hint=f"allowed: {allowed}; {more}")

@@ -141,6 +141,9 @@ _ALL: Final = (
             "state": "recorded | unchanged", "conflict": "bool", "path": "of its synced copy",
             "replaces": "peer id whose version this one follows, at the first sync from a new "
                         "path; else null",
+            "warnings": "[{problem: not-text | not-json | not-canvas | same-id | no-end, line, "
+                        "text: what is wrong, more: how often again}] of a canvas, which is "
+                        "synced all the same",
             "acknowledged": "[peer ids]; with `wait` only", "missing": "[peer ids]; likewise"},
            (*_FILE, *_NAME, "queue-full")),
     Method("sync.all", "Import what changed in every folder; compare with the peers.",

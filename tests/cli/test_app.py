@@ -27,6 +27,31 @@ def test_wrong_usage_is_one_line_and_exit_2(run: Run, words: tuple[str, ...]) ->
     assert run("--json", *words).error["reason"] == "usage"
 
 
+@pytest.mark.parametrize(("word", "said"), [
+    ("snyc", "unknown command 'snyc'; did you mean 'sync'?"),
+    ("Doctr", "unknown command 'Doctr'; did you mean 'doctor'?"),
+    ("sync_status", "unknown command 'sync_status'; did you mean 'sync-status'?"),
+    ("frobnicate", "unknown command 'frobnicate'"),
+    ("x" * 500, f"unknown command '{'x' * 40}…'"), ("\x1b[2J", "unknown command '\ufffd[2J'"),
+])  # fmt: skip
+def test_an_unknown_verb_is_answered_with_the_one_that_is_meant(
+    run: Run, word: str, said: str
+) -> None:
+    outcome = run("--state-dir", "/x", word, "more")
+    assert outcome.code == 2
+    assert outcome.err == (
+        f"meta-log-peer-sync: {said} (meta-log-peer-sync --help lists all)\n"
+    )  # fmt: skip
+    assert run(word, "--json").error["reason"] == "usage"
+
+
+def test_other_choices_are_still_named(run: Run) -> None:
+    outcome = run("trust", "acept", "x")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "accept" in outcome.err
+    assert "block" in outcome.err
+
+
 def test_a_refusal_is_one_line_in_both_forms(run: Run, home: Path) -> None:
     outcome = run("status")
     assert outcome.code == 1

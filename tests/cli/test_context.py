@@ -63,12 +63,52 @@ def test_who_a_peer_is(state: Path) -> None:
         assert made.peer_id("ann") == ONE
         assert made.peer_id("peer-aaaa") == ONE
         assert made.peer_id(TWO[:13]) == TWO
-        for text, said in (("bob", "bob"), ("peer-a", ""), ("", ""), ("\x1b[2J", "\ufffd")):
+        for text, said in (("bob", "bob"), ("peer-zzzz", ""), ("", ""), ("\x1b[2J", "\ufffd")):
             with pytest.raises(CommandError) as caught:
                 made.peer_id(text)
             assert caught.value.reason == "unknown-peer"
             assert said in caught.value.message
         made.close()
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("peer-a", ("4 characters after peer-", f"it begins {ONE[:13]} (ann), {TWO[:13]}")),
+    ("peer-aba", ("is too short", f"it begins {TWO[:13]}")),
+    ("peer-z", ("is too short", "`peers` lists whole ids")),
+    ("peer-", ("is too short", ONE[:13])),
+    ("peer-AAAA", ("a to z and 2 to 7", "copy it")),
+    (ONE + "a", ("52 of them", "copy it")),
+])  # fmt: skip
+def test_what_cannot_be_an_id_is_told_so(state: Path, text: str, said: tuple[str, str]) -> None:
+    with standing_in(state, PEERS):
+        made = context("status", "--state-dir", str(state))
+        with pytest.raises(CommandError) as caught:
+            made.peer_id(text)
+        error = caught.value
+        assert (error.reason, error.exit_code) == ("bad-peer-id", 2)
+        assert said[0] in error.message
+        assert said[1] in error.hint
+        made.close()
+
+
+def test_several_are_told_apart_by_more_of_their_ids(state: Path) -> None:
+    ids = ["peer-" + "a" * 20 + digit * 32 for digit in "bcdefgh"]
+    with standing_in(state, {"peers.list": {"peers": [{"peer_id": one} for one in ids]}}):
+        made = context("status", "--state-dir", str(state))
+        with pytest.raises(CommandError) as caught:
+            made.peer_id("peer-aaaa")
+        named = caught.value.message.partition(" may be ")[2].split(", ")
+        assert named == [*(one[:26] for one in ids[:5]), "2 more"]
+        made.close()
+
+
+def test_a_broken_file_is_named(state: Path) -> None:
+    (state / "config.toml").write_text("x = 1\nbroker = ]")
+    with pytest.raises(Refusal) as caught:
+        context("status").settings(state)
+    assert caught.value.reason == "config-bad-config"
+    assert f"{state}/config.toml at line 2" in caught.value.message
+    assert "config --reset" in caught.value.hint
 
 
 def test_a_name_of_two_peers_is_refused(state: Path) -> None:

@@ -46,6 +46,9 @@ def test_what_is_wrong_with_files(run: Run, state: Path) -> None:
 
     (state / "config.toml").write_text("broker = ")
     assert look() == {"config": "config-unreadable"}
+    (why,) = (one for one in run("doctor", "--json", **NOWHERE, META_LOG_PEER_SYNC_STATE_DIR=str(
+        state)).data["checks"] if one["case"])  # fmt: skip
+    assert str(state / "config.toml") in why["found"]
     (state / "config.toml").unlink()
     run("identity", "create", "--state-dir", str(state))
     assert "identity" not in look()
@@ -151,6 +154,11 @@ def test_more_is_known_of_a_running_peer(run: Run, state: Path) -> None:
         "peers.list": {"peers": others}}  # fmt: skip
     with standing_in(state, answers):
         found = run("doctor", "--json", "--state-dir", str(state))
+        people = run("doctor", "--state-dir", str(state)).out.splitlines()
+    # What is well needs no cure, also where there is something to say about it.
+    (well,) = (at for at, line in enumerate(people) if line.split()[:2] == ["ok", "instance"])
+    assert "why:" not in people[well + 1]
+    assert sum("cure:" in line for line in people) == len(cases(found)) - 1
     assert cases(found) == {
         "version": "old-peer", "disk": "disk-full", "identity": "identity-cloned",
         "instance": "instance-other", "broker": "broker-password", "peers": "peers-refused",

@@ -30,6 +30,25 @@ def test_a_file_is_named_by_its_absolute_path(
     ]
 
 
+def test_what_is_wrong_with_a_canvas_is_a_warning(run: Run, state: Path) -> None:
+    wrong = [{"problem": "not-json", "line": 7, "text": "this is no JSON (column 2)", "more": 0},
+             {"problem": "same-id", "line": 9, "text": 'the id "\x1b" is', "more": 3}]  # fmt: skip
+    answer = SYNCED | {"warnings": wrong, "acknowledged": [], "missing": [BOB]}
+    with standing_in(state, {"sync.file": answer}):
+        outcome = run("sync", "a")
+        assert (outcome.code, outcome.out.count("\n")) == (0, 1)
+        assert outcome.err.splitlines() == [
+            "meta-log-peer-sync: warning: a.canvasl, line 7: this is no JSON (column 2)",
+            ("meta-log-peer-sync: warning: "
+            'a.canvasl, line 9: the id "\ufffd" is (and 3 more places)'),
+        ]  # fmt: skip
+        late = run("sync", "a", "--wait")
+        assert (late.code, late.err.count("\n")) == (3, 3)
+        outcome = run("sync", "a", "--json")
+        assert outcome.data["warnings"] == wrong
+        assert outcome.err == ""
+
+
 def test_waiting_for_the_others(run: Run, state: Path) -> None:
     answer = SYNCED | {"acknowledged": [BOB], "missing": []}
     with standing_in(state, {"sync.file": answer}):

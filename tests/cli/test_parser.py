@@ -69,7 +69,7 @@ def test_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("words", [
-    [], ["nonsense"], ["serve"], ["trust", "hug", "x"], ["trust", "accept"], ["history"],
+    [], ["serve"], ["trust", "hug", "x"], ["trust", "accept"], ["history"],
     ["sync", "f", "g"], ["sync", "--timeout", "nan"], ["sync", "--timeout", "-1"],
     ["sync", "--timeout", "3601"], ["logs", "-n", "0"], ["logs", "-n", "x"],
     ["logs", "-n", "9" * 30], ["broker", "--port", "70000"], ["status", "--bogus"],

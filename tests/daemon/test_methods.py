@@ -121,7 +121,7 @@ async def _world(here: Running) -> dict[str, dict[str, object]]:
         "peers.connect": {**peer, "timeout": 5},
         "trust.accept": peer,
         "trust.block": {"peer_id": key_of(3).peer_id},
-        "sync.file": {"path": here.write("b.md", "b")},
+        "sync.file": {"path": here.write("b.canvasl", "{")},
         "spaces.create": {"space": "new"},
         "spaces.share": {"path": str(Path(here.write("shared/a.md", "x")).parent)},
         "spaces.leave": {"space": "left"},
@@ -176,7 +176,7 @@ async def test_every_method_answers_exactly_the_documented_fields(tmp_path: Path
 async def test_sync_file_that_waits_says_who_has_it(tmp_path: Path) -> None:
     async with running(tmp_path) as here:
         front, friend = here.front(), await here.known()
-        path = here.write("a.md", "one")
+        path = here.write("a.canvasl", "{")
         answer = await front.call("sync.file", path=path, wait=True, timeout=0)
         check(answer, METHODS["sync.file"].result)
         assert (answer["missing"], answer["acknowledged"]) == ([friend.peer_id], [])
@@ -185,6 +185,23 @@ async def test_sync_file_that_waits_says_who_has_it(tmp_path: Path) -> None:
         answer = await front.call("sync.file", path=path, wait=True)
         assert (answer["missing"], answer["acknowledged"]) == ([], [friend.peer_id])
         assert answer["state"] == "unchanged"
+
+
+async def test_a_broken_canvas_is_synced_and_the_person_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = '{"id":"a"}\n{"id":"b"\n{"id":"a"}\n'
+    async with running(tmp_path) as here:
+        front = here.front()
+        for padding in ("", "\n" * limits.CHECK_AT_ONCE):  # on the loop, and beside it
+            path = here.write("a.canvasl", text + padding)
+            answer = await front.call("sync.file", path=path)
+            assert answer["state"] == "recorded"
+            assert here.synced("a.canvasl") == (text + padding).encode()
+            found = [(one["problem"], one["line"], one["more"]) for one in answer["warnings"]]
+            assert found == [("not-json", 2, 0), ("same-id", 3, 0)]
+        monkeypatch.setattr(limits, "CHECK_CANVAS", 3)
+        assert (await front.call("sync.file", path=path))["warnings"] == []
 
 
 def test_every_documented_refusal_has_its_provocation() -> None:
@@ -207,7 +224,10 @@ async def test_refusals(
         assert caught.value.reason == reason, caught.value.message
         assert caught.value.code == REASONS[reason].code
         assert caught.value.message.startswith(REASONS[reason].message)
-        assert caught.value.hint == REASONS[reason].hint
+        if reason == "path-forbidden-ext":  # names the endings that this peer takes
+            assert "allowed: .canvas .canvasl" in caught.value.hint
+        else:
+            assert caught.value.hint == REASONS[reason].hint
         monkeypatch.undo()
         assert (await provoked.front.call("status"))["peer_id"] == key_of(1).peer_id
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from federation.daemon.metrics import store_size
 from federation.errors import REASONS
 from federation.events import EVENTS
 from federation.rpc import exposition
@@ -54,6 +55,15 @@ async def test_each_counts_what_happened(tmp_path: Path) -> None:
         assert {line.split(" ")[2] for line in shown.splitlines() if "# TYPE" in line} == {
             name.partition("{")[0] for name in after
         }
+
+
+def test_the_store_is_what_its_files_take(tmp_path: Path) -> None:
+    assert store_size(tmp_path) == 0
+    (tmp_path / "store.db").write_bytes(bytes(5))
+    assert store_size(tmp_path) == 5
+    (tmp_path / "store.db-wal").write_bytes(bytes(30))
+    (tmp_path / "store.db-shm").write_bytes(bytes(700))  # shared memory, not kept
+    assert store_size(tmp_path) == 35
 
 
 async def test_nothing_from_outside_makes_a_series(tmp_path: Path) -> None:

@@ -95,6 +95,15 @@ def test_what_is_found_is_this_case(case: str, check: Check) -> None:
     assert check.found
 
 
+@pytest.mark.parametrize("reason", [one for one in REASONS if one.startswith("config-")])
+def test_the_cure_of_a_configuration_says_a_thing_once(reason: str) -> None:
+    check = rules.config(Refusal(reason), "f")
+    assert check.cure.startswith(REASONS[reason].hint)
+    assert check.cure.count("--reset") <= 1
+    assert check.cure.lower().count("correct") <= 1
+    assert ("--reset" in check.cure) == (check.case == "config-unreadable")
+
+
 def test_every_case_is_found_here() -> None:
     seen = {case for case, _check in FOUND if case}
     assert seen == {name for name, case in CASES.items() if case.check != "sidecar"}

@@ -306,15 +306,44 @@
         (set-buffer-modified-p nil)
         (kill-buffer)))))
 
+(ert-deftest api-test-what-is-wrong-with-a-canvas ()
+  (let* ((test-helper-messages nil)
+         (warning (lambda (line more)
+                    (list :problem "same-id" :line line :text "the id \"a\e\" is %s" :more more)))
+         (said (lambda (quiet &rest warnings)
+                 (setq test-helper-messages nil)
+                 (meta-log-peer-sync-core--tell-synced
+                  (list :file "a.canvasl" :state "recorded" :warnings (vconcat warnings)) quiet)
+                 (car test-helper-messages))))
+    (advice-add 'message :around #'test-helper--record)
+    (unwind-protect
+        (progn
+          (test-helper-reset)
+          (should-not (funcall said t))
+          (should (equal (concat "meta-log-peer-sync: a.canvasl is synced as it is; "
+                                 "line 3: the id \"a?\" is %s (and 2 more places)")
+                         (funcall said t (funcall warning 3 2))))
+          ;; Not after every save again, and not because a line came above it.
+          (should-not (funcall said t (funcall warning 4 2)))
+          (should (string-suffix-p "line 4: the id \"a?\" is %s (and 1 more place)"
+                                   (funcall said t (funcall warning 4 1))))
+          (should-not (funcall said t))
+          (should (funcall said t (funcall warning 4 1)))
+          (should (equal (concat "meta-log-peer-sync: a.canvasl is recorded and goes out; "
+                                 "line 4: the id \"a?\" is %s")
+                         (funcall said nil (funcall warning 4 0)))))
+      (advice-remove 'message #'test-helper--record)
+      (test-helper-reset))))
+
 (ert-deftest api-test-lists ()
   (api-test-with-fake
     (meta-log-peer-sync-start)
     (should (api-test-ready))
     (save-window-excursion
       (with-current-buffer (meta-log-peer-sync-peers)
-        (should (test-helper-until (> (buffer-size) 0)))
-        (should (string-match-p (concat "b +connected +unknown.*" api-test-other)
-                                (buffer-string)))
+        (should (test-helper-until
+                 (string-match-p (concat "b +connected +unknown.*" api-test-other)
+                                 (buffer-string))))
         (should (eq (lookup-key (current-local-map) "g") 'revert-buffer))
         (should (eq (lookup-key (current-local-map) "q") 'quit-window))
         (should (lookup-key (current-local-map) (kbd "RET")))
@@ -328,8 +357,7 @@
         (kill-buffer))
       (require 'meta-log-peer-sync-documents)
       (with-current-buffer (meta-log-peer-sync-documents)
-        (should (test-helper-until (> (buffer-size) 0)))
-        (should (string-match-p "a\\.canvasl" (buffer-string)))
+        (should (test-helper-until (string-match-p "a\\.canvasl" (buffer-string))))
         (should (imenu--make-index-alist t))
         (goto-char (point-min))
         (should-error (meta-log-peer-sync-documents-open) :type 'user-error)

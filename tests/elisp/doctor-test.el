@@ -26,6 +26,17 @@
   `(with-current-buffer "*meta-log-peer-sync doctor*"
      (unwind-protect (progn ,@body) (kill-buffer))))
 
+(ert-deftest doctor-test-what-is-well-needs-no-cure ()
+  (with-temp-buffer
+    (dolist (state '("ok" "warning"))
+      (meta-log-peer-sync-doctor--insert
+       (list :name "instance" :state state :found "process 7" :case "instance-other"
+             :cause "it runs" :cure "use it")))
+    (should (equal (buffer-string)
+                   (concat "ok      instance  process 7\nWARNING instance  process 7\n"
+                           (make-string 18 ?\s) "why:  it runs\n"
+                           (make-string 18 ?\s) "cure: use it\n")))))
+
 (ert-deftest doctor-test-no-sidecar ()
   (test-helper-call
    (lambda (folder)

@@ -134,6 +134,69 @@
     (goto-char (point-max))
     (should-not (run-hook-with-args-until-success 'eldoc-documentation-functions #'ignore))))
 
+(defun list-test-shown ()
+  "Return the buffers of all lists, opened now."
+  (list (meta-log-peer-sync-peers) (meta-log-peer-sync-documents)
+        (meta-log-peer-sync-conflicts-show) (meta-log-peer-sync-list-spaces)
+        (meta-log-peer-sync-history-show "a.org")))
+
+(defun list-test-refused (command)
+  "Return what COMMAND says to a user who may not do it now."
+  (cadr (should-error (call-interactively command) :type 'user-error)))
+
+(ert-deftest list-test-a-key-before-the-first-answer ()
+  (test-helper-with-fake
+    (setenv "FAKE_MODE" "silent")
+    (meta-log-peer-sync-start)
+    (dolist (buffer (list-test-shown))
+      (with-current-buffer buffer
+        (should (equal "Loading…\n" (buffer-string)))
+        (should (= (point) (point-min)))
+        (should-not (buffer-modified-p))
+        (should (string-match-p "still loading" (list-test-refused (key-binding (kbd "RET")))))
+        (should-not (funcall imenu-create-index-function))
+        (revert-buffer)
+        (should (equal "Loading…\n" (buffer-string)))))
+    (with-current-buffer "*history: a.org*"
+      (should (string-match-p "still loading"
+                              (list-test-refused #'meta-log-peer-sync-history-older))))))
+
+(ert-deftest list-test-what-comes-takes-the-place-of-loading ()
+  (test-helper-with-fake
+    (meta-log-peer-sync-start)
+    (pcase-dolist (`(,buffer ,rows) (cl-mapcar #'list (list-test-shown) '(1 1 1 0 2)))
+      (with-current-buffer buffer
+        (should (test-helper-until (eq 'loaded meta-log-peer-sync-list--state)))
+        (should (= rows (count-lines (point-min) (point-max))))
+        (should-not (string-match-p "Loading" (buffer-string)))
+        (goto-char (point-max))
+        (should (string-match-p (if (= 0 rows) "is empty" "no entry on this line")
+                                (list-test-refused (key-binding (kbd "RET")))))
+        ;; What is shown stays while it is asked for again.
+        (let ((before (buffer-string)))
+          (revert-buffer)
+          (should (equal before (buffer-string))))))))
+
+(ert-deftest list-test-what-does-not-come-is-said ()
+  (let* ((answers nil)
+         (buffer (meta-log-peer-sync-list-show
+                  " list-test" #'meta-log-peer-sync-documents-mode
+                  (lambda (function failed) (setq answers (list function failed))) nil)))
+    (unwind-protect
+        (with-current-buffer buffer
+          (funcall (nth 1 answers) '(:message "no room\n" :data (:hint "make some")))
+          (should (equal "Not loaded: no room? (make some)\n" (buffer-string)))
+          (should (string-match-p "could not be loaded: no room.*g asks again"
+                                  (list-test-refused #'meta-log-peer-sync-documents-open)))
+          (revert-buffer)
+          (should (equal "Loading…\n" (buffer-string)))
+          (funcall (car answers) '(("a" ["a" "" "" "" "1" "1"])))
+          (should (equal "a" (meta-log-peer-sync-list-id)))
+          ;; A later problem takes nothing away.
+          (funcall (nth 1 answers) '(:message "gone"))
+          (should (equal "a" (meta-log-peer-sync-list-id))))
+      (kill-buffer buffer))))
+
 (ert-deftest list-test-times-to-the-second ()
   (should (equal "2026-11-21T11:34:02Z" (meta-log-peer-sync-core-time
                                          "2026-11-21T11:34:02.123456Z")))

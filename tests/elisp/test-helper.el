@@ -91,6 +91,7 @@ FORMAT and ARGUMENTS are its arguments."
     (when (with-current-buffer buffer (derived-mode-p 'meta-log-peer-sync-list-mode))
       (kill-buffer buffer)))
   (clrhash meta-log-peer-sync-core-peers)
+  (clrhash meta-log-peer-sync-core--warned)
   (meta-log-peer-sync-guard-mode -1))
 
 (defun test-helper-call (function)

@@ -190,6 +190,21 @@ def test_extensions() -> None:
     assert all(one == one.lower() and one.startswith(".") for one in FORBIDDEN_EXTENSIONS)
 
 
+@pytest.mark.parametrize(("name", "more", "said"), [
+    ("a/x.exe", frozenset(), ("x.exe", ".exe never is")),
+    ("a.tex", frozenset(), ("a.tex", "files.extensions may add one")),
+    ("README", frozenset(), ("README", "files.extensions may add one")),
+    ("a.tex", frozenset({".csv", ".el"}), ("a.tex", ".csv .json")),
+])  # fmt: skip
+def test_an_ending_that_is_refused(name: str, more: frozenset[str], said: tuple[str, str]) -> None:
+    with pytest.raises(Refusal) as caught:
+        check_name(name, DEFAULT_EXTENSIONS | more)
+    assert caught.value.detail == said[0]
+    assert said[1] in caught.value.hint
+    assert "allowed: .canvas .canvasl" in caught.value.hint
+    assert ".el" not in caught.value.hint
+
+
 def test_local_files_become_documents() -> None:
     assert document_name_for("cafe\u0301.canvasl") == "café.canvasl"
     for name, reason in (("a/b.md", "path-non-canonical"), ("../x.md", "path-traversal"),

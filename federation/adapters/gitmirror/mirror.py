@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,8 +26,7 @@ class Mirror:
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] != "dulwich":
                 raise
-            hint = "pip install 'meta-log-peer-sync[git]'"
-            raise Refusal("missing-program", "dulwich", hint=hint) from None
+            raise Refusal("missing-program", "dulwich", hint=_how_to_install()) from None
         self._history = History(path, bare=bare)
 
     def missing(self, revisions: Iterable[str]) -> set[str]:
@@ -39,3 +40,14 @@ class Mirror:
         the one that failed may be recorded, and the rest is taken next time.
         """
         return self._history.record(revisions)
+
+
+def _how_to_install() -> str:
+    """The command with pip and the one with uv, for the very Python that runs this.
+
+    The sidecar may be alone in an environment of its own, where neither is on
+    anybody's PATH, and the package may be a wheel that no registry has.
+    """
+    python = shlex.quote(sys.executable)
+    wanted = "'dulwich>=1.2'"
+    return f"{python} -m pip install {wanted}, or uv pip install --python {python} {wanted}"

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -40,7 +42,13 @@ def test_revisions_become_commits(tmp_path: Path, bare: bool) -> None:
 def test_without_dulwich_it_says_what_to_install(tmp_path: Path, repository: Path) -> None:
     command = [sys.executable, "-c", _WITHOUT, str(tmp_path / "space")]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
-    assert done.stdout == "missing-program|pip install 'meta-log-peer-sync[git]'\n"
+    extra = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    (wanted,) = extra["optional-dependencies"]["git"]
+    python = shlex.quote(sys.executable)
+    assert done.stdout == (
+        f"missing-program|{python} -m pip install '{wanted}', "
+        f"or uv pip install --python {python} '{wanted}'\n"
+    )  # fmt: skip
     assert list(tmp_path.iterdir()) == []
 
 
