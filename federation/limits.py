@@ -378,6 +378,10 @@ HISTORY_CHAIN: Final = 64
 #: Contents kept in memory, and their bytes: the next edit is compared with one of them.
 RECENT_CONTENTS: Final = 16
 RECENT_BYTES: Final = 16 * MIB
+#: Revisions kept in memory as read, and the longest message of one that is (some 4 MB in
+#: all): to record one reads the same few several times, and walks of a history all of it.
+RECENT_REVISIONS: Final = 1024
+RECENT_ENVELOPE: Final = 4 * KIB
 #: Contents of one document that are kept, whoever needs them or not, and the bytes
 #: that these take on the disk.  Who made what and when is kept of all.
 HISTORY_REVISIONS: Final = 10_000

@@ -98,8 +98,7 @@ class Heads:
         store.note_gaps(revision.file, revision.revision, revision.parents)
         self.ancestry.forget()
         where = place(revision, heads, self.ancestry.contains, named=named)
-        last = store.last_of_author(revision.file, revision.author)
-        past = where.past or is_older(revision, last)
+        past = where.past or self._is_late(revision)
         beside = [head for head in heads if head.revision in where.beside]
         same = sum(head.author == revision.author for head in beside)
         full = len(beside) >= limits.HEADS or (same >= limits.HEADS_PER_AUTHOR and not local)
@@ -125,6 +124,13 @@ class Heads:
                 self._show(revision, heads, local=local)
             return Recorded(revision, "past")
         return self._show(revision, heads, local=local)
+
+    def _is_late(self, revision: Revision) -> bool:
+        """Whether a message without a vector comes after a newer one of its author."""
+        if not revision.plain:
+            return False
+        store = self._context.store
+        return is_older(revision, store.last_of_author(revision.file, revision.author))
 
     def go_on_without(self, file: str) -> None:
         """Some of what is missing of a history is waited for no longer."""

@@ -271,7 +271,7 @@ class Library:
             message["deleted"] = True
         put_content(message, content)
         signed, revision_id = envelope.sign_revision(message, context.key)
-        revision = self._revision_of(signed, context.now.wall_us, revision_id)
+        revision = self._revision_of(signed, content, context.now.wall_us, revision_id)
         recorded = self.heads.record(revision, content, local=True, resolves=resolves)
         return replace(recorded, message=canonical.encode(signed))
 
@@ -315,15 +315,14 @@ class Library:
 
     def receive(self, message: Message, revision_id: str, content: bytes) -> Recorded:
         """Record another peer's revision."""
-        revision = self._revision_of(message.fields, message.timestamp_us, revision_id)
+        revision = self._revision_of(message.fields, content, message.timestamp_us, revision_id)
         named = message.fields.get("resolves")
         resolves = [str(one) for one in named] if isinstance(named, list) else []
         return self.heads.record(revision, content, local=False, resolves=resolves)
 
     def _revision_of(
-        self, message: Mapping[str, object], timestamp_us: int, revision_id: str
+        self, message: Mapping[str, object], content: bytes, timestamp_us: int, revision_id: str
     ) -> Revision:
-        content = get_content(message)
         file, author = str(message["file"]), str(message["peer_id"])
         seq, vector = message.get("seq"), message.get("vector")
         parents = message.get("parents")

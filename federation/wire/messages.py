@@ -228,6 +228,8 @@ _EXTENSION: Final = re.compile(rf"x-[A-Za-z0-9_.-]{{1,{limits.FIELD_NAME - 2}}}"
 #: a JSON string; what it has begun with, it keeps, so that no text is gone over twice
 _STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _ENCODINGS: Final = ("peer_id", "to", "public_key", "signature")
+#: what has been looked at when the turn of the other fields comes
+_CHECKED: Final = frozenset({*_ENCODINGS, "timestamp"})
 
 
 def parse(payload: bytes, topic: str, *, limit: int = limits.WIRE_MESSAGE) -> Message:
@@ -252,7 +254,7 @@ def parse(payload: bytes, topic: str, *, limit: int = limits.WIRE_MESSAGE) -> Me
         _check_key(value["public_key"], value["peer_id"])
     timestamp_us = timestamps.parse(value["timestamp"])
     for name, item in value.items():
-        if name in known and name not in _ENCODINGS:
+        if name in known and name not in _CHECKED:
             known[name].check(name, item)
     _check_together(type_, value, body)
     if b"\\u0000" in payload:

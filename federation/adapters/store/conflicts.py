@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from federation import limits
 from federation.adapters.store.packing import pack_id, unpack_id
 from federation.adapters.store.rows import NUMBER, is_id
 from federation.replica.records import Clashing
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from federation.adapters.store.memory import Memory
 
 _ID = is_id("revision", "?1")
 
@@ -20,9 +25,12 @@ class ConflictTables:
     """The tables ``conflicts``, ``settled`` and ``gaps``."""
 
     _db: sqlite3.Connection
+    _memory: Memory
 
     def open_conflicts(self, file: str | None = None) -> list[Clashing]:
         """What nobody has settled, of one document or of all, by document and id."""
+        if not self._memory.any("conflicts"):
+            return []
         one, values = ("", ()) if file is None else ("WHERE file=? ", (file,))
         rows = self._db.execute(
             f"SELECT file, number, data FROM conflicts {one}ORDER BY file, number, standing, view",
@@ -55,10 +63,13 @@ class ConflictTables:
                 for one in conflicts
             ],
         )
+        self._memory.changed("conflicts")
 
     def drop_passing(self, file: str) -> None:
         """Forget the conflicts of a view that is gone."""
-        self._db.execute("DELETE FROM conflicts WHERE file=? AND standing=0", (file,))
+        if self._memory.any("conflicts"):
+            self._db.execute("DELETE FROM conflicts WHERE file=? AND standing=0", (file,))
+            self._memory.changed("conflicts")
 
     def drop_conflict(self, one: Clashing) -> None:
         """Forget what one merge recorded of a conflict: it was settled."""
@@ -66,10 +77,12 @@ class ConflictTables:
             "DELETE FROM conflicts WHERE file=? AND number=? AND view=?",
             (one.file, one.number, one.view),
         )
+        self._memory.changed("conflicts")
 
     def drop_merge(self, file: str, view: str) -> None:
         """Forget all conflicts that one merge recorded."""
         self._db.execute("DELETE FROM conflicts WHERE file=? AND view=?", (file, view))
+        self._memory.changed("conflicts")
 
     def settle(self, file: str, numbers: Iterable[str], revision: str) -> None:
         """Note the conflicts that a revision names as settled."""
@@ -90,14 +103,22 @@ class ConflictTables:
 
     def note_gaps(self, file: str, revision: str, parents: Iterable[str]) -> None:
         """A revision is here now; those of its parents that are not are gaps."""
-        if self._db.execute("DELETE FROM gaps WHERE revision=?", (revision,)).rowcount:
+        filled = self._memory.any("gaps") and self._db.execute(
+            "DELETE FROM gaps WHERE revision=?", (revision,)
+        ).rowcount  # fmt: skip
+        if filled:
+            self._memory.changed("gaps")
             # the history goes on to come
             self._db.execute(
                 "UPDATE gaps SET tries=0 WHERE file=? AND tries<?", (file, limits.GAP_TRIES)
             )
-        absent = f"SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM revisions WHERE {_ID})"
-        self.note_lost(
-            file, [one for one in parents if self._db.execute(absent, (pack_id(one),)).fetchone()]
+        self.note_lost(file, [one for one in parents if not self._is_here(one)])
+
+    def _is_here(self, revision: str) -> bool:
+        here = f"SELECT 1 FROM revisions WHERE {_ID}"
+        return (
+            self._memory.number(revision) is not None
+            or self._db.execute(here, (pack_id(revision),)).fetchone() is not None
         )
 
     def note_lost(self, file: str, revisions: Iterable[str]) -> None:
@@ -110,9 +131,12 @@ class ConflictTables:
                 self._db.execute(
                     "INSERT OR IGNORE INTO gaps (file, revision) VALUES (?,?)", (file, one)
                 )
+                self._memory.changed("gaps")
 
     def missing(self, file: str) -> set[str]:
         """The gaps of a document that may still be filled: those not asked for in vain."""
+        if not self._memory.any("gaps"):
+            return set()
         rows = self._db.execute(
             "SELECT revision FROM gaps WHERE file=? AND tries<?", (file, limits.GAP_TRIES)
         )
@@ -135,10 +159,13 @@ class ConflictTables:
             "FROM gaps WHERE file=?1 AND tries>=?2 ORDER BY tries, revision LIMIT ?3)",
             (file, limits.GAP_TRIES, limits.GAPS),
         )
+        self._memory.changed("gaps")
         return True
 
     def gaps(self, file: str) -> list[str]:
         """Revisions of a document that others name as parents and that are not here."""
+        if not self._memory.any("gaps"):
+            return []
         rows = self._db.execute("SELECT revision FROM gaps WHERE file=? ORDER BY revision", (file,))
         return [str(revision) for (revision,) in rows]
 

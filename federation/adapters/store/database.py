@@ -18,6 +18,7 @@ from federation import limits
 from federation.adapters.store.conflicts import ConflictTables
 from federation.adapters.store.contents import Contents
 from federation.adapters.store.history import HistoryTables
+from federation.adapters.store.memory import Memory
 from federation.adapters.store.messages import MessageTables
 from federation.adapters.store.peers import PeerTables
 from federation.adapters.store.rows import Rows
@@ -28,6 +29,8 @@ from federation.adapters.store.trouble import is_passing, refusal_of
 from federation.errors import Fault, Refusal
 
 T = TypeVar("T")
+#: more than there are in this package: to prepare one takes longer than to run it
+_STATEMENTS = 512
 
 
 class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables, SpaceTables):
@@ -36,9 +39,11 @@ class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables, Spac
     def __init__(self, path: Path | str) -> None:
         if str(path) != ":memory:":
             _make_private(path)
-        self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False,
+                                   cached_statements=_STATEMENTS)  # fmt: skip
         self._contents = Contents(self._db)
-        self._rows = Rows(self._db)
+        self._memory = Memory(self._db)
+        self._rows = Rows(self._db, self._memory)
         try:
             self._configure()
             self._migrate()
@@ -75,17 +80,19 @@ class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables, Spac
     def transaction(self) -> Iterator[None]:
         """One unit of work: committed and fsynced at the end, or not at all."""
         self._db.execute("BEGIN IMMEDIATE")
+        self._memory.bound()
         try:
             yield
             self._db.execute("COMMIT")
         except BaseException:
+            self._memory.forget()
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
 
     def attempt(self, work: Callable[[], T]) -> T:
         """Run ``work`` so that its failure undoes its own changes only."""
-        return attempt(self._db, work)
+        return attempt(self._db, work, self._memory.forget)
 
     def meta(self, key: str) -> str | None:
         """A value of the peer's own notes."""

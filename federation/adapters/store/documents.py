@@ -16,10 +16,16 @@ from federation.replica.records import Document, Revision
 if TYPE_CHECKING:
     import sqlite3
 
+    from federation.adapters.store.memory import Memory
+
 #: the revision ``r`` belongs to the document ?1; it is what the document ``d`` shows
 _IN_FILE = f"r.file={NUMBER.format('?1')}"
 #: the same, where an id leads there: the plus keeps SQLite from reading the whole history
 _OF_FILE = f"+{_IN_FILE}"
+_HEADS = (
+    "r.number IN (SELECT s.number FROM heads h JOIN revisions s ON "
+    f"{is_id('s.revision', 'packed(h.revision)')} WHERE h.file=?) ORDER BY r.number"
+)
 _CURRENT = is_id("r.revision", "packed(d.current)")
 
 
@@ -33,11 +39,15 @@ class DocumentTables:
     _db: sqlite3.Connection
     _contents: Contents
     _rows: Rows
+    _memory: Memory
 
     def document(self, file: str) -> Document | None:
         """The document of this name."""
-        row = self._db.execute("SELECT * FROM documents WHERE file=?", (file,)).fetchone()
-        return None if row is None else _document(row)
+        known = self._memory.documents
+        if file not in known:
+            row = self._db.execute("SELECT * FROM documents WHERE file=?", (file,)).fetchone()
+            known[file] = None if row is None else _document(row)
+        return known[file]
 
     def documents(self) -> list[Document]:
         """All documents, the deleted ones too, by name."""
@@ -117,14 +127,19 @@ class DocumentTables:
             "INSERT OR REPLACE INTO documents VALUES (?,?,?,?,?)",
             (document.file, document.kind, document.current, document.written, document.deleted),
         )
+        self._memory.documents[document.file] = document
 
     def heads(self, file: str) -> list[Revision]:
         """The revisions of a document that no other one succeeds."""
-        return self._rows.select(
-            "r.number IN (SELECT s.number FROM heads h JOIN revisions s ON "
-            f"{is_id('s.revision', 'packed(h.revision)')} WHERE h.file=?) ORDER BY r.number",
-            file,
-        )
+        known = self._memory.heads.get(file)
+        if known is not None:
+            return [one for one in map(self._rows.get, known) if one is not None]
+        rows = self._db.execute("SELECT revision FROM heads WHERE file=? LIMIT 2", (file,))
+        names = tuple(str(name) for (name,) in rows)
+        if len(names) > 1:
+            return self._rows.select(_HEADS, file)
+        self._memory.heads[file] = names
+        return [one for one in map(self._rows.get, names) if one is not None]
 
     def all_heads(self) -> list[tuple[str, str]]:
         """(file, revision) of every head of every document, sorted."""
@@ -133,10 +148,18 @@ class DocumentTables:
 
     def set_heads(self, file: str, revisions: Iterable[str]) -> None:
         """Replace the heads of a document."""
-        self._db.execute("DELETE FROM heads WHERE file=?", (file,))
-        self._db.executemany(
-            "INSERT INTO heads VALUES (?,?)", [(file, revision) for revision in revisions]
-        )
+        after = tuple(revisions)
+        before = self._memory.heads.get(file)
+        if before == after:
+            return
+        if before != ():
+            self._db.execute("DELETE FROM heads WHERE file=?", (file,))
+        for revision in after:
+            self._db.execute("INSERT INTO heads VALUES (?,?)", (file, revision))
+        if len(after) < 2:
+            self._memory.heads[file] = after
+        else:
+            self._memory.heads.pop(file, None)
 
     def revision(self, revision: str) -> Revision | None:
         """A revision by its whole id."""

@@ -99,7 +99,7 @@ class HistoryTables(DocumentTables):
             )
             return self._drop(candidates)
 
-        return attempt(self._db, work)
+        return attempt(self._db, work, self._memory.forget)
 
     def _kept(self, file: str) -> list[Kept]:
         """The revisions whose contents are here, in the order they were recorded."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
 
+import msgspec
 import zstandard
 
 from federation.errors import Fault, Refusal
@@ -29,6 +30,9 @@ _OURS, _SORTED = (b"\x02", b"\x03"), (b"\x04", b"\x05")
 _WRITERS: Final[tuple[tuple[tuple[bytes, bytes], Callable[[object], bytes]], ...]] = (
     (_OURS, canonical.encode), (_SORTED, canonical.canonical),
 )  # fmt: skip
+#: several times as fast as the standard library's; what it reads otherwise, the
+#: comparison with the whole envelope finds
+_decode: Final = msgspec.json.Decoder().decode
 #: a parent: an id of 32 bytes; an id of another form; from here on the number of a row
 _RAW, _TEXT, _ROW = 0, 1, 2
 
@@ -140,7 +144,21 @@ def unpack_parents(data: bytes) -> Iterator[str | int]:
 
 
 # --- envelopes ----------------------------------------------------------------------
-def _follows(revision: Revision) -> dict[str, object]:
+class About(NamedTuple):
+    """What the other columns of a revision say of its message; the fields of ``Revision``."""
+
+    file: str
+    author: str
+    seq: int
+    timestamp: str
+    binary: bool
+    plain: bool
+    counted: bool
+    vector: Mapping[str, int]
+    parents: tuple[str, ...]
+
+
+def _follows(revision: Revision | About) -> dict[str, object]:
     """The fields of a signed message that the other columns say, too."""
     fields: dict[str, object] = {
         "type": "canvasl-binary" if revision.binary else "canvasl-sync",
@@ -162,9 +180,9 @@ def pack_envelope(revision: Revision) -> bytes:
     if not revision.author and envelope == "{}":
         return _NONE
     try:
-        fields = json.loads(envelope)
+        fields = _decode(envelope)
         short = _shortened(revision, fields) if isinstance(fields, dict) else None
-    except (ValueError, Refusal):  # no message of any peer
+    except (ValueError, msgspec.DecodeError, Refusal):  # no message of any peer
         short = None
     return _WHOLE + _packed(envelope) if short is None else short
 
@@ -185,7 +203,7 @@ def _shortened(revision: Revision, fields: dict[str, object]) -> bytes | None:
     return None
 
 
-def unpack_envelope(data: bytes, about: Revision) -> str:
+def unpack_envelope(data: bytes, about: Revision | About) -> str:
     """The envelope of a revision that has all of its other fields."""
     form, rest = data[:1], data[1:]
     if form == _NONE:
@@ -204,14 +222,15 @@ def says_deleted(envelope: str) -> bool:
     """Whether a signed message says that its document is deleted."""
     if '"deleted":true' not in envelope:  # as canonical JSON writes it; then it is read
         return False
-    return json.loads(envelope).get("deleted") is True
+    fields: object = json.loads(envelope)
+    return isinstance(fields, dict) and fields.get("deleted") is True
 
 
 def said(envelope: str) -> int | None:
     """The counter that a signed message carries, if any."""
     try:
-        seq = json.loads(envelope).get("seq")
-    except (ValueError, AttributeError):
+        seq = _decode(envelope).get("seq")
+    except (ValueError, msgspec.DecodeError, AttributeError):
         return None
     return seq if isinstance(seq, int) else None
 

@@ -11,6 +11,8 @@ from federation.replica.records import Peer
 if TYPE_CHECKING:
     import sqlite3
 
+    from federation.adapters.store.memory import Memory
+
 _COLUMNS = (
     "peer_id, public_key, name, address, caps, trust, first_seen_us, last_seen_us, "
     "announce, announced_us"
@@ -29,13 +31,20 @@ class PeerTables:
     """The part of the store that ``ports.PeerStore`` describes."""
 
     _db: sqlite3.Connection
+    _memory: Memory
 
     def peer(self, peer_id: str) -> Peer | None:
         """The known peer of this id."""
+        known = self._memory.peers.get(peer_id)
+        if known is not None:
+            return known
         row = self._db.execute(
             f"SELECT {_COLUMNS} FROM peers WHERE peer_id=?", (peer_id,)
         ).fetchone()
-        return None if row is None else _peer(row)
+        if row is None:
+            return None
+        peer = self._memory.peers[peer_id] = _peer(row)
+        return peer
 
     def peers(self) -> list[Peer]:
         """All known peers, by id."""
@@ -53,6 +62,7 @@ class PeerTables:
                 peer.announced_us,
             ),
         )  # fmt: skip
+        self._memory.peers.pop(peer.peer_id, None)
 
     def count_unknown(self) -> int:
         """How many peers nobody has accepted or blocked."""

@@ -10,8 +10,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def attempt(db: sqlite3.Connection, work: Callable[[], T]) -> T:
-    """Run ``work`` so that its failure undoes its own changes only."""
+def attempt(
+    db: sqlite3.Connection, work: Callable[[], T], undone: Callable[[], None] = lambda: None
+) -> T:
+    """Run ``work`` so that its failure undoes its own changes only; ``undone`` is called then."""
     db.execute("SAVEPOINT attempt")
     try:
         result = work()
@@ -19,6 +21,7 @@ def attempt(db: sqlite3.Connection, work: Callable[[], T]) -> T:
         if db.in_transaction:
             db.execute("ROLLBACK TO attempt")
             db.execute("RELEASE attempt")
+        undone()
         raise
     db.execute("RELEASE attempt")
     return result
