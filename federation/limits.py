@@ -309,6 +309,9 @@ MERGE_WALK: Final = 50_000
 #: looks at a revision while one merge is worked out, over all of its walks (under a second):
 #: who writes two long histories beside one another makes each walk as long as both
 MERGE_LOOKS: Final = 1_000_000
+#: Walks of histories that are not whole yet, kept to go on with, and their names together (17 MB).
+WALKS_KEPT: Final = 16
+WALKS: Final = MERGE_WALK
 #: Revisions that one answer brings of a document's history: who lacks more asks again.
 HISTORY_PORTION: Final = 256
 #: Seconds after the last change until a merged version is signed for peers that do not merge.

@@ -17,12 +17,14 @@ from federation.events import DropConflicts, Effect, WriteConflict, WriteFile
 from federation.node.conflicts import Conflicts
 from federation.node.context import Context
 from federation.node.manual import Manual
+from federation.replica.ancestry import Ancestry
 from federation.replica.kinds import merge_kind
 from federation.replica.names import kind_of
 from federation.replica.records import Document, Revision
 from federation.replica.spaces import may_leave
 from federation.replica.succession import is_older, place, reach
 from federation.replica.view import Viewer, view_id
+from federation.replica.walks import Walks
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,17 @@ class Heads:
         self._context = context
         self._root = 0
         self._viewer = Viewer(self._signed, self._content, context.store.missing)
-        self.ancestry = self._viewer.ancestry
+        self._walks = Walks()
+        # a view depends on nothing but its heads: what it walks is not remembered
+        self.ancestry = Ancestry(self._signed, context.store.missing, self._walks)
         self.manual = Manual(context, self._content)
         self.conflicts = Conflicts(context, self._viewer, self._signed)
         self.reload()
 
     # --- the root of all heads ---------------------------------------------
     def reload(self) -> None:
-        """Compute the root again from the store."""
+        """Begin again with what the store has."""
+        self._walks.forget()
         self._root = sum(self._leaf(*head) for head in self.shared()) % 2**256
 
     def shared(self) -> list[tuple[str, str]]:
@@ -96,7 +101,7 @@ class Heads:
         heads = store.heads(revision.file)
         named = revision.revision in store.gaps(revision.file)
         store.note_gaps(revision.file, revision.revision, revision.parents)
-        self.ancestry.forget()
+        self._forget()
         where = place(revision, heads, self.ancestry.contains, named=named)
         past = where.past or self._is_late(revision)
         beside = [head for head in heads if head.revision in where.beside]
@@ -125,6 +130,11 @@ class Heads:
             return Recorded(revision, "past")
         return self._show(revision, heads, local=local)
 
+    def _forget(self) -> None:
+        """What was found out of the history before is not all there is."""
+        self.ancestry.forget()
+        self._viewer.ancestry.forget()
+
     def _is_late(self, revision: Revision) -> bool:
         """Whether a message without a vector comes after a newer one of its author."""
         if not revision.plain:
@@ -138,7 +148,7 @@ class Heads:
         heads = store.heads(file)
         if store.missing(file) or not heads:
             return
-        self.ancestry.forget()
+        self._forget()
         names = [head.revision for head in heads]
         self._set_heads(file, heads, [*names, *self._overlooked(file, names)])
         for join in store.joins(file, limits.JOINS):

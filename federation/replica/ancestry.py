@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from federation import limits
 from federation.replica.records import Revision
 from federation.replica.succession import claims
+from federation.replica.walks import Walks
 
 Find = Callable[[str], Revision | None]
 #: of a document, the revisions that are named, not here, and may still come
@@ -26,10 +27,14 @@ class Ancestry:
     What is not here and not ``missing`` either is gone for good, like a beginning;
     without ``missing``, all may still come.  ``guessed`` tells whether an answer
     depends on what may come, ``broken`` whether a walk ended where the history does.
+    With ``walks``, what was walked is remembered when all else is forgotten.
     """
 
-    def __init__(self, find: Find, missing: Missing | None = None) -> None:
+    def __init__(
+        self, find: Find, missing: Missing | None = None, walks: Walks | None = None
+    ) -> None:
         self._find = find
+        self._walks = walks
         self._missing = missing
         self._expected: dict[str, Collection[str]] = {}
         self.broken = False
@@ -59,12 +64,25 @@ class Ancestry:
         key = (newer.revision, older.revision)
         proved = self._proved.get(key)
         if proved is None:
-            proved = False if self._unreached(newer, older) else self._leads(newer, older)
+            proved = self._prove(newer, older)
             if proved is None:
                 self.guessed = True
                 return claims(newer, older)
             self._proved[key] = proved
         return proved
+
+    def _prove(self, newer: Revision, older: Revision) -> bool | None:
+        """Whether parents lead from one to the other; None where that is not known here."""
+        if self._walks is None or older.plain or newer.file != older.file:
+            return False if self._unreached(newer, older) else self._leads(newer, older)
+        walk = self._walks.take(newer, older.author)
+        self._looks += walk.go_on(self.parent, limits.MERGE_LOOKS - self._looks)
+        self._walks.keep(newer, older.author, walk)
+        if walk.leads(older):
+            return True
+        if not walk.done:
+            return False if self._looks >= limits.MERGE_LOOKS else None
+        return None if any(self.expects(older.file, one) for one in walk.ends(older)) else False
 
     def _leads(self, newer: Revision, older: Revision) -> bool | None:
         """Whether parents lead from one to the other; None where that is not known here.
