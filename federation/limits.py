@@ -70,6 +70,8 @@ HEARTBEAT: Final = 15.0
 HEARTBEAT_GRACE: Final = 2.0
 #: A live announcement further off than this gives no online state.
 FRESHNESS: Final = 300.0
+#: Who has just announced itself lets those who heard that ask first, for this time.
+ASK_LATER: Final = 0.25
 #: An acknowledgement that did not come in this time makes us send again ...
 RESEND_FIRST: Final = 2.0
 #: ... doubling up to this.

@@ -17,6 +17,7 @@ from federation.identity import keys
 from federation.identity.peer_id import check_peer_id
 from federation.machines import presence
 from federation.node.context import CAPS, Context
+from federation.node.proof import Proof
 from federation.replica.records import Peer, Trust
 from federation.wire import envelope, topics
 from federation.wire.messages import Message
@@ -28,6 +29,9 @@ class Book:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.live: dict[str, presence.Presence] = {}
+        self.proof = Proof(context)
+        #: until then whoever heard us asks (monotonic seconds)
+        self.asks_at = float("-inf")
         self._next_heartbeat = float("inf")
         self._next_presence = float("inf")
         #: called with (peer id, event) when a peer's presence changed
@@ -84,6 +88,7 @@ class Book:
         """Announce ourselves live, and refresh the retained presence."""
         context = self._context
         message = self.announcement()
+        self.proof.announced(message)
         context.publish(topics.ANNOUNCE, message)
         if retained:
             context.publish(topics.presence(context.peer_id), message, retain=True)
@@ -256,11 +261,13 @@ class Book:
     # --- time and the link -------------------------------------------------
     def link_up(self) -> None:
         """The broker answers: announce at once."""
+        self.asks_at = self._context.now.mono + limits.ASK_LATER
         self.announce(retained=True)
 
     def link_down(self) -> None:
         """Without a broker nobody is online for us."""
         self._next_heartbeat = self._next_presence = float("inf")
+        self.proof.offline()
         for peer_id in list(self.live):
             self._move(peer_id, presence.Event.LINK_LOST)
 

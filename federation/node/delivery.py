@@ -20,8 +20,9 @@ from federation.node.gaps import Gaps
 from federation.node.handing import Handing
 from federation.node.letters import Letters
 from federation.node.library import Library
+from federation.node.lists import pairs, texts
 from federation.node.post import send, send_to
-from federation.replica.records import Peer, Revision
+from federation.replica.records import Revision
 from federation.replica.spaces import may_leave
 from federation.wire import topics
 from federation.wire.messages import Message
@@ -153,11 +154,11 @@ class Delivery:
         """A peer has these revisions and messages durably."""
         store = self._context.store
         for kind in ("stored", "held"):
-            for revision_id in _texts(message.fields.get(kind)):
+            for revision_id in texts(message.fields.get(kind)):
                 revision = store.revision(revision_id)
                 if revision is not None:
                     self.has(message.peer_id, revision)
-        for message_id in _texts(message.fields.get("messages")):
+        for message_id in texts(message.fields.get("messages")):
             store.drop_message(message_id, message.peer_id)
 
     def has(self, peer_id: str, revision: Revision) -> None:
@@ -202,15 +203,18 @@ class Delivery:
             return
         if "ack1" in peer.caps:
             comparison.receive(Event.ONLINE, context.now.mono)
-            if event is presence.Event.ANNOUNCED:
-                self._say_hello(peer_id)
+            # one that is there has just heard us, and asks (node/proof.py)
+            comparison.due = max(comparison.due, self._book.asks_at)
+            if event is presence.Event.ANNOUNCED and comparison.due <= context.now.mono:
+                self.say_hello(peer_id)
         else:
             self._handing.publish_again()
 
-    def _say_hello(self, peer_id: str, echo: str | None = None) -> None:
+    def say_hello(self, peer_id: str, echo: str | None = None) -> None:
         """Ask a peer to answer, or answer it; our root goes along."""
         context = self._context
-        nonce = context.nonce()
+        peer = context.store.peer(peer_id)
+        nonce = self._book.proof.question("" if peer is None else peer.announce)
         comparison = self.comparison(peer_id)
         fields: dict[str, object] = {"root": self._library.heads.root, "nonce": nonce}
         if echo is not None:
@@ -223,13 +227,13 @@ class Delivery:
 
     def _ask_if_there(self, peer_id: str) -> None:
         """A peer may be there: ask, but not once for each message that a broker had queued."""
-        asked = max(self.comparison(peer_id).nonces.values(), default=float("-inf"))
-        if self._context.now.mono - asked >= limits.RESEND_FIRST:
-            self._say_hello(peer_id)
-
-    def hello(self, peer: Peer) -> None:
-        """Compare with a peer now, by the user's wish."""
-        self._say_hello(peer.peer_id)
+        comparison = self.comparison(peer_id)
+        asked = max(comparison.nonces.values(), default=float("-inf"))
+        if (
+            comparison.state is not State.DUE
+            and self._context.now.mono - asked >= limits.RESEND_FIRST
+        ):
+            self.say_hello(peer_id)
 
     def receive_hello(self, message: Message) -> None:
         """A peer's root: answer it; list our heads where the roots differ."""
@@ -238,12 +242,17 @@ class Delivery:
         comparison = self.comparison(peer_id)
         root = str(fields["root"])
         if isinstance(echo, str):
-            if not comparison.take_nonce(echo):
+            there = comparison.take_nonce(echo)
+            if not there:
                 return
+        else:
+            self.say_hello(peer_id, echo=str(fields["nonce"]))
+            there = self._book.proof.shown(peer_id, str(fields["nonce"]))
+            if not there and comparison.state is State.DUE:
+                self.say_hello(peer_id)
+        if there:
             self._book.answered(peer_id)
             self.letters.resend(peer_id)
-        else:
-            self._say_hello(peer_id, echo=str(fields["nonce"]))
         if root == self._library.heads.root:
             self._in_step(peer_id)
         else:
@@ -264,7 +273,7 @@ class Delivery:
         context = self._context
         store = context.store
         comparison = self.comparison(message.peer_id)
-        for file, revision_id in _pairs(message.fields["heads"]):
+        for file, revision_id in pairs(message.fields["heads"]):
             revision = store.revision(revision_id)
             if revision is not None:
                 self.has(message.peer_id, revision)
@@ -324,10 +333,10 @@ class Delivery:
 
     def receive_want(self, message: Message) -> None:
         """A peer asks for revisions: it gets them in portions."""
-        revisions = _texts(message.fields["revisions"])
+        revisions = texts(message.fields["revisions"])
         have = message.fields.get("have")
         if have is not None:
-            revisions = self._library.packing.ancestry(revisions, set(_texts(have)))
+            revisions = self._library.packing.ancestry(revisions, set(texts(have)))
         self._handing.want(message.peer_id, revisions)
 
     def arrived(self, revision_id: str, *, refused: bool) -> None:
@@ -353,7 +362,7 @@ class Delivery:
             comparison.tried.clear()
         for peer in self._book.online():
             if "ack1" in peer.caps:
-                self._say_hello(peer.peer_id)
+                self.say_hello(peer.peer_id)
 
     # --- time ---------------------------------------------------------------------
     def next_timer(self) -> float:
@@ -381,20 +390,10 @@ class Delivery:
                 continue
             comparison.receive(Event.TIMER, now)
             if comparison.state is State.DUE:
-                self._say_hello(peer_id)
+                self.say_hello(peer_id)
 
     def offline(self) -> None:
         """The broker is gone: nothing is awaited until somebody is seen again."""
         self._handing.offline()
         for comparison in self._comparisons.values():
             comparison.receive(Event.OFFLINE, self._context.now.mono)
-
-
-def _texts(value: object) -> Sequence[str]:
-    return [str(one) for one in value] if isinstance(value, list) else []
-
-
-def _pairs(value: object) -> list[tuple[str, str]]:
-    return (
-        [(str(file), str(revision)) for file, revision in value] if isinstance(value, list) else []
-    )

@@ -179,13 +179,13 @@ class Node:
         peer = self.book.require(peer_id)
         if peer.trust == "blocked":
             raise Refusal("revoked-peer", peer_id)
-        self.delivery.hello(peer)
+        self.delivery.say_hello(peer.peer_id)
 
     def compare_all(self) -> list[str]:
         """Compare documents with every online peer; their ids."""
         peers = [peer for peer in self.book.online() if "ack1" in peer.caps]
         for peer in peers:
-            self.delivery.hello(peer)
+            self.delivery.say_hello(peer.peer_id)
         return [peer.peer_id for peer in peers]
 
     def send_message(self, peer_id: str, kind: str, content: str) -> str:
