@@ -311,8 +311,7 @@ MERGE_WALK: Final = 50_000
 #: looks at a revision while one merge is worked out, over all of its walks (under a second):
 #: who writes two long histories beside one another makes each walk as long as both
 MERGE_LOOKS: Final = 1_000_000
-#: Walks of histories that are not whole yet, kept to go on with, and their names together (17 MB).
-WALKS_KEPT: Final = 16
+#: Names in all walks that are kept to go on with, until their histories are whole (17 MB).
 WALKS: Final = MERGE_WALK
 #: Revisions that one answer brings of a document's history: who lacks more asks again.
 HISTORY_PORTION: Final = 256
@@ -380,11 +379,9 @@ PATCH_SPLICES: Final = 20_000
 HISTORY_FAN: Final = 16
 HISTORY_LEVELS: Final = 3
 HISTORY_CHAIN: Final = 64
-#: Contents kept in memory, and their bytes: the next edit is compared with one of them.
+#: Contents, and revisions with messages of so many bytes, kept in memory: they are read often.
 RECENT_CONTENTS: Final = 16
 RECENT_BYTES: Final = 16 * MIB
-#: Revisions kept in memory as read, and the longest message of one that is (some 4 MB in
-#: all): to record one reads the same few several times, and walks of a history all of it.
 RECENT_REVISIONS: Final = 1024
 RECENT_ENVELOPE: Final = 4 * KIB
 #: Contents of one document that are kept, whoever needs them or not, and the bytes

@@ -11,9 +11,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from heapq import heappop, heappush
+from typing import Final
 
 from federation import limits
 from federation.replica.records import Revision
+
+#: walks that are kept, however short they are
+_KEPT: Final = 16
 
 Find = Callable[[str], Revision | None]
 
@@ -119,5 +123,5 @@ class Walks:
             return
         self._kept[newer.revision, author] = walk
         total = sum(map(len, self._kept.values()))
-        while self._kept and (total > limits.WALKS or len(self._kept) > limits.WALKS_KEPT):
+        while self._kept and (total > limits.WALKS or len(self._kept) > _KEPT):
             total -= len(self._kept.popitem(last=False)[1])

@@ -86,7 +86,7 @@ def test_each_revision_of_a_long_history_is_looked_at_once() -> None:
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "WALKS", 20)
-    monkeypatch.setattr(limits, "WALKS_KEPT", 3)
+    monkeypatch.setattr("federation.replica.walks._KEPT", 3)
     made, walks = chain(12), Walks()
     here = {one.revision: one for one in made[1:]}
     for at in (11, 10, 9, 8, 7):
