@@ -170,8 +170,8 @@ class Rows:
         if known is None:
             row = self._db.execute("SELECT number FROM names WHERE name=?", (name,)).fetchone()
             if row is None:
-                cursor = self._db.execute("INSERT INTO names (name) VALUES (?)", (name,))
-                row = (cursor.lastrowid,)
+                self._db.execute("INSERT INTO names (name) VALUES (?)", (name,))
+                row = self._db.execute("SELECT last_insert_rowid()").fetchone()
             known = int(row[0])
             self._memory.put_name(known, name)
         return known
