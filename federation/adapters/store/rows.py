@@ -97,13 +97,19 @@ class Rows:
         return names[number]
 
     # --- writing --------------------------------------------------------------------
-    def add(self, revision: Revision, content: int | None, number: int | None = None) -> None:
-        """Write a revision; ``content`` is the number of its content."""
+    def add(
+        self, revision: Revision, content: int | None, number: int | None = None,
+        *, named: bool = False,
+    ) -> None:  # fmt: skip
+        """Write a revision; ``content`` is the number of its content.
+
+        ``named``: a signed revision has it as a parent; so has one while it is a gap.
+        """
         name = packing.pack_id(revision.revision)
         if self._number(revision.revision) is not None:
             raise Fault(f"the revision {revision.revision} is recorded already")
         parents = [(one, self._number(one)) for one in revision.parents]
-        named = self._db.execute("SELECT 1 FROM gaps WHERE revision=?", (revision.revision,))
+        gap = self._db.execute("SELECT 1 FROM gaps WHERE revision=?", (revision.revision,))
         self._db.execute(
             "INSERT INTO revisions (number, revision, file, author, seq, said, timestamp, "
             "timestamp_us, lag, content_hash, size, binary, plain, counted, joins, named, vector, "
@@ -115,7 +121,7 @@ class Rows:
                 revision.received_us - revision.timestamp_us,
                 packing.pack_id(revision.content_hash), revision.size, revision.binary,
                 revision.plain, revision.counted, revision.author != "" and len(parents) > 1,
-                named.fetchone() is not None, self._vector(revision.vector),
+                named or gap.fetchone() is not None, self._vector(revision.vector),
                 packing.pack_parents(parents), packing.pack_envelope(revision), content,
             ),
         )  # fmt: skip
