@@ -133,6 +133,21 @@ says more.")
 
 ;;;; Text of other people
 
+(defconst meta-log-peer-sync-core--hidden
+  (concat "[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+          "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffc"
+          "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")
+  "Matches a character that shows nothing, or moves what is around it.
+Without the two selectors of `meta-log-peer-sync-core--selectors'.")
+
+(defun meta-log-peer-sync-core--selectors (match)
+  "Return MATCH, a character or none and then U+FE0E or U+FE0F, made harmless.
+These choose how a symbol in front of them looks; elsewhere they hide."
+  (if (and (= (length match) 2)
+           (eq (get-char-code-property (aref match 0) 'general-category) 'So))
+      match
+    (replace-regexp-in-string "[\ufe0e\ufe0f]" "?" match t t)))
+
 (defun meta-log-peer-sync-core-plain (text &optional width)
   "Return TEXT, which may be anybody's, as one harmless line.
 Control, invisible and direction-changing characters show as `?'; it is
@@ -143,8 +158,9 @@ cut to WIDTH columns, default 80."
         text
       (truncate-string-to-width
        (replace-regexp-in-string
-        "[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-        "?" text t t)
+        ".?[\ufe0e\ufe0f]" #'meta-log-peer-sync-core--selectors
+        (replace-regexp-in-string meta-log-peer-sync-core--hidden "?" text t t)
+        t t)
        (or width 80) nil nil t))))
 
 (defun meta-log-peer-sync-core-time (time)

@@ -280,9 +280,11 @@ not UTF-8."
 
 (defvar meta-log-peer-sync-guard--bidi
   (let ((table (make-char-table 'glyphless-char-display)))
-    (dolist (char '(#x61c #x200b #x200c #x200d #x200e #x200f #x202a #x202b #x202c #x202d
-                          #x202e #x2060 #x2066 #x2067 #x2068 #x2069 #xfeff))
-      (aset table char 'hex-code))
+    ;; Not U+FE0E and U+FE0F: they stand behind symbols in the text of honest people.
+    (dolist (char '(#xad #x34f #x61c #x115f #x1160 #x17b4 #x17b5 (#x180b . #x180f)
+                         (#x200b . #x200f) (#x202a . #x202e) (#x2060 . #x206f) #x3164
+                         (#xfe00 . #xfe0d) #xfeff #xffa0 (#xe0000 . #xe0fff)))
+      (set-char-table-range table char 'hex-code))
     table)
   "Shows characters that hide or turn text around as their numbers.")
 

@@ -326,10 +326,15 @@ HISTORY_AGAIN: Final = 300.0
 #: A revision that is named and that nobody brings is asked for so often, by peers that have all
 #: else, and while nothing else of the history comes: some minutes.  Then merges go on without it.
 GAP_TRIES: Final = 16
+#: ... and so often whatever else comes, which somebody may send bit by bit on purpose.
+GAP_ASKS: Final = 64
+#: Who named so many in one document that never came is not waited for there any more.
+GAP_DEBT: Final = 8
 #: Questions within this time count once: an answer may be long, and on its way.
 GAP_TRY: Final = 30.0
 #: Missing revisions of one document that are waited for: names cost nothing to invent, and a
-#: history that arrives newest first misses as many at once as people wrote at once.
+#: history that arrives newest first misses as many at once as people wrote at once.  Whoever
+#: named most of them makes room for the others.
 GAPS: Final = 1_000
 #: Largest entry, as text, that is kept beside a conflict.
 CONFLICT_TEXT: Final = 64 * KIB

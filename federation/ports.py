@@ -131,8 +131,8 @@ class DocumentStore(Protocol):
         """File -> how many revisions."""
         ...
 
-    def add_revision(self, revision: Revision, content: bytes) -> None:
-        """Record a revision and its content."""
+    def add_revision(self, revision: Revision, content: bytes, *, named: bool = False) -> None:
+        """Record a revision and its content; ``named``: others have it as a parent."""
         ...
 
     def restore_content(self, revision: Revision, content: bytes) -> None:
@@ -245,11 +245,11 @@ class ConflictStore(Protocol):
         """The conflicts of a document that were settled -> the revisions that did."""
         ...
 
-    def note_gaps(self, file: str, revision: str, parents: Iterable[str]) -> None:
-        """A revision is here now; those of its parents that are not are gaps."""
+    def note_gaps(self, file: str, revision: str, parents: Iterable[str], by: str = "") -> None:
+        """A revision is here now; those of its parents that are not are gaps, named by ``by``."""
         ...
 
-    def note_lost(self, file: str, revisions: Iterable[str]) -> None:
+    def note_lost(self, file: str, revisions: Iterable[str], by: str = "") -> None:
         """Revisions of a document that are needed and not here, or not their contents."""
         ...
 
@@ -262,7 +262,7 @@ class ConflictStore(Protocol):
         ...
 
     def gaps(self, file: str) -> list[str]:
-        """Revisions of a document that others name as parents and that are not here."""
+        """Revisions of a document that others name and that are not here: each namer's in turn."""
         ...
 
     def ends(self, file: str, most: int) -> list[str]:
@@ -274,7 +274,7 @@ class ConflictStore(Protocol):
         ...
 
     def files_with_gaps(self) -> list[str]:
-        """The documents whose history is not complete, by name."""
+        """The documents whose history is not complete: each namer's in turn."""
         ...
 
 

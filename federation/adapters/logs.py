@@ -18,20 +18,23 @@ from pathlib import Path
 from typing import Literal
 
 from federation import limits
+from federation.identity.characters import is_blank
 
 _ROOT = "federation"
+_UNSHOWN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _STANDARD = frozenset(vars(logging.makeLogRecord({})))
 
 
 def sanitise(text: str) -> str:
-    """Text without controls, line breaks or direction changes."""
+    """Text without controls, line breaks, direction changes, or what does not show."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        character if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
-        else f"\\u{ord(character):04x}"
-        for character in text
-    )  # fmt: skip
+        f"\\u{ord(character):04x}"
+        if unicodedata.category(character) in _UNSHOWN or is_blank(character, before)
+        else character
+        for before, character in zip(("", *text), text, strict=False)
+    )
 
 
 class _Formatter(logging.Formatter):

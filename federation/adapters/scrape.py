@@ -3,7 +3,8 @@
 
 It is for the loopback address.  A page in a browser of this machine cannot read
 it either: the request has to name a loopback host (DNS rebinding), and no other
-origin is let in.  Requests are bounded in size, time and number.
+origin is let in.  Requests are bounded in size, time and number; who says nothing
+makes room for who comes next.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Scrape:
         self._text = text
         self._type = content_type
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+        #: connections, oldest first -> whether the other side keeps us waiting
+        self._open: dict[asyncio.StreamWriter, bool] = {}
 
     async def listen(self, host: str, port: int) -> None:
         """Listen; OSError when the port is taken."""
@@ -33,14 +35,16 @@ class Scrape:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request a connection."""
-        if len(self._open) >= limits.SCRAPES:
+        if not self._make_room():
             writer.close()
             return
-        self._open.add(writer)
+        self._open[writer] = True
         try:
             async with asyncio.timeout(limits.SCRAPE_TIME):
                 head = await reader.readuntil(b"\r\n\r\n")
+                self._open[writer] = False
                 status, body = await self._answer(head.decode("latin-1"))
+                self._open[writer] = True
                 writer.write(
                     f"HTTP/1.1 {status}\r\nContent-Type: {self._type}\r\nContent-Length: "
                     f"{len(body)}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n".encode()
@@ -50,8 +54,19 @@ class Scrape:
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # whoever asks like that gets no answer
         finally:
-            self._open.discard(writer)
+            self._open.pop(writer, None)
             writer.close()
+
+    def _make_room(self) -> bool:
+        """Whether one more is served: the one that has kept us waiting longest goes for it."""
+        if len(self._open) < limits.SCRAPES:
+            return True
+        idle = next((writer for writer, waits in self._open.items() if waits), None)
+        if idle is None:
+            return False
+        del self._open[idle]
+        idle.transport.abort()
+        return True
 
     async def _answer(self, head: str) -> tuple[str, bytes]:
         first, *lines = head.split("\r\n")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from federation.errors import Refusal
+from federation.identity.characters import is_blank
 
 OK: Final = 0
 FAILED: Final = 1
@@ -82,8 +83,12 @@ def clean(text: object) -> str:
 
     What does not show, or would move other text, becomes U+FFFD.
     """
+    line = str(text)
+    if line.isascii() and line.isprintable():
+        return line
     return "".join(
-        "\ufffd" if unicodedata.category(char) in _UNSHOWN else char for char in str(text)
+        "\ufffd" if unicodedata.category(char) in _UNSHOWN or is_blank(char, before) else char
+        for before, char in zip(("", *line), line, strict=False)
     )
 
 

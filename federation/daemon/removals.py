@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from federation.daemon.peer import RunningPeer
 
 _KEY = "held removals"
+_GONE_KEY = "removed before"
 
 
 class Removals:
@@ -30,6 +31,8 @@ class Removals:
     def __init__(self, peer: RunningPeer) -> None:
         self._peer = peer
         self._held: set[str] = set(json.loads(peer.store.meta(_KEY) or "[]"))
+        #: what was removed just before something was held: it comes back with that
+        self._gone: set[str] = set(json.loads(peer.store.meta(_GONE_KEY) or "[]"))
         #: what was removed of late: document -> when (monotonic seconds)
         self._recent: dict[str, float] = {}
         self._agreed: set[str] = set()
@@ -66,6 +69,9 @@ class Removals:
         if not self.held and not is_mass(gone, store.count_documents() + gone):
             self._recent[file] = now
             return True
+        if not self.held:
+            self._gone.clear()  # of another time, and nobody asked for it
+        self._gone.update(self._recent)
         self._held.add(file)
         self._note()
         return False
@@ -76,7 +82,7 @@ class Removals:
         if delete:
             self._agreed.update(files)
         else:
-            files = sorted({*files, *self._recent})
+            files = sorted({*files, *self._gone, *self._recent})
             for file in files:
                 signed = [one for one in self._peer.store.revisions(file) if one.author]
                 document = node.library.require(file)
@@ -85,6 +91,7 @@ class Removals:
                     node.restore(file, living[-1].revision)
             self._recent.clear()
         self._held.clear()
+        self._gone.clear()
         self._note()
         return len(files)
 
@@ -96,8 +103,12 @@ class Removals:
 
     def _note(self) -> None:
         """Remember what is held, and tell; once for many."""
-        store, text = self._peer.store, json.dumps(sorted(self._held))
-        self._peer.turns.post_lazily(lambda _now: store.set_meta(_KEY, text))
+        store = self._peer.store
+        for key, names in ((_KEY, self._held), (_GONE_KEY, self._gone)):
+            text = json.dumps(sorted(names))
+            self._peer.turns.post_lazily(
+                lambda _now, key=key, text=text: store.set_meta(key, text)  # type: ignore[misc]
+            )
         if not self._telling:
             self._telling = True
             asyncio.get_running_loop().call_later(limits.LAZY, self._tell)

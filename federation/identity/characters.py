@@ -37,21 +37,24 @@ _VARIANTS: Final = "\ufe0e\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3
 _PEER_LIKE: Final = re.compile(r"peer-(?:[a-z2-7]{8}|[a-z2-7]{52})")
 
 
-def is_invisible(character: str, before: str = "") -> bool:
-    """Whether ``character`` shows nothing, or a space that is none.
+def is_blank(character: str, before: str = "") -> bool:
+    """Whether ``character`` shows nothing though it is no format character.
 
     The selectors of text and emoji presentation belong to a symbol in front of
     them (``before``), where keyboards put them.
     """
     if character in "\ufe0e\ufe0f" and before and unicodedata.category(before) == "So":
         return False
-    category = unicodedata.category(character)
-    if category == "Cf":
-        return True
-    if category == "Zs":
-        return character not in (" ", _WIDE_SPACE)
     point = ord(character)
     return any(first <= point <= last for first, last in _BLANK_RANGES)
+
+
+def is_invisible(character: str, before: str = "") -> bool:
+    """Whether ``character`` (behind ``before``) shows nothing, or a space that is none."""
+    category = unicodedata.category(character)
+    if category == "Zs":
+        return character not in (" ", _WIDE_SPACE)
+    return category == "Cf" or is_blank(character, before)
 
 
 def _joins(before: str, after: str) -> bool:

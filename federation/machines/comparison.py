@@ -129,17 +129,20 @@ class Comparison:
         """Whether to ask this peer for an old revision now: some times, then now and then."""
         tries, last = self.tried.get(revision, (0, mono))
         spent = tries >= limits.HISTORY_TRIES and mono - last < limits.HISTORY_AGAIN
-        if revision in self.missing or spent:
-            return False
-        self.tried[revision] = (tries + 1, mono)
-        return True
+        return not spent and revision not in self.missing
 
-    def next_wants(self) -> list[str]:
-        """Revisions to ask for now; empty while enough is under way."""
+    def tries(self, revision: str) -> int:
+        """How often this peer was asked for a revision: those asked for less come first."""
+        return self.tried.get(revision, (0, 0.0))[0]
+
+    def next_wants(self, mono: float) -> list[str]:
+        """Revisions to ask for now, which counts as a try; empty while enough is under way."""
         if self.asked:
             return []
         wants = list(self.missing)[: limits.WANTS]
         self.asked.update(wants)
+        for revision in wants:
+            self.tried[revision] = (self.tries(revision) + 1, mono)
         return wants
 
     def fetched(self, revision: str) -> None:

@@ -7,7 +7,7 @@ its id, and gets it in its author's own signed words from anybody who has it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from federation import limits
 from federation.events import Acknowledge
@@ -293,7 +293,7 @@ class Delivery:
         comparison = self.comparison(peer_id)
         heads: list[str] = []
         histories: dict[str, list[str]] = {}
-        for revision_id in comparison.next_wants():
+        for revision_id in comparison.next_wants(self._context.now.mono):
             file = comparison.missing[revision_id]
             # of one that is here only the content is wanted, not what it was made from
             if revision_id in store.gaps(file) and store.revision(revision_id) is None:
@@ -308,23 +308,24 @@ class Delivery:
 
     def _fill_gaps(self, peer_id: str) -> None:
         """A peer has all our heads: it may have what we lack of the histories, too."""
-        for file in self._context.store.files_with_gaps()[: limits.WANTS]:
-            gaps = self._context.store.gaps(file)
-            if self.lacks(peer_id, gaps, file):
+        noted = self._gaps.noted()
+        self.lacks(peer_id, self._gaps.in_turn(noted))
+        for file, gaps in noted.items():
+            if not self.comparison(peer_id).asked.isdisjoint(gaps):
                 self._gaps.asked(file, gaps)
 
     def lacks_history(self, peers: Iterable[str], file: str) -> None:
         """Ask one of these peers for the revisions that others of the document name."""
-        if gaps := self._context.store.gaps(file):
-            any(self.lacks(peer_id, gaps, file) for peer_id in peers)
+        if gaps := [(file, one) for one in self._context.store.gaps(file)]:
+            any(self.lacks(peer_id, gaps) for peer_id in peers)
 
-    def lacks(self, peer_id: str, revisions: Sequence[str], file: str) -> bool:
-        """Ask a peer for revisions that it may have; False while nothing is asked of it."""
+    def lacks(self, peer_id: str, wanted: Iterable[tuple[str, str]]) -> bool:
+        """Ask a peer for (document, revision) that it may have; False while it is not asked."""
         comparison, now = self.comparison(peer_id), self._context.now.mono
         if comparison.state is State.IDLE:
             return False
-        new = [one for one in revisions if comparison.may_try(one, now)]
-        for revision_id in new:
+        new = [one for one in wanted if comparison.may_try(one[1], now)]
+        for file, revision_id in sorted(new, key=lambda one: comparison.tries(one[1])):
             comparison.lacks(revision_id, file)
         if new:
             comparison.receive(Event.MISSING_FOUND, now)
@@ -348,8 +349,9 @@ class Delivery:
         for peer_id, comparison in self._comparisons.items():
             if revision_id not in comparison.missing:
                 continue
+            if revision_id in comparison.asked:
+                comparison.progress(self._context.now.mono)
             comparison.fetched(revision_id)
-            comparison.progress(self._context.now.mono)
             if not comparison.missing:
                 comparison.receive(Event.ALL_FETCHED, self._context.now.mono)
             elif not comparison.asked:

@@ -100,7 +100,7 @@ class Heads:
         store = self._context.store
         heads = store.heads(revision.file)
         named = revision.revision in store.gaps(revision.file)
-        store.note_gaps(revision.file, revision.revision, revision.parents)
+        self._note_gaps(revision)
         self._forget()
         where = place(revision, heads, self.ancestry.contains, named=named)
         past = where.past or self._is_late(revision)
@@ -109,7 +109,7 @@ class Heads:
         full = len(beside) >= limits.HEADS or (same >= limits.HEADS_PER_AUTHOR and not local)
         if full and not past:
             raise Refusal("queue-full", f"{len(beside)} concurrent versions of {revision.file}")
-        store.add_revision(revision, content)
+        store.add_revision(revision, content, named=named)
         self.conflicts.settle(revision, list(resolves))
         complete = not store.missing(revision.file)
         joins = store.joins(revision.file, limits.JOINS) if named and complete else []
@@ -146,7 +146,7 @@ class Heads:
         """Some of what is missing of a history is waited for no longer."""
         store = self._context.store
         heads = store.heads(file)
-        if store.missing(file) or not heads:
+        if not heads:
             return
         self._forget()
         names = [head.revision for head in heads]
@@ -161,9 +161,16 @@ class Heads:
         if revision.revision not in store.gaps(revision.file):
             return False
         store.restore_content(revision, content)
-        store.note_gaps(revision.file, revision.revision, revision.parents)
+        self._note_gaps(revision)
         self.go_on_without(revision.file)
         return True
+
+    def _note_gaps(self, revision: Revision) -> None:
+        """What a revision names and is not here: what a parent of it has named is not its own."""
+        found = [self._signed(name) for name in revision.parents]
+        below = {name for one in found if one is not None for name in one.parents}
+        fresh = [name for name in revision.parents if name not in below]
+        self._context.store.note_gaps(revision.file, revision.revision, fresh, revision.author)
 
     def _overlooked(self, file: str, names: Sequence[str]) -> list[str]:
         """Heads that were taken for seen, by a vector's word, until the history was complete."""

@@ -296,7 +296,7 @@ class Inbox:
                     raise
         file, revision = str(message.fields["file"]), str(message.fields["revision"])
         if self._context.store.revision(revision) is None:
-            self._delivery.lacks(peer.peer_id, [revision], file)
+            self._delivery.lacks(peer.peer_id, [(file, revision)])
         return None
 
     def _piece(self, message: Message, peer: Peer) -> None:

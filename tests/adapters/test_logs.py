@@ -43,6 +43,7 @@ def test_hostile_text_is_made_visible() -> None:
     assert clean.isprintable()
     assert "\\u001b[31m\\u000d\\u000ab" in clean
     assert "\\u202e" in clean
+    assert logs.sanitise("a\u3164b\ufe0f \u2764\ufe0f") == "a\\u3164b\\ufe0f \u2764\ufe0f"
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

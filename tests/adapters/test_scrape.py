@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -21,8 +22,13 @@ class Door:
         self.port = free_port()
         self.scrape = Scrape(self._text, "text/x")
         self.refuse = False
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def _text(self) -> str:
+        self.asked.set()
+        await self.may_answer.wait()
         if self.refuse:
             raise Refusal("shutting-down")
         return "é 1\n"
@@ -85,3 +91,36 @@ async def test_too_much_too_slow_too_many(door: Door, monkeypatch: pytest.Monkey
     monkeypatch.setattr(limits, "SCRAPES", 1)
     door.refuse = True
     assert (await door.ask(request())).startswith("HTTP/1.1 503 ")
+
+
+async def test_who_says_nothing_makes_room(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SCRAPE_TIME", 600.0)
+    idle = []
+    for number in range(3 * limits.SCRAPES):
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(b"GET /metrics HTTP/1.1\r\n" if number % 2 else b"")
+        idle.append((reader, writer))
+    assert (await door.ask(request())).startswith("HTTP/1.1 200 ")
+    # the oldest had to go, and only as many as were in the way
+    async with asyncio.timeout(60):
+        with contextlib.suppress(ConnectionResetError):
+            assert await idle[0][0].read() == b""
+    newest = idle[-1][1]
+    newest.write(b"Host: localhost\r\n\r\n")
+    async with asyncio.timeout(60):
+        assert (await idle[-1][0].readline()).startswith(b"HTTP/1.1 200 ")
+    for _reader, writer in idle:
+        writer.close()
+
+
+async def test_who_is_being_answered_is_not_put_off(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SCRAPES", 1)
+    door.may_answer.clear()
+    first = asyncio.create_task(door.ask(request()))
+    async with asyncio.timeout(60):
+        await door.asked.wait()
+        assert await door.ask(request()) == ""
+        door.may_answer.set()
+        assert (await first).startswith("HTTP/1.1 200 ")

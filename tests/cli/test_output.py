@@ -35,11 +35,30 @@ def test_cleaned_text_is_one_line_that_only_shows(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "evil", ["\x1b[31m", "\r\n", "\u202e", "\u2066", "\u200b", "\x00", "\x9b", "\u2028", "\ud800"]
+    "evil",
+    [
+        "\x1b[31m",
+        "\r\n",
+        "\u202e",
+        "\u2066",
+        "\u200b",
+        "\x00",
+        "\x9b",
+        "\u2028",
+        "\ud800",
+        "\u115f",
+        "\u1160",
+        "\u3164",
+        "\uffa0",
+        "\ufe0f",
+        "\U000e0100",
+        "\u034f",
+    ],
 )
 def test_what_moves_or_hides_text_is_replaced(evil: str) -> None:
     assert not set(evil) & set(clean(f"a{evil}b")) - set("[31m")
-    assert clean("Zo\u00eb \u65e5\u672c") == "Zo\u00eb \u65e5\u672c"
+    for fine in ("Zo\u00eb \u65e5\u672c", "\u2764\ufe0f"):
+        assert clean(fine) == fine
 
 
 def test_a_table_is_aligned_by_columns_of_the_terminal() -> None:

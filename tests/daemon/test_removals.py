@@ -61,17 +61,36 @@ async def test_the_files_stay_until_somebody_decides(tmp_path: Path, *, agreed: 
         assert here.peer.spaces.held == 0
 
 
-async def test_who_restores_at_once_gets_back_what_went_before(tmp_path: Path) -> None:
+async def comes_back(here: Running, folder: Path) -> None:
+    """All of it comes back, also what was removed before the rest was held."""
+    await here.front().call("spaces.restore", space="commons")
+    for place in (folder, here.peer.disk.synced):
+        await until(
+            lambda place=place: all(  # type: ignore[misc]
+                holds(place / name, f"words of {name}".encode()) for name in NAMES
+            )
+        )
+
+
+async def test_who_restores_gets_back_what_went_before(tmp_path: Path) -> None:
     async with running(tmp_path) as here:
         folder, friend = await shared(here)
         await delete(here, friend, NAMES)
-        await here.front().call("spaces.restore", space="commons")
-        for place in (folder, here.peer.disk.synced):
-            await until(
-                lambda place=place: all(  # type: ignore[misc]
-                    holds(place / name, f"words of {name}".encode()) for name in NAMES
-                )
-            )
+        await comes_back(here, folder)
+
+
+async def test_who_restores_later_gets_it_back_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody deletes slowly once some of it is held, and then the peer starts again."""
+    async with running(tmp_path) as here:
+        folder, friend = await shared(here)
+        await delete(here, friend, NAMES[:-1])
+        assert here.peer.spaces.held > 0
+        monkeypatch.setattr(limits, "MASS_DELETE_WINDOW", 0.0)
+        await delete(here, friend, NAMES[-1:])
+    async with running(tmp_path) as here:
+        await comes_back(here, folder)
 
 
 async def test_a_held_file_that_is_edited_is_kept(tmp_path: Path) -> None:

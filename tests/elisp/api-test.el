@@ -368,7 +368,16 @@
 
 (ert-deftest api-test-plain-text ()
   (should (equal (meta-log-peer-sync-core-plain "a\e[31m\u202eb\nc%s") "a?[31m?b?c%s"))
-  (should (equal (meta-log-peer-sync-core-plain nil) "")))
+  (should (equal (meta-log-peer-sync-core-plain nil) ""))
+  ;; What shows nothing, in a name that would look like another one.
+  (dolist (char '(#xad #x34f #x115f #x1160 #x17b4 #x180b #x180f #x200b #x2060 #x2800 #x3164
+                       #xfe00 #xfe0e #xfe0f #xffa0 #xfffc #x1d173 #xe0041 #xe0100))
+    (should (equal (meta-log-peer-sync-core-plain (format "bo%cb" char)) "bo?b"))
+    (should (equal (meta-log-peer-sync-core-plain (string char)) "?")))
+  (should (equal (meta-log-peer-sync-core-plain "\ufe0f\ufe0fb\u3164\ufe0f") "??b??"))
+  (should (equal (meta-log-peer-sync-core-plain "\u2764\ufe0f\ufe0f") "\u2764\ufe0f?"))
+  (dolist (name '("\u2764\ufe0f" "\uc548\ub155" "\u5c71\u7530" "\u3000a" "Zo\u00eb" "e\u0301"))
+    (should (equal (meta-log-peer-sync-core-plain name) name))))
 
 (ert-deftest api-test-start-from-environment ()
   (let ((emacs (expand-file-name invocation-name invocation-directory)))

@@ -375,7 +375,8 @@
       (write-region "x" nil file nil 'silent)
       (with-current-buffer (find-file-noselect file)
         (should (bound-and-true-p untrusted-content))
-        (should (equal (aref glyphless-char-display #x202e) 'hex-code))
+        (dolist (char '(#x202e #x200d #x3164 #xffa0 #x115f #xe0041))
+          (should (equal (aref glyphless-char-display char) 'hex-code)))
         (kill-buffer)))))
 
 ;; Few changes and many: Emacs gives the many up after some milliseconds.

@@ -75,16 +75,16 @@ def test_wants_come_in_portions_and_progress_waits() -> None:
     for number in range(limits.WANTS + 6):
         comparison.lacks(f"r{number}", "x.md")
     comparison.receive(Event.MISSING_FOUND, 0.0)
-    wants = comparison.next_wants()
+    wants = comparison.next_wants(0.0)
     assert wants == [f"r{number}" for number in range(limits.WANTS)]
-    assert comparison.next_wants() == []
+    assert comparison.next_wants(0.0) == []
     comparison.progress(50.0)
     assert comparison.due == 50.0 + 2 * limits.RESEND_FIRST
     for want in wants:
         comparison.fetched(want)
-    assert len(comparison.next_wants()) == 6
+    assert len(comparison.next_wants(0.0)) == 6
     comparison.ask_again()
-    assert len(comparison.next_wants()) == 6
+    assert len(comparison.next_wants(0.0)) == 6
     comparison.fetched("never asked for")
 
 
@@ -104,26 +104,49 @@ def test_progress_counts_only_while_fetching() -> None:
 def test_offline_forgets_what_was_asked() -> None:
     comparison = Comparison(State.FETCHING, due=5.0)
     comparison.lacks("r", "x.md")
-    comparison.next_wants()
+    comparison.next_wants(0.0)
     comparison.receive(Event.OFFLINE, 1.0)
     assert (comparison.missing, comparison.asked) == ({}, set())
-    assert comparison.next_wants() == []
+    assert comparison.next_wants(0.0) == []
+
+
+def ask(comparison: Comparison, revision: str, mono: float) -> bool:
+    """Ask for one revision, in vain, if it may be asked for."""
+    if not comparison.may_try(revision, mono):
+        return False
+    comparison.lacks(revision, "x.md")
+    assert comparison.next_wants(mono) == [revision]
+    comparison.ask_again()
+    comparison.missing.clear()
+    return True
 
 
 def test_old_revisions_are_asked_for_some_times_and_then_now_and_then() -> None:
     comparison = Comparison(State.IN_STEP)
-    tries = [comparison.may_try("r", float(second)) for second in range(limits.HISTORY_TRIES + 5)]
+    moments = [float(second) for second in range(limits.HISTORY_TRIES + 5)]
+    tries = [ask(comparison, "r", moment) for moment in moments]
     assert tries == [True] * limits.HISTORY_TRIES + [False] * 5
+    assert comparison.tries("r") == limits.HISTORY_TRIES
     assert comparison.may_try("other", 5.0)
     again = limits.HISTORY_TRIES - 1 + limits.HISTORY_AGAIN
-    assert not comparison.may_try("r", again - 1)
-    assert comparison.may_try("r", again)
-    assert not comparison.may_try("r", again + 1)
+    assert not ask(comparison, "r", again - 1)
+    assert ask(comparison, "r", again)
+    assert not ask(comparison, "r", again + 1)
     # what is asked for already is not asked for again, and a new session begins anew
     comparison.lacks("more", "x.md")
     assert not comparison.may_try("more", 0.0)
     comparison.receive(Event.OFFLINE, again)
-    assert comparison.may_try("r", again + 2)
+    assert ask(comparison, "r", again + 2)
+
+
+def test_only_what_was_asked_for_counts_as_tried() -> None:
+    """What waits behind many others is not given up for that."""
+    comparison = Comparison(State.IN_STEP)
+    for number in range(limits.WANTS + 1):
+        comparison.lacks(f"r{number:03}", "x.md")
+    assert "r064" not in comparison.next_wants(1.0)
+    assert comparison.tries("r000") == 1
+    assert comparison.tries("r064") == 0
 
 
 def test_a_nonce_counts_once_and_few_are_kept() -> None:

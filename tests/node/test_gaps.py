@@ -40,7 +40,7 @@ def test_a_gap_is_given_up_after_some_questions(peer: SimPeer) -> None:
     ask(peer, gaps, NAMES[:1], 1)
     assert peer.store.missing(FILE) == set(NAMES[1:])
     # it is taken all the same if it comes
-    assert peer.store.gaps(FILE) == NAMES
+    assert set(peer.store.gaps(FILE)) == set(NAMES)
 
 
 def test_what_comes_shows_that_there_is_more(peer: SimPeer) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Conflicts that nobody has settled, and revisions that are named but not there."""
+"""Conflicts that nobody has settled, and the ends of what is known of a history."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from federation import limits
-from federation.adapters.store.packing import pack_id, unpack_id
-from federation.adapters.store.rows import NUMBER, is_id
+from federation.adapters.store.packing import unpack_id
+from federation.adapters.store.rows import NUMBER
 from federation.replica.records import Clashing
 
 if TYPE_CHECKING:
@@ -18,11 +17,9 @@ if TYPE_CHECKING:
 
     from federation.adapters.store.memory import Memory
 
-_ID = is_id("revision", "?1")
-
 
 class ConflictTables:
-    """The tables ``conflicts``, ``settled`` and ``gaps``."""
+    """The tables ``conflicts`` and ``settled``."""
 
     _db: sqlite3.Connection
     _memory: Memory
@@ -101,74 +98,6 @@ class ConflictTables:
             found.setdefault(str(number), []).append(str(revision))
         return found
 
-    def note_gaps(self, file: str, revision: str, parents: Iterable[str]) -> None:
-        """A revision is here now; those of its parents that are not are gaps."""
-        filled = self._memory.any("gaps") and self._db.execute(
-            "DELETE FROM gaps WHERE revision=?", (revision,)
-        ).rowcount  # fmt: skip
-        if filled:
-            self._memory.changed("gaps")
-            # the history goes on to come
-            self._db.execute(
-                "UPDATE gaps SET tries=0 WHERE file=? AND tries<?", (file, limits.GAP_TRIES)
-            )
-        self.note_lost(file, [one for one in parents if not self._is_here(one)])
-
-    def _is_here(self, revision: str) -> bool:
-        here = f"SELECT 1 FROM revisions WHERE {_ID}"
-        return (
-            self._memory.number(revision) is not None
-            or self._db.execute(here, (pack_id(revision),)).fetchone() is not None
-        )
-
-    def note_lost(self, file: str, revisions: Iterable[str]) -> None:
-        """Revisions of a document that are needed and not here, or not their contents."""
-        for one in revisions:
-            (count,) = self._db.execute(
-                "SELECT count(*) FROM gaps WHERE file=? AND tries<?", (file, limits.GAP_TRIES)
-            ).fetchone()
-            if count < limits.GAPS:
-                self._db.execute(
-                    "INSERT OR IGNORE INTO gaps (file, revision) VALUES (?,?)", (file, one)
-                )
-                self._memory.changed("gaps")
-
-    def missing(self, file: str) -> set[str]:
-        """The gaps of a document that may still be filled: those not asked for in vain."""
-        if not self._memory.any("gaps"):
-            return set()
-        rows = self._db.execute(
-            "SELECT revision FROM gaps WHERE file=? AND tries<?", (file, limits.GAP_TRIES)
-        )
-        return {str(revision) for (revision,) in rows}
-
-    def tried(self, file: str, revisions: Iterable[str]) -> bool:
-        """Gaps were asked for once more; whether some of them are given up with that.
-
-        Of those, limits.GAPS are remembered, in case that they come all the same.
-        """
-        before = self.missing(file)
-        self._db.executemany(
-            "UPDATE gaps SET tries=tries+1 WHERE file=? AND revision=?",
-            [(file, one) for one in revisions],
-        )
-        if self.missing(file) == before:
-            return False
-        self._db.execute(
-            "DELETE FROM gaps WHERE file=?1 AND tries>=?2 AND revision NOT IN (SELECT revision "
-            "FROM gaps WHERE file=?1 AND tries>=?2 ORDER BY tries, revision LIMIT ?3)",
-            (file, limits.GAP_TRIES, limits.GAPS),
-        )
-        self._memory.changed("gaps")
-        return True
-
-    def gaps(self, file: str) -> list[str]:
-        """Revisions of a document that others name as parents and that are not here."""
-        if not self._memory.any("gaps"):
-            return []
-        rows = self._db.execute("SELECT revision FROM gaps WHERE file=? ORDER BY revision", (file,))
-        return [str(revision) for (revision,) in rows]
-
     def ends(self, file: str, most: int) -> list[str]:
         """The signed revisions of a document that no other one names, newest first."""
         return self._newest(file, "named=0 AND author<>0", most)
@@ -189,13 +118,6 @@ class ConflictTables:
         """
         found = [*self.ends(file, most), *self._newest(file, "author<>0", most)]
         return list(dict.fromkeys(found))[:most]
-
-    def files_with_gaps(self) -> list[str]:
-        """The documents whose history is not complete, by name."""
-        return [
-            str(file)
-            for (file,) in self._db.execute("SELECT DISTINCT file FROM gaps ORDER BY file")
-        ]
 
 
 def _clashing(text: str) -> Clashing:

@@ -17,6 +17,7 @@ from typing import TypeVar
 from federation import limits
 from federation.adapters.store.conflicts import ConflictTables
 from federation.adapters.store.contents import Contents
+from federation.adapters.store.gaps import GapTables
 from federation.adapters.store.history import HistoryTables
 from federation.adapters.store.memory import Memory
 from federation.adapters.store.messages import MessageTables
@@ -33,7 +34,7 @@ T = TypeVar("T")
 _STATEMENTS = 512
 
 
-class SqliteStore(PeerTables, HistoryTables, ConflictTables, MessageTables, SpaceTables):
+class SqliteStore(PeerTables, HistoryTables, ConflictTables, GapTables, MessageTables, SpaceTables):
     """The store of one peer.  Not thread-safe: one loop owns it."""
 
     def __init__(self, path: Path | str) -> None:

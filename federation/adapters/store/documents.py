@@ -217,9 +217,9 @@ class DocumentTables:
         )
         return {str(file): int(count) for file, count in rows}
 
-    def add_revision(self, revision: Revision, content: bytes) -> None:
-        """Record a revision and its content."""
-        self._rows.add(revision, self._keep(revision, content))
+    def add_revision(self, revision: Revision, content: bytes, *, named: bool = False) -> None:
+        """Record a revision and its content; ``named``: others have it as a parent."""
+        self._rows.add(revision, self._keep(revision, content), named=named)
 
     def restore_content(self, revision: Revision, content: bytes) -> None:
         """Have a content again that was dropped."""

@@ -18,7 +18,6 @@ from federation.replica.records import Document, Peer, Revision
 
 #: whether there is a row in a table that is empty almost always
 _ANY: Final = {
-    "gaps": "SELECT 1 FROM gaps WHERE revision>='' LIMIT 1",
     "conflicts": "SELECT 1 FROM conflicts WHERE file>='' LIMIT 1",
 }
 
@@ -88,7 +87,7 @@ class Memory:
 
     # --- small tables -----------------------------------------------------------------
     def any(self, table: str) -> bool:
-        """Whether ``gaps`` or ``conflicts`` has any row."""
+        """Whether the table (``conflicts``) has any row."""
         found = self._any.get(table)
         if found is None:
             row = self._db.execute(_ANY[table]).fetchone()
@@ -96,7 +95,7 @@ class Memory:
         return found
 
     def changed(self, table: str) -> None:
-        """Rows were written to ``gaps`` or ``conflicts``, or deleted."""
+        """Rows of the table were written or deleted."""
         self._any.pop(table, None)
 
     def bound(self) -> None:

@@ -123,8 +123,14 @@ class Rows:
         return known
 
     # --- writing --------------------------------------------------------------------
-    def add(self, revision: Revision, content: int | None, number: int | None = None) -> None:
-        """Write a revision; ``content`` is the number of its content."""
+    def add(
+        self, revision: Revision, content: int | None, number: int | None = None,
+        *, named: bool = False,
+    ) -> None:  # fmt: skip
+        """Write a revision; ``content`` is the number of its content.
+
+        ``named``: a signed revision has it as a parent; so has one while it is a gap.
+        """
         name = packing.pack_id(revision.revision)
         if self._number(revision.revision) is not None:
             raise Fault(f"the revision {revision.revision} is recorded already")
@@ -138,7 +144,7 @@ class Rows:
                 revision.received_us - revision.timestamp_us,
                 packing.pack_id(revision.content_hash), revision.size, revision.binary,
                 revision.plain, revision.counted, revision.author != "" and len(parents) > 1,
-                self._is_named(revision.revision), self._vector(revision.vector),
+                named or self._is_named(revision.revision), self._vector(revision.vector),
                 packing.pack_parents(parents), packing.pack_envelope(revision), content,
             ),
         )  # fmt: skip
@@ -152,8 +158,6 @@ class Rows:
 
     def _is_named(self, revision: str) -> bool:
         """Whether another one names it as a parent and waits for it."""
-        if not self._memory.any("gaps"):
-            return False
         named = self._db.execute("SELECT 1 FROM gaps WHERE revision=?", (revision,))
         return named.fetchone() is not None
 

@@ -121,23 +121,7 @@ def test_versions_that_cannot_be_merged_make_a_document_conflicted(store: Sqlite
     assert store.conflicted() == []
 
 
-# --- gaps -----------------------------------------------------------------------------------
-def test_a_gap_is_there_until_its_revision_is(store: SqliteStore) -> None:
-    for name in ("r1", "r2"):
-        one = replace(revision(name, content=name.encode()), parents=("p1", "p2", "r1"))
-        store.add_revision(one, name.encode())
-        store.note_gaps("x.md", name, one.parents)
-    assert store.gaps("x.md") == ["p1", "p2"]
-    assert store.files_with_gaps() == ["x.md"]
-    store.add_revision(replace(revision("p1", seq=7), parents=()), b"text")
-    store.note_gaps("x.md", "p1", ())
-    assert store.gaps("x.md") == ["p2"]
-    store.note_gaps("x.md", "p2", ("p3",))
-    assert store.gaps("x.md") == ["p3"]
-    store.note_gaps("x.md", "p3", ("r1",))
-    assert store.files_with_gaps() == []
-
-
+# --- the ends of a history ---
 def test_what_tells_best_what_is_here_comes_first(store: SqliteStore) -> None:
     """The ends of what is known: below them nothing is missing that is no gap itself."""
     chain = [("old1", ()), ("old2", ("old1",)), ("new1", ("gone",)), ("new2", ("new1",)),
