@@ -40,8 +40,7 @@ ASSEMBLY_STRANGERS: Final = ASSEMBLED_MESSAGE
 ASSEMBLY_TIMEOUT: Final = 30.0
 #: Largest integer that I-JSON carries (RFC 7493).
 SAFE_INTEGER: Final = 2**53 - 1
-#: One message may move its author's counter this far: half of the space, so
-#: that no single message can use it up.
+#: One message may move its author's counter this far: none can use up the half of the space.
 SEQ_JUMP: Final = 2**52
 #: Display names (contract).
 DISPLAY_NAME: Final = 64
@@ -332,9 +331,8 @@ GAP_ASKS: Final = 64
 GAP_DEBT: Final = 8
 #: Questions within this time count once: an answer may be long, and on its way.
 GAP_TRY: Final = 30.0
-#: Missing revisions of one document that are waited for: names cost nothing to invent, and a
-#: history that arrives newest first misses as many at once as people wrote at once.  Whoever
-#: named most of them makes room for the others.
+#: Missing revisions of one document that are waited for: names cost nothing to invent, and of a
+#: history newest first many are missing at once.  Whoever named most makes room for the others.
 GAPS: Final = 1_000
 #: Largest entry, as text, that is kept beside a conflict.
 CONFLICT_TEXT: Final = 64 * KIB
@@ -379,8 +377,7 @@ PATCH_WORDS: Final = MIB
 PATCH_DEPTH: Final = 8
 #: Splices of one patch; above it the nearest neighbours are joined.
 PATCH_SPLICES: Final = 20_000
-#: A chain of deltas: digits of a step, the base that they are to, and the deltas
-#: that lead to a content at most.  (LEVELS x (FAN - 1) are enough for all steps.)
+#: A chain of deltas: the base and digits of a step, and the deltas that lead to a content at most.
 HISTORY_FAN: Final = 16
 HISTORY_LEVELS: Final = 3
 HISTORY_CHAIN: Final = 64
@@ -389,16 +386,14 @@ RECENT_CONTENTS: Final = 16
 RECENT_BYTES: Final = 16 * MIB
 RECENT_REVISIONS: Final = 1024
 RECENT_ENVELOPE: Final = 4 * KIB
-#: Contents of one document that are kept, whoever needs them or not, and the bytes
-#: that these take on the disk.  Who made what and when is kept of all.
+#: Contents of one document that are kept, and their bytes on disk; who made what is kept of all.
 HISTORY_REVISIONS: Final = 10_000
 HISTORY_BYTES: Final = 256 * MIB
 #: What came within this time, in seconds, is kept in any case that the bytes allow.
 HISTORY_FRESH: Final = 3600.0
 #: Histories are brought within these bounds this often.
 UPKEEP: Final = 600.0
-#: Characters of the differences of two revisions that are shown; and rows of one page of a
-#: history, at most.
+#: Characters of the differences of two revisions, and rows of one page of a history, at most.
 DIFF: Final = MIB
 HISTORY_PAGE: Final = 100_000
 #: Contents dropped in one transaction: some tenths of a second.

@@ -229,10 +229,8 @@ class Delivery:
         """A peer may be there: ask, but not once for each message that a broker had queued."""
         comparison = self.comparison(peer_id)
         asked = max(comparison.nonces.values(), default=float("-inf"))
-        if (
-            comparison.state is not State.DUE
-            and self._context.now.mono - asked >= limits.RESEND_FIRST
-        ):
+        long_ago = self._context.now.mono - asked >= limits.RESEND_FIRST
+        if long_ago and comparison.state is not State.DUE:
             self.say_hello(peer_id)
 
     def receive_hello(self, message: Message) -> None:

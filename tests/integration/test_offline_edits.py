@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.integration.brokers import Mosquitto
 from tests.integration.peers import Peer
 
@@ -21,6 +23,7 @@ def save(peer: Peer, path: Path, lines: list[dict[str, object]]) -> None:
     peer.call("sync.file", {"path": str(path)})
 
 
+@pytest.mark.timeout(400)
 def test_a_thousand_edits_offline_meet_others(tmp_path: Path) -> None:
     base: list[dict[str, object]] = [
         {"id": f"n{number}", "type": "text", "text": f"words {number}", "x": number}
@@ -54,10 +57,10 @@ def test_a_thousand_edits_offline_meet_others(tmp_path: Path) -> None:
             both.insert(10, {"id": "new", "type": "text", "text": "of a"})
             for peer in (a, b):
                 file = peer.synced / "c.canvasl"
-                peer.wait(lambda file=file: file.read_text() == canvas(both), 60, "merged")  # type: ignore[misc]
+                peer.wait(lambda file=file: file.read_text() == canvas(both), 180, "merged")  # type: ignore[misc]
                 peer.wait(
                     lambda peer=peer: len(peer.history("c.canvasl")) == EDITS + 2,  # type: ignore[misc]
-                    60, "the whole history",
+                    180, "the whole history",
                 )  # fmt: skip
                 assert peer.call("conflicts.list")["conflicts"] == []
             ids = [row["revision"] for row in b.history("c.canvasl") if row["peer_id"] == _id(b)]
@@ -70,7 +73,7 @@ def test_a_thousand_edits_offline_meet_others(tmp_path: Path) -> None:
             a.call("documents.restore", {"file": "c.canvasl", "revision": ids[0]})
             for peer in (a, b):
                 file = peer.synced / "c.canvasl"
-                peer.wait(lambda file=file: file.read_text() == contents[0], 30, "restored")  # type: ignore[misc]
+                peer.wait(lambda file=file: file.read_text() == contents[0], 60, "restored")  # type: ignore[misc]
 
 
 def _id(peer: Peer) -> str:
