@@ -31,11 +31,12 @@ def conflicts(context: Context) -> Result:
     """Values that two changed at once, and versions that cannot be merged."""
     data = context.call("conflicts.list")
     rows = cast("list[Row]", data["conflicts"])
-    versions = _versions(rows)
+    names = _names(context) if rows else {}
+    versions = _versions(rows, names)
     places = [(row["file"], place) for row in rows for place in row["places"]]
     lines: list[str] = []
     if places:
-        lines += _places(places, _names(context))
+        lines += _places(places, names)
         lines.append(
             "`resolve DOCUMENT NUMBER a|b|ours|theirs|both|kept|--value TEXT` settles one, "
             "for everybody."
@@ -48,12 +49,12 @@ def conflicts(context: Context) -> Result:
     return Result(data, lines or ["No conflicts."])
 
 
-def _versions(conflicted: Sequence[Row]) -> list[Sequence[object]]:
+def _versions(conflicted: Sequence[Row], names: Mapping[str, str]) -> list[Sequence[object]]:
     return [
         (conflict["file"],
          str(version["revision"])[:12]
          + (" (in place)" if version["revision"] == conflict["current"] else ""),
-         version["time"], short_id(version["peer_id"]), version["size"], version["path"])
+         version["time"], _name(version["peer_id"], names), version["size"], version["path"])
         for conflict in conflicted
         for version in conflict["versions"]
     ]  # fmt: skip
@@ -64,6 +65,10 @@ def _names(context: Context) -> dict[str, str]:
     known = cast("list[Row]", context.call("peers.list")["peers"])
     names = {str(peer["peer_id"]): str(peer["name"] or short_id(peer["peer_id"])) for peer in known}
     return {**names, str(context.call("status")["peer_id"]): "you"}
+
+
+def _name(peer: object, names: Mapping[str, str]) -> str:
+    return names.get(str(peer), short_id(peer))
 
 
 def _places(places: Sequence[tuple[str, Row]], names: Mapping[str, str]) -> list[str]:
@@ -89,7 +94,7 @@ def _short(numbers: Sequence[str]) -> int:
 
 
 def _side(side: Row, names: Mapping[str, str]) -> str:
-    who = ", ".join(names.get(str(peer), short_id(peer)) for peer in side["peers"])
+    who = ", ".join(_name(peer, names) for peer in side["peers"])
     return f"{_cut(side['value'], 'removed')} ({who})"
 
 

@@ -41,6 +41,8 @@ def test_versions_that_cannot_be_merged(run: Run, state: Path) -> None:
     with standing_in(state, listed(versions=[version, version | {"revision": "f"}])):
         out = run("conflicts").out
     assert out.count("(in place)") == 1
+    assert out.count("Bob\ufffd") == 2
+    assert "peer-" not in out
     assert "restore" in out
     assert "resolve" not in out
 
