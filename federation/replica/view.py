@@ -138,7 +138,10 @@ class Viewer:
         if len(common) == 1:
             return self._content(common[0]), False
         merged = self._fold(kind, common, depth + 1)
-        return (None, False) if merged is None else (merged[0], False)
+        if merged is None:
+            return None, False
+        sides = [self._content(one) or b"" for one in (*taken, head)]
+        return _chosen(merged[0], [one for one, _side, _head in merged[1]], sides), False
 
     def common(self, taken: Sequence[Revision], head: Revision) -> list[Revision]:
         """The newest revisions that ``head`` and one of ``taken`` were made from, by id."""
@@ -158,6 +161,26 @@ class Viewer:
     def _above(self, newer: Revision, older: Revision) -> bool:
         contains = self.ancestry.contains
         return contains(newer, older) and not contains(older, newer)
+
+
+def _chosen(base: bytes, conflicts: Iterable[Conflict], sides: Sequence[bytes]) -> bytes:
+    """What both were made from, without the lines of ``a`` where people chose at once.
+
+    Both versions of some lines stood there, and some took the one, some the
+    other.  Merged as they are, each would take away what the other has kept,
+    and none would be left.  Made from ``b``, who chose ``a`` has changed it, and
+    that stands, as with two values of which one stood.
+    """
+    for one in conflicts:
+        a, b = one.a or "", one.b or ""
+        if not (a.endswith("\n") and b.endswith("\n") and one.kept == a + b):
+            continue
+        for end in ("\n", "\r\n"):  # conflicts have their lines with LF
+            first, second = (value.replace("\n", end).encode() for value in (a, b))
+            held = {(first in side, second in side) for side in sides}
+            if base.count(first + second) == 1 and held == {(True, False), (False, True)}:
+                base = base.replace(first + second, second)
+    return base
 
 
 def _authors(heads: Iterable[Revision]) -> str:

@@ -103,3 +103,27 @@ def test_of_many_versions_all_have_the_side(monkeypatch: pytest.MonkeyPatch) -> 
     view = history.viewer.merged("x.canvasl", "canvasl", heads)
     assert view is not None
     assert [(one.author_a, one.author_b) for one in view.conflicts] == [("c,d", "e")]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_of_two_choices_of_lines_that_were_made_at_once_one_stands(
+    end: bytes, swapped: bool
+) -> None:
+    def text(*lines: bytes) -> bytes:
+        return b"".join(line + end for line in (b"* A", *lines, b"* B"))
+
+    history = History()
+    history.add("0", "a", 1, text(b"alpha"))
+    one = history.add("1", "a", 2, text(b"beta"), "0")
+    other = history.add("2", "b", 1, text(b"gamma"), "0")
+    both = history.viewer.merged("x.org", "text", [one, other])
+    assert both is not None
+    assert both.content == text(b"beta", b"gamma")
+    chosen = (b"gamma", b"beta") if swapped else (b"beta", b"gamma")
+    left = history.add("3", "a", 3, text(chosen[0]), "1", "2")
+    right = history.add("4", "b", 2, text(chosen[1], b"more"), "1", "2")
+    view = history.viewer.merged("x.org", "text", [right, left])
+    assert view is not None
+    assert view.content == text(b"beta", b"more")
+    assert view.conflicts == ()
