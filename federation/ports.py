@@ -120,11 +120,7 @@ class DocumentStore(Protocol):
         self, file: str, limit: int | None = None, before: str | None = None, *,
         signed: bool = False,
     ) -> list[Revision]:  # fmt: skip
-        """A document's revisions in the order they were recorded; ``limit``: the last of them.
-
-        ``before`` (a revision, else ``unknown-revision``): those recorded before that one;
-        ``signed``: without views.
-        """
+        """The last ones recorded ``before`` one (or ``unknown-revision``); ``signed``: no views."""
         ...
 
     def count_revisions(self) -> dict[str, int]:
@@ -263,6 +259,10 @@ class ConflictStore(Protocol):
 
     def gaps(self, file: str) -> list[str]:
         """Revisions of a document that others name and that are not here: each namer's in turn."""
+        ...
+
+    def is_gap(self, file: str, revision: str) -> bool:
+        """Whether a revision of a document is one of its gaps."""
         ...
 
     def ends(self, file: str, most: int) -> list[str]:

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from federation import limits
-from federation.events import Notice, WriteFile
+from federation.events import Instant, Notice, WriteFile
 from federation.machines.folder.deletions import is_mass
 from federation.replica.spaces import COMMONS
 
@@ -36,19 +36,22 @@ class Removals:
         #: what was removed of late: document -> when (monotonic seconds)
         self._recent: dict[str, float] = {}
         self._agreed: set[str] = set()
-        self._telling = False
+        self._telling = self._noting = False
 
     @property
     def held(self) -> list[str]:
         """The documents whose files wait for a yes: those that are still there, and deleted."""
-        store, disk = self._peer.store, self._peer.disk
-        return sorted(
-            file
-            for file in self._held
-            if (document := store.document(file)) is not None
-            and document.deleted
-            and os.path.lexists(disk.synced_path(file))
-        )
+        return sorted(file for file in self._held if self._is_there(file))
+
+    def holds(self, file: str) -> bool:
+        """Whether the file of a document waits for a yes."""
+        return file in self._held and self._is_there(file)
+
+    def _is_there(self, file: str) -> bool:
+        """Whether a document is deleted, and its file is not."""
+        document = self._peer.store.document(file)
+        gone = document is not None and document.deleted
+        return gone and os.path.lexists(self._peer.disk.synced_path(file))
 
     def may_remove(self, file: str) -> bool:
         """Whether the file of a document that is deleted may go now."""
@@ -66,10 +69,12 @@ class Removals:
         window = now - limits.MASS_DELETE_WINDOW
         self._recent = {one: at for one, at in self._recent.items() if at > window}
         gone = len(self._recent) + 1
-        if not self.held and not is_mass(gone, store.count_documents() + gone):
+        # the first that is found answers: to list all for each would cost their square
+        waiting = any(map(self._is_there, self._held))
+        if not waiting and not is_mass(gone, store.count_documents() + gone):
             self._recent[file] = now
             return True
-        if not self.held:
+        if not waiting:
             self._gone.clear()  # of another time, and nobody asked for it
         self._gone.update(self._recent)
         self._held.add(file)
@@ -103,15 +108,17 @@ class Removals:
 
     def _note(self) -> None:
         """Remember what is held, and tell; once for many."""
-        store = self._peer.store
-        for key, names in ((_KEY, self._held), (_GONE_KEY, self._gone)):
-            text = json.dumps(sorted(names))
-            self._peer.turns.post_lazily(
-                lambda _now, key=key, text=text: store.set_meta(key, text)  # type: ignore[misc]
-            )
+        if not self._noting:
+            self._noting = True
+            self._peer.turns.post_lazily(self._write)
         if not self._telling:
             self._telling = True
             asyncio.get_running_loop().call_later(limits.LAZY, self._tell)
+
+    def _write(self, _now: Instant) -> None:
+        self._noting = False
+        for key, names in ((_KEY, self._held), (_GONE_KEY, self._gone)):
+            self._peer.store.set_meta(key, json.dumps(sorted(names)))
 
     def _tell(self) -> None:
         self._telling = False

@@ -169,7 +169,7 @@ class Spaces:
 
     def is_held(self, file: str) -> bool:
         """Whether others deleted this document, and its files are still to stay."""
-        return file in self._removals.held
+        return self._removals.holds(file)
 
     @property
     def folders(self) -> list[dict[str, object]]:

@@ -294,7 +294,7 @@ class Delivery:
         for revision_id in comparison.next_wants(self._context.now.mono):
             file = comparison.missing[revision_id]
             # of one that is here only the content is wanted, not what it was made from
-            if revision_id in store.gaps(file) and store.revision(revision_id) is None:
+            if store.is_gap(file, revision_id) and store.revision(revision_id) is None:
                 histories.setdefault(file, []).append(revision_id)
             else:
                 heads.append(revision_id)

@@ -99,7 +99,7 @@ class Heads:
         """Put a revision among the heads of its document, and show what they make together."""
         store = self._context.store
         heads = store.heads(revision.file)
-        named = revision.revision in store.gaps(revision.file)
+        named = store.is_gap(revision.file, revision.revision)
         self._note_gaps(revision)
         self._forget()
         where = place(revision, heads, self.ancestry.contains, named=named)
@@ -158,7 +158,7 @@ class Heads:
     def regain(self, revision: Revision, content: bytes) -> bool:
         """Take a content that was dropped here, and is needed; False for one that is not."""
         store = self._context.store
-        if revision.revision not in store.gaps(revision.file):
+        if not store.is_gap(revision.file, revision.revision):
             return False
         store.restore_content(revision, content)
         self._note_gaps(revision)

@@ -168,7 +168,7 @@ class Inbox:
 
     def _accept(self, message: Message, revision_id: str, content: bytes) -> None:
         context = self._context
-        asked = revision_id in context.store.gaps(str(message.fields["file"]))
+        asked = context.store.is_gap(str(message.fields["file"]), revision_id)
         recorded = self._library.receive(message, revision_id, content)
         revision = recorded.revision
         self._live.recorded(revision)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from federation.node.context import Context
-from federation.replica.choice import holds, own_value, stand
+from federation.replica.choice import cut_off, holds, own_value, stand
 from federation.replica.kinds import merge_kind
 from federation.replica.records import Clashing, Revision
 
@@ -77,7 +77,17 @@ class Manual:
 
 
 def _with_values(kind: str, content: bytes, own: Sequence[tuple[Clashing, str | None]]) -> bytes:
-    for one, value in own:
-        changed = stand(kind, content, one, value)
-        content = content if changed is None else changed
+    """A content with these values; what would leave an edge without its entry is not shown."""
+    waiting = list(own)
+    for _ in range(2):  # an edge that goes, too, may stand behind its entry
+        left = []
+        for one, value in waiting:
+            changed = stand(kind, content, one, value)
+            if changed is None or changed == content:
+                continue
+            if cut_off(kind, content, changed):
+                left.append((one, value))
+            else:
+                content = changed
+        waiting = left
     return content

@@ -166,7 +166,8 @@ def _load(text: str) -> object:
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         # It knows no half of a surrogate pair, and says no column.
         try:
-            return json.loads(text, parse_constant=_no_constant)
+            # a number as its digits: Python makes no number of thousands of them
+            return json.loads(text, parse_constant=_no_constant, parse_int=str)
         except RecursionError:
             return {}  # deeper than anybody looks: no fault that we know of
 

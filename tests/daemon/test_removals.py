@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from federation import limits
+from federation.daemon.removals import Removals
+from federation.replica.records import Document
 from tests.daemon.folders import holds, quick, shown
 from tests.daemon.running import Remote, Running, running, until
 
@@ -110,3 +113,31 @@ async def test_otherwise_they_are_believed(tmp_path: Path) -> None:
         await delete(here, friend, NAMES)
         await until(lambda: not any((folder / name).exists() for name in NAMES))
         assert here.peer.spaces.held == 0
+
+
+async def test_thousands_cost_no_square_of_their_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each that is held is looked at a few times, and all of them are noted together."""
+    async with running(tmp_path) as here:
+        friend = await here.known(name="Friend")
+        await friend.sync("theirs.md", "words")
+        await until(lambda: shown(here, "theirs.md") == b"words")
+        store, disk, many = here.peer.store, here.peer.disk, 2000
+        (theirs,) = store.heads("theirs.md")
+        looks: list[str] = []
+
+        def path(file: str) -> str:
+            looks.append(file)
+            return str(tmp_path)
+
+        def gone(file: str) -> Document:
+            return Document(file, "text", theirs.revision, None, deleted=True)
+
+        removals = Removals(here.peer)
+        monkeypatch.setattr(disk, "synced_path", path)
+        monkeypatch.setattr(store, "document", gone)
+        assert sum(not removals.may_remove(f"{at}.md") for at in range(many)) > many / 2
+        assert len(looks) < 4 * many
+        monkeypatch.undo()
+        await until(lambda: len(json.loads(store.meta("held removals") or "[]")) > many / 2)

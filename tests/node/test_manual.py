@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.node.clashes import FILE, clash, line, save, shown, the_conflict
+from tests.node.clashes import FILE, clash, line, save, settings, shown, the_conflict
+from tests.node.world import World
 
 SALTS = range(4)
 
@@ -58,3 +61,29 @@ def test_manual_joins_what_everybody_sees(salt: int) -> None:
     assert shown(b)["x"] == common
     world.run(300)
     assert the_conflict(a) == the_conflict(b)
+
+
+@pytest.mark.parametrize("salt", SALTS)
+def test_manual_shows_no_edge_without_its_entry(salt: int) -> None:
+    """What one deleted stays where the edge of somebody else needs it."""
+    world = World()
+    a, b, c = (world.add(settings(one)) for one in ("manual", "auto_merge", "auto_merge"))
+    world.run(5)
+    n, other = line(x=0), line(id="m", salt=salt)
+    save(a, n + other)
+    world.run(5)
+    for peer in (a, b, c):
+        peer.go_offline()
+    save(a, other)
+    save(b, line(x=1) + other)
+    save(c, n + other + line(id="e", fromNode="m", toNode="n"))
+    world.settle(60)
+    found = a.store.open_conflicts(FILE)
+    assert [one.path for one in found] == [("n",)]
+    for peer in (a, b, c):
+        names = [json.loads(one)["id"] for one in peer.files.synced[FILE].splitlines()]
+        assert sorted(names) == ["e", "m", "n"]
+    save(a, a.files.synced[FILE] + line(id="more"))
+    world.run(20)
+    assert [one.number for one in b.store.open_conflicts(FILE)] == [found[0].number]
+    assert a.files.synced[FILE] == b.files.synced[FILE]

@@ -32,6 +32,7 @@ def said(kind: Kind, text: str | bytes) -> list[tuple[str, int, int]]:
     '{"id":1}\n{"id":2}\n{"type":"edge","from":1,"to":"2"}\n',
     '{"text":"\\ud800","text":"twice"}\n{"x":0.50}\n{"id":null}\n{"id":null}\n{"id":{}}\n',
     '{"a":' + "[" * 5000 + "]" * 5000 + "}\n",
+    '{"id":' + "9" * 5000 + '}\n{"id":-5,"x":1e999}\n',
     "#+TITLE: Org\n* A heading\nsome words\n", "key: value\nlist:\n- one\n- two\n- {three: 3}\n",
 ])  # fmt: skip
 def test_nothing_is_said_of_what_is_well(text: str) -> None:

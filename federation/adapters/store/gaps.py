@@ -140,6 +140,11 @@ class GapTables:
         ).fetchall()
         return list(dict.fromkeys(revision for _author, revision in _in_turn(rows)))
 
+    def is_gap(self, file: str, revision: str) -> bool:
+        """Whether others name a revision of a document as a parent and it is not here."""
+        row = self._db.execute("SELECT 1 FROM gaps WHERE revision=? AND file=?", (revision, file))
+        return row.fetchone() is not None
+
     def files_with_gaps(self) -> list[str]:
         """The documents whose history is not complete, in turn by who named what is missing."""
         rows = self._db.execute(

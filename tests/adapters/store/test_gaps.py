@@ -31,6 +31,8 @@ def test_a_gap_is_there_until_its_revision_is(store: SqliteStore) -> None:
         store.note_gaps(FILE, name, one.parents)
     assert store.gaps(FILE) == ["p1", "p2"]
     assert store.files_with_gaps() == [FILE]
+    asked = ((FILE, "p1"), (FILE, "r1"), ("y.md", "p1"))
+    assert [store.is_gap(*one) for one in asked] == [True, False, False]
     store.add_revision(replace(revision("p1", seq=7), parents=()), b"text")
     store.note_gaps(FILE, "p1", ())
     assert store.gaps(FILE) == ["p2"]
