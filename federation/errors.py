@@ -238,6 +238,9 @@ REASONS: Final[dict[str, Reason]] = {
     "config-acl-wildcard-username": _R(
         3032, "a user's name is a pattern where %u stands for it", "use the peer's id"
     ),
+    "config-store-corrupt": _R(
+        3033, "the store of the peer is damaged", "move store.db away: what others have comes back"
+    ),
     # 4xxx: identity and trust
     "identity-locked": _R(
         4001, "the identity needs its passphrase", "set identity.passphrase_file"

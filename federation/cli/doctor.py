@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from federation import __version__, broker_url, limits
 from federation.adapters import keystore, runtime
@@ -31,6 +31,8 @@ from federation.errors import Refusal
 from federation.identity.protect import Opened
 
 T = TypeVar("T")
+#: What every file of SQLite begins with.
+_DATABASE: Final = b"SQLite format 3\0"
 #: Files whose times are looked at: they are written while a peer runs.
 _WRITTEN = ("store.db", "store.db-wal", runtime.LOG_NAME)
 
@@ -123,18 +125,26 @@ def _config(facts: Facts, context: Context) -> Check:
 def _state(facts: Facts, context: Context) -> Check:
     look = runtime.examine_state_dir
     there, refusal = _attempt(lambda: look(facts.state_dir, context.environ))
-    if refusal is None and _store_version(facts.state_dir) > schema.VERSION:
-        refusal = Refusal("config-state-newer", str(facts.state_dir))
+    if refusal is None:
+        version = _store_version(facts.state_dir)
+        if version is None:
+            refusal = Refusal("config-store-corrupt", str(facts.state_dir / "store.db"))
+        elif version > schema.VERSION:
+            refusal = Refusal("config-state-newer", str(facts.state_dir))
     return rules.state(refusal, str(facts.state_dir), there=bool(there))
 
 
-def _store_version(state_dir: Path) -> int:
-    """The number of the store's schema, as SQLite's file format has it at offset 60; 0: none."""
+def _store_version(state_dir: Path) -> int | None:
+    """The number of the store's schema, at offset 60 of SQLite's file format.
+
+    0 where there is no store yet, None where the file is no database.
+    """
     try:
         with (state_dir / "store.db").open("rb") as file:
-            return int.from_bytes(file.read(64)[60:], "big")
+            head = file.read(64)
     except OSError:
         return 0
+    return int.from_bytes(head[60:], "big") if head[:16] in (b"", _DATABASE) else None
 
 
 def _disk(facts: Facts) -> Check:

@@ -88,6 +88,12 @@ CASES: Final[dict[str, Case]] = {
         "the state directory was written by a newer version of the program",
         _UPGRADE,
     ),
+    "store-damaged": _C(
+        "state", "error",
+        "the store of this peer (store.db) is damaged: its documents and history cannot be read",
+        "move store.db and its -wal away and start again: the identity and the files stay, and "
+        "other peers bring the history back",
+    ),
     "disk-full": _C(
         "disk", "error",
         "the disk of the state directory is full: nothing can be recorded, so nothing is accepted",

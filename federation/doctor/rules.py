@@ -91,6 +91,7 @@ _STATE: Final = {
     "config-foreign-owner": "state-owner",
     "config-unsafe-mode": "state-open",
     "config-state-newer": "state-newer",
+    "config-store-corrupt": "store-damaged",
     "disk-full": "disk-full",
 }
 

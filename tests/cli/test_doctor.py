@@ -57,7 +57,9 @@ def test_what_is_wrong_with_files(run: Run, state: Path) -> None:
     (state / "identity.json").chmod(0o600)
     (state / "identity.json").write_text("{}")
     assert look()["identity"] == "identity-damaged"
-    store = bytearray(100)
+    (state / "store.db").write_bytes(b"no database at all" * 100)
+    assert look()["state"] == "store-damaged"
+    store = bytearray(b"SQLite format 3\0".ljust(100, b"\0"))
     store[60:64] = (schema.VERSION + 1).to_bytes(4, "big")
     (state / "store.db").write_bytes(store)
     assert look()["state"] == "state-newer"

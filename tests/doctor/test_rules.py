@@ -37,6 +37,7 @@ FOUND = [
     ("", rules.state(None, "d", there=True)), ("", rules.state(None, "d", there=False)),
     ("state-owner", rules.state(Refusal("config-foreign-owner"), "d", there=False)),
     ("state-open", rules.state(Refusal("config-unsafe-mode"), "d", there=False)),
+    ("store-damaged", rules.state(Refusal("config-store-corrupt"), "d", there=True)),
     ("state-newer", rules.state(Refusal("config-state-newer"), "d", there=True)),
     ("state-unsafe", rules.state(Refusal("config-unsafe-sync-dir"), "d", there=False)),
     ("", rules.disk(None, writable=True)), ("", rules.disk(1024 * limits.MIB, writable=True)),

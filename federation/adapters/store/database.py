@@ -52,6 +52,8 @@ class SqliteStore(PeerTables, HistoryTables, ConflictTables, GapTables, MessageT
             self._db.close()
             if is_passing(error):
                 raise refusal_of(error) from error
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise Refusal("config-store-corrupt", f"{path}: {error}") from error
             raise Fault(f"the store {path} cannot be opened: {error}") from error
         except Refusal:
             self._db.close()

@@ -15,7 +15,7 @@ import pytest
 from federation import limits
 from federation.adapters.store import SqliteStore
 from federation.adapters.store.schema import VERSION
-from federation.errors import Fault, Refusal
+from federation.errors import Refusal
 from federation.replica.records import Document
 
 
@@ -162,9 +162,9 @@ def test_a_newer_database_is_refused_and_not_touched(path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 500]
 )
-def test_a_damaged_database_is_a_fault_and_stays(path: Path, content: bytes) -> None:
+def test_a_damaged_database_is_refused_and_stays(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(Fault):
+    with pytest.raises(Refusal, match="config-store-corrupt"):
         SqliteStore(path)
     assert path.read_bytes() == content
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from federation.adapters.store import SqliteStore, is_passing, refusal_of
-from federation.errors import Fault, Refusal
+from federation.errors import Refusal
 
 
 def full(db: sqlite3.Connection) -> sqlite3.Error:
@@ -47,5 +47,6 @@ def test_a_store_that_finds_no_room_when_it_opens(
         SqliteStore(tmp_path / "store.db")
     assert caught.value.reason == "disk-full"
     (tmp_path / "broken.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(Fault):
+    with pytest.raises(Refusal) as caught:
         SqliteStore(tmp_path / "broken.db")
+    assert caught.value.reason == "config-store-corrupt"
