@@ -50,6 +50,9 @@ class Conflicts:
             view = self._viewer.merged(revision.file, merge_kind(revision.file), joined)
             if view is not None and view.whole and not self.lacks(revision.file, view):
                 self.note(revision, carried(view.conflicts, revision.revision), standing=True)
+        elif len(parents) > 1:
+            # one has seen the other: less of the history was here when they were in conflict
+            self._context.store.drop_merge(revision.file, revision.revision)
 
     def lacks(self, file: str, view: View) -> bool:
         """Ask for contents that a merge needs; whether they may still come."""

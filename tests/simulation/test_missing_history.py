@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import pytest
 
+from federation import limits
 from tests.node.clashes import FILE, line, resolve, save, settings, shown, the_conflict
 from tests.node.world import SimPeer, World, open_numbers
+from tests.simulation.people import check, story
 from tests.simulation.test_forged_vectors import lie
 
 INVENTED = "ab" * 32
@@ -118,3 +120,13 @@ def test_a_base_that_was_dropped(lost: int) -> None:
     world.check_converged()
     assert a.files.synced["x.md"].decode() == ONE.replace("line 6", "six lines")
     assert open_numbers(a, "x.md") == set()
+
+
+@pytest.mark.parametrize("seed", [527, 539])
+def test_what_comes_after_it_was_given_up_ends_conflicts_that_are_none(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One side of a join had seen the other; while that was not known, they were in conflict."""
+    for name, value in (("GAP_TRIES", 1), ("GAP_ASKS", 2), ("GAP_DEBT", 1), ("GAP_TRY", 0.5)):
+        monkeypatch.setattr(limits, name, value)
+    check(story(seed, steps=30))

@@ -78,8 +78,9 @@ class ConflictTables:
 
     def drop_merge(self, file: str, view: str) -> None:
         """Forget all conflicts that one merge recorded."""
-        self._db.execute("DELETE FROM conflicts WHERE file=? AND view=?", (file, view))
-        self._memory.changed("conflicts")
+        if self._memory.any("conflicts"):
+            self._db.execute("DELETE FROM conflicts WHERE file=? AND view=?", (file, view))
+            self._memory.changed("conflicts")
 
     def settle(self, file: str, numbers: Iterable[str], revision: str) -> None:
         """Note the conflicts that a revision names as settled."""
