@@ -159,6 +159,9 @@ async def test_nobody_else_reads_its_files_and_it_sees_no_secrets(
 
 
 OWNER = """
+import signal
+# who was started in the background ignores it, and so do its children
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import asyncio, sys
 from pathlib import Path
 from federation.adapters.broker import EmbeddedBroker
