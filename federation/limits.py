@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Every bound of the peer, each with its reason.
 
-Sizes are bytes, times are seconds.  A bound that a user may move is also a
-``limits.*`` key of the configuration; its range is in ``config.py``.
+Sizes are bytes, times are seconds.  Those that a user may move are in ``config.py``, too.
 """
 
 from __future__ import annotations
@@ -19,15 +18,13 @@ WIRE_MESSAGE: Final = MIB
 JSON_DEPTH: Final = 64
 #: A document: the largest canvas measured is 4 MB; sixteen times that.
 DOCUMENT: Final = 64 * MIB
-#: A message that came in pieces: a document whose every byte needed escaping
-#: as two, plus its envelope.
+#: A message that came in pieces: a document whose every byte is escaped as two, and its envelope.
 ASSEMBLED_MESSAGE: Final = 2 * DOCUMENT + 64 * KIB
 #: Payload of one piece: base64 of it and the envelope stay below WIRE_MESSAGE.
 PIECE: Final = 512 * KIB
 #: Messages to a peer that unpacks them are packed from this size on ...
 PACK_FROM: Final = 32 * KIB
-#: ... if that makes them this many times smaller; no canvas gets so small that the second
-#: figure hinders it, and nothing unpacks to more times what was sent.
+#: ... if that makes them so many times smaller; nothing unpacks to more than the second figure.
 PACK_GAIN: Final = 1.1
 PACK_RATIO: Final = 100
 #: Half-received messages of one peer; a sender sends them one after another.
@@ -235,12 +232,15 @@ FOLDER_INTERVAL: Final = 60.0
 FOLDER_AWAY: Final = 5.0
 #: Files of one shared folder: a listing stays below a second.
 FOLDER_FILES: Final = 50_000
-#: Files that are read at once; each may be as large as a document.
-FOLDER_READS: Final = 8
+#: Files of a folder that are read, recorded, written together, and about how many bytes.
+FOLDER_READS: Final = 32
+FOLDER_READ_BYTES: Final = 8 * MIB
+#: So many files of a turn are written apart from its loop; how many wait for the disk at once.
+FILES_APART: Final = 4
+FSYNCS: Final = 4
 #: Names of one folder that are not synced, remembered so that each is told once.
 FOLDER_REFUSED: Final = 10_000
-#: Deletions are held for a yes when they are at least this many and more than this share
-#: of the folder, or this many of any folder, within this time; the whole folder always is.
+#: Deletions held for a yes: so many of this share of a folder, or of any, within this time; or all.
 MASS_DELETE: Final = 10
 MASS_DELETE_SHARE: Final = 0.25
 MASS_DELETE_ANY: Final = 1000

@@ -15,35 +15,29 @@ beside, fsynced, and renamed: a reader sees the old one or the new one.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
 import hashlib
+import itertools
 import os
-import re
 import stat
+import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from federation import limits
+from federation.adapters.beneath import (
+    DIRECTORY,
+    EXCHANGE,
+    HERE,
+    NOREPLACE,
+    is_locked,
+    make_folder,
+    open_below,
+    rename,
+)
 from federation.errors import Refusal, io_refusal
-
-_OPENAT2 = 437
-#: RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH (openat2(2))
-_RESOLVE = 0x01 | 0x04 | 0x08
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-#: RENAME_NOREPLACE, RENAME_EXCHANGE (renameat2(2)), and AT_FDCWD
-_NOREPLACE, _EXCHANGE, _HERE = 1, 2, -100
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-#: where an editor's lock leads: USER@HOST.PID, or USER@HOST.PID:BOOT
-_OWNER = re.compile(r".*@(.+)\.([0-9]{1,9})(?::[0-9]+)?", re.DOTALL)
-
-
-class _OpenHow(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_uint64) for name in ("flags", "mode", "resolve"))
+from federation.machines.folder import Known, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,49 +47,12 @@ class Modified:
     content: bytes
 
 
-def _openat2(parent: int, name: str) -> int:
-    """Open a directory below another; OSError(ENOSYS) where the system has no openat2."""
-    how = _OpenHow(_DIRECTORY, 0, _RESOLVE)
-    call = (_OPENAT2, parent, os.fsencode(name), ctypes.byref(how), ctypes.sizeof(how))
-    result = _LIBC.syscall(*call)
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), name)
-    return int(result)
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file that lies beside, durable, and what it will look like in its place."""
 
-
-def _rename(source: Path, folder: int, name: str, flags: int) -> None:
-    """Put a file in place; a system without renameat2 replaces what is there."""
-    call = getattr(_LIBC, "renameat2", None)
-    if call and call(_HERE, os.fsencode(source), folder, os.fsencode(name), flags) == 0:
-        return
-    code = ctypes.get_errno() if call else errno.ENOSYS
-    if code not in (errno.ENOSYS, errno.EINVAL, errno.ENOENT):
-        raise OSError(code, os.strerror(code), name)
-    os.rename(source, name, dst_dir_fd=folder)
-
-
-def _open_directory(parent: int, name: str) -> int:
-    try:
-        return _open_beneath(parent, name)
-    except NotADirectoryError:
-        # O_DIRECTORY speaks before O_NOFOLLOW: say what it is.
-        if stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from None
-        raise
-
-
-def _open_beneath(parent: int, name: str) -> int:
-    try:
-        return _openat2(parent, name)
-    except OSError as error:
-        if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EINVAL):
-            raise
-    found = os.open(name, _DIRECTORY, dir_fd=parent)
-    if os.fstat(found).st_dev != os.fstat(parent).st_dev:
-        os.close(found)
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), name)
-    return found
+    path: str
+    seen: Seen
 
 
 class Disk:
@@ -106,13 +63,16 @@ class Disk:
         self.synced = state_dir / "synced"
         self.is_new = not self.synced.exists()
         for name in ("synced", "conflicts", "received", "tmp"):
-            _make_folder(state_dir / name)
+            make_folder(state_dir / name)
         for left in (state_dir / "tmp").iterdir():
             with contextlib.suppress(OSError):  # a folder is none of ours
                 left.unlink()
         #: directory -> (mtime_ns, NFC name -> name as it is)
         self._looks: dict[str, tuple[int, dict[str, str]]] = {}
-        self._number = 0
+        self._tmp = str(state_dir / "tmp")
+        self._numbers = itertools.count(1)
+        #: one name at a time is checked and put in place
+        self._lock = threading.Lock()
 
     # --- where things are ------------------------------------------------------
     def synced_path(self, file: str) -> str:
@@ -140,20 +100,20 @@ class Disk:
         parts = file.split("/")[:-1]
         with contextlib.ExitStack() as stack:
             try:
-                state = os.open(self._state, _DIRECTORY & ~os.O_NOFOLLOW)
+                state = os.open(self._state, DIRECTORY & ~os.O_NOFOLLOW)
                 stack.callback(os.close, state)
-                here = _open_directory(state, "synced")
+                here = open_below(state, "synced")
                 stack.callback(os.close, here)
                 for part in parts:
                     try:
-                        here = _open_directory(here, part)
+                        here = open_below(here, part)
                     except FileNotFoundError:
                         if not make:
                             yield None
                             return
                         os.mkdir(part, 0o700, dir_fd=here)
                         os.fsync(here)
-                        here = _open_directory(here, part)
+                        here = open_below(here, part)
                     stack.callback(os.close, here)
             except OSError as error:
                 raise io_refusal(error, file) from error
@@ -202,32 +162,66 @@ class Disk:
             self._looks[key] = (os.fstat(folder).st_mtime_ns, cached[1])
 
     # --- writing -------------------------------------------------------------------
-    def write_synced(self, file: str, content: bytes, known: str | None) -> Modified | None:
+    def write_synced(
+        self, file: str, content: bytes, known: str | None, staged: Staged | None = None
+    ) -> Known | Modified:
         """Make a document's file hold ``content``.
 
         ``known`` is the hash of what was last written there.  A file that
         holds anything else was edited meanwhile: it stays, and is returned.
         So is what somebody wrote in the very moment of the exchange.
+        What is ``staged`` already is only put in place: durable once its
+        folder is (``fsync_folders``).
         Raises Refusal; ``path-local-modified`` while an editor has it locked.
         """
-        name, present = file.rsplit("/", 1)[-1], None
-        with self._folder(file, make=True) as folder:
+        with self._lock, self._beside(staged) as beside, self._folder(file, make=True) as folder:
             if folder is None:
                 raise Refusal("file-not-found", file)
-            busy, found = _locked(folder, name), self._check_leaf(folder, file)
-            if found is not None:
-                present = self._read(folder, name, file)
-                if present == content:
-                    return None
+            name, digest = file.rsplit("/", 1)[-1], hashlib.sha256(content).hexdigest()
+            busy, found = is_locked(folder, name), self._check_leaf(folder, file)
+            present = None if found is None else self._read(folder, name, file)
+            if found is not None and present == content:
+                return Known(digest, _seen(found))
             # asked again: what an editor is writing at this moment is read half
-            if busy or _locked(folder, name):
+            if busy or is_locked(folder, name):
                 raise Refusal("path-local-modified", file)
             if present is not None and hashlib.sha256(present).hexdigest() != known:
                 return Modified(present)
-            flags = _NOREPLACE if present is None else _EXCHANGE
-            displaced = self._replace(folder, name, content, file, flags)
+            flags = NOREPLACE if present is None else EXCHANGE
+            seen = staged.seen if staged is not None else _stage(beside, content, file)
+            displaced = self._put(beside, folder, file, flags, wait=staged is None)
             self._remember(folder, file)
-        return None if displaced is None or displaced == present else Modified(displaced)
+        return Known(digest, seen) if displaced in (None, present) else Modified(displaced or b"")
+
+    def stage(self, file: str, content: bytes) -> Staged:
+        """Write what a file is to hold beside it; some threads may do that at a time."""
+        path = self._name_beside()
+        try:
+            return Staged(path, _stage(path, content, file))
+        except Refusal:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            raise
+
+    def fsync_folders(self, files: Iterable[str]) -> None:
+        """Make the names of documents durable that were staged before they were put in place."""
+        for folder in {file.rpartition("/")[0] for file in files}:
+            with self._folder(f"{folder}/x" if folder else "x", make=False) as handle:
+                if handle is not None:
+                    os.fsync(handle)
+
+    def _name_beside(self) -> str:
+        return f"{self._tmp}/{os.getpid()}-{next(self._numbers)}"
+
+    @contextlib.contextmanager
+    def _beside(self, staged: Staged | None = None) -> Iterator[str]:
+        """Where a file is written beside; nothing is there afterwards."""
+        path = self._name_beside() if staged is None else staged.path
+        try:
+            yield path
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
     @staticmethod
     def _read(folder: int, name: str, file: str) -> bytes:
@@ -241,34 +235,31 @@ class Disk:
         except OSError as error:
             raise io_refusal(error, file) from error
 
-    def _replace(
-        self, folder: int, name: str, content: bytes, file: str, flags: int = 0
+    def _put(
+        self, beside: str, folder: int, file: str, flags: int = 0, *, wait: bool = True
     ) -> bytes | None:
-        """Write beside, fsync, rename, fsync the folder; what that displaced, if asked for."""
-        self._number += 1
-        beside = self._state / "tmp" / f"{os.getpid()}-{self._number}"
+        """Rename, fsync the folder; what that displaced, if asked for."""
+        name = file.rsplit("/", 1)[-1]
         try:
-            _write_new(beside, content)
             _rename(beside, folder, name, flags)
-            os.fsync(folder)
+            if wait:
+                os.fsync(folder)
             # after an exchange, what was there lies beside
-            there = os.path.lexists(beside) and stat.S_ISREG(beside.lstat().st_mode)
-            return beside.read_bytes() if there else None
+            there = flags == EXCHANGE and os.path.lexists(beside)
+            regular = there and stat.S_ISREG(os.lstat(beside).st_mode)
+            return Path(beside).read_bytes() if regular else None
         except FileExistsError:
             return self._read(folder, name, file)
         except OSError as error:
             raise io_refusal(error, file) from error
-        finally:
-            with contextlib.suppress(OSError):
-                beside.unlink()
 
     def remove_synced(self, file: str, known: str | None) -> Modified | None:
         """Remove a document's file, as ``write_synced``; folders left empty go, too."""
         name = file.rsplit("/", 1)[-1]
-        with self._folder(file, make=False) as folder:
+        with self._lock, self._folder(file, make=False) as folder:
             if folder is None or self._check_leaf(folder, file) is None:
                 return None
-            if _locked(folder, name):
+            if is_locked(folder, name):
                 raise Refusal("path-local-modified", file)
             present = self._read(folder, name, file)
             if hashlib.sha256(present).hexdigest() != known:
@@ -283,15 +274,14 @@ class Disk:
 
     def _take_away(self, folder: int, name: str, present: bytes) -> Modified | None:
         """Move a file aside and remove it there; what somebody saved in that moment comes back."""
-        self._number += 1
-        beside = self._state / "tmp" / f"{os.getpid()}-{self._number}"
+        beside = self._name_beside()
         try:
             os.rename(name, beside, src_dir_fd=folder)
-            late = beside.read_bytes()
+            late = Path(beside).read_bytes()
             if late == present:
-                beside.unlink()
+                os.unlink(beside)
             else:
-                _rename(beside, folder, name, _NOREPLACE)
+                _rename(beside, folder, name, NOREPLACE)
             os.fsync(folder)
         except OSError as error:
             raise io_refusal(error, name) from error
@@ -349,34 +339,47 @@ class Disk:
             # one by one: mkdir gives its mode to the last folder only
             for one in [*reversed(path.parent.relative_to(self._state).parents), path.parent]:
                 (self._state / one).mkdir(mode=0o700, exist_ok=True)
-            folder = os.open(path.parent, _DIRECTORY)
+            folder = os.open(path.parent, DIRECTORY)
         except OSError as error:
             raise io_refusal(error, path.name) from error
         try:
-            self._replace(folder, path.name, content, path.name)
+            with self._beside() as beside:
+                _stage(beside, content, path.name)
+                self._put(beside, folder, path.name)
         finally:
             os.close(folder)
 
 
-def _write_new(path: Path, content: bytes) -> None:
-    """Write a file that is not there yet; durable when this returns."""
+def _write_new(path: str | Path, content: bytes) -> Seen:
+    """Write a file that is not there yet; durable when this returns.  Raises OSError."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _make_folder(path: Path) -> None:
-    """A folder of ours; one that leads elsewhere, or is none, is refused."""
-    if path.is_symlink():
-        raise Refusal("config-unsafe-sync-dir", f"{path} is a symbolic link")
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except FileExistsError:
-        raise Refusal("path-not-directory", str(path)) from None
+        left = memoryview(content)
+        while left:
+            left = left[os.write(handle, left) :]
+        os.fsync(handle)
+        return _seen(os.fstat(handle))
+    finally:
+        os.close(handle)
+
+
+def _stage(path: str, content: bytes, file: str) -> Seen:
+    try:
+        return _write_new(path, content)
     except OSError as error:
-        raise io_refusal(error, path) from error
+        raise io_refusal(error, file) from error
+
+
+def _seen(status: os.stat_result) -> Seen:
+    return Seen(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def _rename(source: str, folder: int, name: str, flags: int) -> None:
+    """Put a file in place; where that cannot be done at once, what is there is replaced."""
+    with contextlib.suppress(FileNotFoundError):  # what was to be exchanged is gone
+        if rename(HERE, source, folder, name, flags):
+            return
+    os.rename(source, name, dst_dir_fd=folder)
 
 
 def _conflict_stem(path: PurePosixPath) -> str:
@@ -387,14 +390,3 @@ def _conflict_stem(path: PurePosixPath) -> str:
         return path.stem
     mark = hashlib.sha256(stem).hexdigest()[:8]
     return stem[: room - 8].decode(errors="ignore") + mark
-
-
-def _locked(folder: int, name: str) -> bool:
-    """Whether an editor has unsaved changes; one of this machine that is gone has none."""
-    try:
-        owner = _OWNER.fullmatch(os.readlink(f".#{name}", dir_fd=folder))
-        if owner is not None and owner[1] == os.uname().nodename:
-            os.kill(int(owner[2]), 0)
-    except OSError as error:
-        return error.errno in (errno.EINVAL, errno.EPERM)  # a file; another user's process
-    return True

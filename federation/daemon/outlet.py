@@ -4,20 +4,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from federation import limits
-from federation.adapters.disk import Disk, Modified
+from federation.adapters.disk import Disk
 from federation.adapters.logs import sanitise
 from federation.adapters.store import SqliteStore
-from federation.daemon.turns import Turns, instant
+from federation.daemon.files import Files
+from federation.daemon.turns import instant
 from federation.errors import Fault, Refusal
 from federation.events import (
-    DropConflicts,
     Effect,
     Follow,
     Heard,
@@ -25,10 +24,7 @@ from federation.events import (
     Notify,
     Publish,
     Refused,
-    WriteConflict,
-    WriteFile,
 )
-from federation.node.heads import Recorded
 from federation.node.router import Node
 from federation.wire import forms, timestamps, topics
 
@@ -42,25 +38,13 @@ class Outlet:
         self._store = store
         self._node = node
         self._disk = disk
-        self.turns: Turns | None = None
         #: publish an effect; set by the link
         self.publish: Callable[[Publish], None] = lambda _effect: None
         #: tell an event (its name, its body) to front ends, programs, output
         self.tell: Callable[[str, dict[str, object]], None] = lambda _event, _body: None
         #: subscribe to a topic, or no longer; set by the link
         self.follow: Callable[[Follow], None] = lambda _effect: None
-        #: whether a file may be written now: it may be missing, and nobody has said why
-        self.may_write: Callable[[str], bool] = lambda _file: True
-        #: whether the file of a document that is deleted may go now
-        self.may_remove: Callable[[str], bool] = lambda _file: True
-        #: whether what somebody wrote into a file is recorded now
-        self.may_import: Callable[[str], bool] = lambda _file: True
-        #: a document shows another version now
-        self.changed: Callable[[str], None] = lambda _file: None
-        #: a document's file holds its newest version, or is gone with it
-        self.wrote: Callable[[str], None] = lambda _file: None
-        self._later: dict[str, WriteFile] = {}
-        self._retry: asyncio.TimerHandle | None = None
+        self.files = Files(store, node, disk, self.notice)
 
     async def perform(self, effects: Sequence[Effect]) -> None:
         """Carry out the effects of a turn: all of it is recorded already.
@@ -79,7 +63,7 @@ class Outlet:
             self.publish(message)
         if documents:
             await asyncio.sleep(0)  # the loop writes to the socket now
-        self._write_files(effects)
+        await self.files.write_all(effects)
         for message in messages:
             if not first[message.topic]:
                 self.publish(message)
@@ -94,17 +78,8 @@ class Outlet:
 
     def settle(self, effects: Sequence[Effect]) -> None:
         """Carry out effects that have no messages: files, and what people are told."""
-        self._write_files(effects)
+        self.files.write(effects)
         self._tell_people(effects)
-
-    def _write_files(self, effects: Sequence[Effect]) -> None:
-        newest = {one.file: one for one in effects if isinstance(one, WriteFile)}
-        for write in newest.values():
-            self._write(write)
-            self.changed(write.file)
-        for effect in effects:
-            if isinstance(effect, WriteConflict | DropConflicts):
-                self._conflict(effect)
 
     def _tell_people(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
@@ -116,118 +91,6 @@ class Outlet:
                 extra = {"topic": effect.topic, "reason": effect.reason, "detail": effect.detail}
                 level = logging.DEBUG if effect.reason == "replay" else logging.INFO
                 log.log(level, "a message was refused: %s", effect.reason, extra=extra)
-
-    # --- files ---------------------------------------------------------------------
-    def _write(self, effect: WriteFile) -> None:
-        """Write a document's file; later again when that is not possible now."""
-        revision = self._store.revision(effect.revision)
-        document = self._store.document(effect.file)
-        if revision is None or document is None or document.current != effect.revision:
-            return
-        if revision.deleted and not self.may_remove(effect.file):
-            return
-        before = self._store.revision(document.written) if document.written else None
-        known = before.content_hash if before and not before.deleted else None
-        try:
-            if not self.may_write(effect.file):
-                raise Refusal("path-local-modified", effect.file)
-            content = None if revision.deleted else self._store.content(revision.content_hash)
-            found = self._put(effect, content, known)
-        except Refusal as refusal:
-            self._write_later(effect, refusal)
-            return
-        except Fault as fault:
-            log.error("a file could not be written: %s", fault)
-            return
-        if found is not None:
-            self._edited_outside(effect, found)
-            return
-        self._later.pop(effect.file, None)
-        self.wrote(effect.file)
-        if self.turns is not None:
-            self.turns.post_lazily(
-                lambda now: self._node.receive_written(effect.file, effect.revision, now)
-            )
-
-    def _put(self, effect: WriteFile, content: bytes | None, known: str | None) -> Modified | None:
-        """Write the file (None: remove it), unless it holds what nobody has recorded yet."""
-        found = self._change(effect.file, content, known)
-        if found is None:
-            return None
-        digest = hashlib.sha256(found.content).hexdigest()
-        if not self._store.has_content(effect.file, digest):
-            return found
-        # a crash came between writing the file and noting it
-        return self._change(effect.file, content, digest)
-
-    def _change(self, file: str, content: bytes | None, known: str | None) -> Modified | None:
-        if content is None:
-            return self._disk.remove_synced(file, known)
-        return self._disk.write_synced(file, content, known)
-
-    def _edited_outside(self, effect: WriteFile, found: Modified) -> None:
-        """Somebody changed the file meanwhile: that is a version of its own."""
-        if not self.may_import(effect.file):
-            self._write_later(effect, Refusal("path-local-modified", effect.file))
-            return
-        log.info("edited outside meanwhile; both versions are kept", extra={"file": effect.file})
-        path = self._disk.synced_path(effect.file)
-
-        def recorded(done: asyncio.Future[Recorded]) -> None:
-            error = None if done.cancelled() else done.exception()
-            if isinstance(error, Refusal):
-                self._write_later(effect, error)
-
-        if self.turns is not None:
-            node = self._node
-            self.turns.ask(
-                lambda now: node.at(
-                    now, lambda: node.sync_content(effect.file, found.content, path)
-                )
-            ).add_done_callback(recorded)
-
-    def _write_later(self, effect: WriteFile, refusal: Refusal) -> None:
-        first = effect.file not in self._later
-        self._later[effect.file] = effect
-        if first:
-            log.warning("a file could not be written: %s", refusal,
-                        extra={"file": effect.file, "reason": refusal.reason})  # fmt: skip
-            if refusal.reason != "path-local-modified":
-                self.notice(
-                    Notice(
-                        "sync-failed",
-                        {
-                            "file": effect.file,
-                            "revision": effect.revision,
-                            "peer_id": None,
-                            "reason": refusal.message,
-                        },
-                    )
-                )
-        if self._retry is None:
-            loop = asyncio.get_running_loop()
-            self._retry = loop.call_later(limits.WRITE_AGAIN, self._write_again)
-
-    def _write_again(self) -> None:
-        self._retry = None
-        for effect in list(self._later.values()):
-            document = self._store.document(effect.file)
-            if document is None or document.current != effect.revision:
-                self._later.pop(effect.file, None)
-            else:
-                self._write(effect)
-
-    def _conflict(self, effect: WriteConflict | DropConflicts) -> None:
-        try:
-            if isinstance(effect, DropConflicts):
-                self._disk.drop_conflicts(effect.file, effect.keep)
-                return
-            revision = self._store.revision(effect.revision)
-            if revision is not None:
-                content = self._store.content(revision.content_hash)
-                self._disk.write_conflict(effect.file, effect.revision, content)
-        except Refusal as refusal:
-            log.warning("a concurrent version could not be written: %s", refusal)
 
     # --- what people are told ----------------------------------------------------------
     def notice(self, notice: Notice) -> None:

@@ -83,7 +83,7 @@ class RunningPeer:
             client_id = self._client_id()
         self.outlet = Outlet(self.store, self.node, self.disk)
         self.turns = Turns(self.store, self.node, self.outlet.perform)
-        self.outlet.turns = self.turns
+        self.outlet.files.turns = self.turns
         self.turns.perform_now = self.outlet.at_once
         self.link = BrokerLink(
             options.url,

@@ -15,15 +15,15 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Collection, Coroutine
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from federation import limits
 from federation.adapters.watch import Shared, Watch
-from federation.daemon.placetaking import record
-from federation.daemon.placewriting import write_one
+from federation.daemon.placetaking import Changed, read, record
+from federation.daemon.placewriting import write
 from federation.errors import Refusal
 from federation.events import Notice, WriteFile
 from federation.machines.folder import (
@@ -34,15 +34,14 @@ from federation.machines.folder import (
     Folder,
     Gone,
     Held,
+    Known,
     Listing,
     Look,
-    Move,
     Note,
     Read,
     Report,
     Restore,
     State,
-    Take,
 )
 from federation.replica.names import DEFAULT_EXTENSIONS
 from federation.replica.records import Space
@@ -59,6 +58,10 @@ class Write:
     """Make a file of the shared folder show its document."""
 
     name: str
+
+
+#: what is done for some files at a time
+_TOGETHER = (Read, Changed, Write)
 
 
 class Place:
@@ -83,10 +86,9 @@ class Place:
         self.taken = 0
         #: written again though they are missing, as somebody has said so
         self.restoring: set[str] = set()
-        self._todo: deque[Effect | Write] = deque()
-        self._contents: dict[str, bytes] = {}
+        self._todo: deque[Effect | Changed | Write] = deque()
         #: since when an editor has the lock of a file that was changed
-        self._locked: dict[str, float] = {}
+        self.locked: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._fed = asyncio.Event()
         self._working = False
@@ -182,28 +184,19 @@ class Place:
             return True
         return name in self.folder.known and not os.path.lexists(self.path_of(name))
 
-    def wrote(self, name: str, *, deleted: bool) -> None:
-        """The outlet wrote a file of the home, or removed it."""
+    def wrote(self, name: str, known: Known | None) -> None:
+        """A file of the home was written, with this look; None: it was removed."""
         store, key = self.peer.store, self.key
         self.restoring.discard(name)
-        if deleted:
+        if known is None:
             self.feed(self.folder.removed(name))
             self.peer.turns.post_lazily(lambda _now: store.drop_file(key, name))
             return
-        try:
-            found = self.shared.read(name)
-        except Refusal:
-            return
-        document = store.document(self.file_of(name))
-        revision = store.revision(document.current) if document else None
-        if found is None or revision is None or found[1].digest != revision.content_hash:
-            return
-        known = found[1]
         self.feed(self.folder.written(name, known, time.monotonic()))
         self.peer.turns.post_lazily(lambda _now: store.put_file(key, name, known))
 
     # --- loops ------------------------------------------------------------------------
-    def feed(self, effects: Collection[Effect]) -> None:
+    def feed(self, effects: Collection[Effect | Changed]) -> None:
         """Do this, in order, soon."""
         self._todo.extend(effects)
         self._wake.set()
@@ -237,10 +230,10 @@ class Place:
             await asyncio.to_thread(self.shared.tidy)
         while True:
             while self._todo:
-                effect = self._todo.popleft()
+                effects = self._next()
                 self._working = True
                 try:
-                    await self._do(effect)
+                    await self._do(effects)
                 except Refusal as refusal:
                     log.warning("a shared folder: %s", refusal, extra={"folder": self.key})
                 except Exception:
@@ -252,19 +245,37 @@ class Place:
             await self._wake.wait()
 
     # --- what the machine asks for -------------------------------------------------------
-    async def _do(self, effect: Effect | Write) -> None:
-        if isinstance(effect, Look):
+    def _next(self) -> list[Effect | Changed | Write]:
+        """What comes first, with what is like it: files share their hops and their commits."""
+        some = [self._todo.popleft()]
+        kind = type(some[0])
+        while self._todo and kind in _TOGETHER and type(self._todo[0]) is kind:
+            if len(some) >= limits.FOLDER_READS:
+                break
+            some.append(self._todo.popleft())
+        return some
+
+    async def _do(self, effects: Sequence[Effect | Changed | Write]) -> None:
+        reads = [effect.name for effect in effects if isinstance(effect, Read)]
+        changes = [effect for effect in effects if isinstance(effect, Changed)]
+        writes = [effect.name for effect in effects if isinstance(effect, Write)]
+        if reads:
+            await read(self, reads)
+        elif changes:
+            await record(self, changes)
+        elif writes:
+            await write(self, writes)
+        else:
+            await self._do_one(effects[0])
+
+    async def _do_one(self, effect: Effect | Changed | Write) -> None:
+        if isinstance(effect, Delete):
+            await record(self, [Changed(effect)])
+        elif isinstance(effect, Look):
             await self._look()
-        elif isinstance(effect, Read):
-            await self._read(effect.name)
-        elif isinstance(effect, Take | Move | Delete):
-            content = self._contents.pop(effect.name, b"")
-            await record(self, effect, content)
-        elif isinstance(effect, Write):
-            await write_one(self, effect.name)
         elif isinstance(effect, Restore):
             self._restore(effect.names)
-        else:
+        elif isinstance(effect, Note | Held | Away | Adopt | Report):
             await self._note(effect)
 
     async def _look(self) -> None:
@@ -297,36 +308,6 @@ class Place:
                 self.show(name)
             elif not document.deleted and name not in files and name not in self.folder.known:
                 self.peer.outlet.settle([WriteFile(file, document.current)])
-
-    async def _is_busy(self, name: str) -> bool:
-        """Whether an editor has unsaved changes in a file: it tells what it saved itself."""
-        now = time.monotonic()
-        if not await asyncio.to_thread(self.shared.is_locked, name):
-            self._locked.pop(name, None)
-            return False
-        return now - self._locked.setdefault(name, now) < limits.FOLDER_LOCKED
-
-    async def _read(self, name: str) -> None:
-        try:
-            if await self._is_busy(name):
-                looks = await asyncio.to_thread(self.shared.look, [name])
-                self.feed(self.folder.receive_paths(looks, time.monotonic()))
-                return
-            found = await asyncio.to_thread(self.shared.read, name)
-        except Refusal as refusal:
-            seen = (await asyncio.to_thread(self.shared.look, [name]))[name]
-            if seen is not None:
-                now = time.monotonic()
-                self.feed(self.folder.receive_refused(name, refusal.reason, seen, now))
-                return
-            found = None
-        if found is None:
-            looks = await asyncio.to_thread(self.shared.look, [name])
-            self.feed(self.folder.receive_paths(looks, time.monotonic()))
-            return
-        content, known = found
-        self._contents[name] = content
-        self.feed(self.folder.receive_read(name, known, time.monotonic()))
 
     def _restore(self, names: Collection[str]) -> None:
         """What is missing was not to be deleted."""

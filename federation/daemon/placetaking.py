@@ -8,11 +8,18 @@ both are merged, and neither is written over.
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from federation import limits
+from federation.adapters.watch import Shared
 from federation.errors import Refusal
-from federation.machines.folder import Delete, Move, Take
+from federation.events import Instant
+from federation.machines.folder import Delete, Effect, Known, Move, Read, Seen, Take
 from federation.wire import timestamps
 
 if TYPE_CHECKING:
@@ -24,23 +31,101 @@ PASSING = frozenset({
 })  # fmt: skip
 
 
-async def record(place: Place, effect: Take | Move | Delete, content: bytes) -> None:
-    """Make a change of a file a revision of its document; ``content`` is what it holds now."""
-    node = place.peer.node
-    try:
-        changed = await place.peer.turns.ask(
-            lambda now: node.at(now, lambda: _change(place, effect, content))
-        )
-    except Refusal as refusal:
-        if refusal.reason in PASSING:
-            place.folder.failed(effect, time.monotonic())
-            place.feed(())
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A change of a file that is to be recorded; ``content`` is what the file holds now."""
+
+    effect: Take | Move | Delete
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A file that was looked into: read, or else what it looks like, and why it was not read."""
+
+    name: str
+    read: tuple[bytes, Known] | None
+    seen: Seen | None
+    reason: str
+    locked: bool
+
+
+async def read(place: Place, names: Sequence[str]) -> None:
+    """Read some files, and tell the machine what they hold.
+
+    One that an editor has unsaved changes of is left alone for a while: the
+    editor tells what it saved itself.
+    """
+    now = time.monotonic()
+    overdue = {name for name, at in place.locked.items() if now - at >= limits.FOLDER_LOCKED}
+    found = await asyncio.to_thread(_look_into, place.shared, names, overdue)
+    changes: list[Changed] = []
+    others: list[Effect] = []
+    for one in found:
+        now = time.monotonic()
+        if one.locked:
+            place.locked.setdefault(one.name, now)
         else:
-            place.report(effect.name, refusal.message)
-        return
-    place.taken += changed
-    if not place.home:
-        place.show(effect.name)
+            place.locked.pop(one.name, None)
+        if one.read is not None:
+            content, known = one.read
+            for effect in place.folder.receive_read(one.name, known, now):
+                if isinstance(effect, Take | Move):
+                    changes.append(Changed(effect, content))
+                else:
+                    others.append(effect)
+        elif one.reason and one.seen is not None:
+            others += place.folder.receive_refused(one.name, one.reason, one.seen, now)
+        else:
+            others += place.folder.receive_paths({one.name: one.seen}, now)
+    # what these hold is recorded before more is read
+    place.feed([*changes, *others, *(Read(name) for name in names[len(found) :])])
+
+
+def _look_into(shared: Shared, names: Sequence[str], overdue: Collection[str]) -> list[_Found]:
+    """In a thread: read files, as many as may be in memory at a time."""
+    found: list[_Found] = []
+    size = 0
+    for name in names:
+        try:
+            locked = shared.is_locked(name)
+            content = None if locked and name not in overdue else shared.read(name)
+            reason = ""
+        except Refusal as refusal:
+            locked, content, reason = False, None, refusal.reason
+        seen = shared.look([name])[name] if content is None else None
+        found.append(_Found(name, content, seen, reason, locked))
+        size += len(content[0]) if content is not None else 0
+        if size >= limits.FOLDER_READ_BYTES:
+            break
+    return found
+
+
+async def record(place: Place, changes: Sequence[Changed]) -> None:
+    """Make changes of files revisions of their documents, in one turn where it has the time."""
+    asked = [place.peer.turns.ask(partial(_at, place, one)) for one in changes]
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    for one, result in zip(changes, results, strict=True):
+        if isinstance(result, Refusal):
+            _refused(place, one.effect, result)
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            place.taken += result
+            if not place.home:
+                place.show(one.effect.name)
+
+
+def _at(place: Place, one: Changed, now: Instant) -> bool:
+    return place.peer.node.at(now, lambda: _change(place, one.effect, one.content))
+
+
+def _refused(place: Place, effect: Take | Move | Delete, refusal: Refusal) -> None:
+    if refusal.reason in PASSING:
+        place.folder.failed(effect, time.monotonic())
+        place.feed(())
+    else:
+        place.report(effect.name, refusal.message)
 
 
 def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> bool:

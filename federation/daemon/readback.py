@@ -68,7 +68,7 @@ class Readback:
             for file, text in noted.items()
             if file in seen
             and seen[file].text != text
-            and (waiting or peer.outlet.may_import(file))
+            and (waiting or peer.outlet.files.may_import(file))
         }
 
     async def _take(self, files: Mapping[str, Stamp]) -> int:

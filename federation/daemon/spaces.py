@@ -21,7 +21,7 @@ from federation.adapters.watch import Shared
 from federation.daemon.place import Place
 from federation.daemon.removals import Removals
 from federation.errors import Refusal
-from federation.machines.folder import Gone
+from federation.machines.folder import Gone, Known
 from federation.replica.records import Space
 from federation.replica.spaces import COMMONS, LOCAL, check_space, document_in, parts_of
 
@@ -49,11 +49,13 @@ class Spaces:
         with peer.store.transaction():
             for space in [Space(COMMONS, "open"), *peer.store.spaces()]:
                 self._open(space)
-        peer.outlet.changed = self._changed
-        peer.outlet.wrote = self._wrote
-        peer.outlet.may_write = lambda file: not self._home(file, lambda p, n: p.is_missing(n))
-        peer.outlet.may_remove = self._removals.may_remove
-        peer.outlet.may_import = lambda file: self._space_of(file).auto_sync
+        peer.outlet.files.changed = self._changed
+        peer.outlet.files.wrote = self._wrote
+        peer.outlet.files.may_write = lambda file: (
+            not self._home(file, lambda p, n: p.is_missing(n))
+        )
+        peer.outlet.files.may_remove = self._removals.may_remove
+        peer.outlet.files.may_import = lambda file: self._space_of(file).auto_sync
 
     def start(self) -> None:
         """Begin to watch."""
@@ -141,10 +143,8 @@ class Spaces:
         for place in self._places.get(space, [])[1:]:
             place.show(name)
 
-    def _wrote(self, file: str) -> None:
-        document = self._peer.store.document(file)
-        deleted = document is None or document.deleted
-        self._home(file, lambda place, name: place.wrote(name, deleted=deleted))
+    def _wrote(self, file: str, known: Known | None) -> None:
+        self._home(file, lambda place, name: place.wrote(name, known))
 
     # --- questions ---------------------------------------------------------------------
     def document_of(self, path: Path) -> str | None:

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from federation.adapters import beneath
 from federation.adapters import disk as module
 from federation.adapters.disk import Disk, Modified
 from federation.errors import Refusal
+from federation.machines.folder import Known
 
 
 @pytest.fixture
@@ -48,8 +50,8 @@ def everything(folder: Path) -> set[str]:
 # --- writing ------------------------------------------------------------------------------
 @pytest.mark.parametrize("file", ["x.md", "a/b/c.md", "é/ü.md", "x" * 252 + ".md"])
 def test_a_document_is_written_whole_and_private(disk: Disk, file: str) -> None:
-    assert disk.write_synced(file, b"one", None) is None
-    assert disk.write_synced(file, b"two", digest(b"one")) is None
+    assert isinstance(disk.write_synced(file, b"one", None), Known)
+    assert isinstance(disk.write_synced(file, b"two", digest(b"one")), Known)
     path = Path(disk.synced_path(file))
     assert path.read_bytes() == b"two" == disk.read_synced(file)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -67,15 +69,15 @@ def test_what_somebody_else_wrote_stays(disk: Disk) -> None:
     assert disk.write_synced("x.md", b"two", digest(b"one")) == Modified(b"edited")
     assert disk.write_synced("x.md", b"two", None) == Modified(b"edited")
     assert path.read_bytes() == b"edited"
-    assert disk.write_synced("x.md", b"edited", digest(b"one")) is None
-    assert disk.write_synced("x.md", b"two", digest(b"edited")) is None
+    assert isinstance(disk.write_synced("x.md", b"edited", digest(b"one")), Known)
+    assert isinstance(disk.write_synced("x.md", b"two", digest(b"edited")), Known)
 
 
 def test_a_deleted_folder_is_made_again(disk: Disk) -> None:
     disk.write_synced("a/x.md", b"one", None)
     shutil.rmtree(disk.synced / "a")
     assert disk.read_synced("a/x.md") is None
-    assert disk.write_synced("a/x.md", b"two", digest(b"one")) is None
+    assert isinstance(disk.write_synced("a/x.md", b"two", digest(b"one")), Known)
 
 
 def test_a_file_that_emacs_has_unsaved_waits(disk: Disk) -> None:
@@ -86,9 +88,9 @@ def test_a_file_that_emacs_has_unsaved_waits(disk: Disk) -> None:
     assert disk.read_synced("x.md") == b"one"
     Path(disk.synced_path("x.md")).write_bytes(b"half of wh")  # it is writing at this moment
     assert reason_of(disk.write_synced, "x.md", b"two", digest(b"one")) == "path-local-modified"
-    assert disk.write_synced("x.md", b"half of wh", digest(b"one")) is None
+    assert isinstance(disk.write_synced("x.md", b"half of wh", digest(b"one")), Known)
     lock.unlink()
-    assert disk.write_synced("x.md", b"two", digest(b"half of wh")) is None
+    assert isinstance(disk.write_synced("x.md", b"two", digest(b"half of wh")), Known)
 
 
 def test_the_lock_of_an_editor_that_is_gone_holds_nothing_back(disk: Disk) -> None:
@@ -98,7 +100,7 @@ def test_the_lock_of_an_editor_that_is_gone_holds_nothing_back(disk: Disk) -> No
     assert reason_of(disk.write_synced, "x.md", b"two", digest(b"one")) == "path-local-modified"
     lock.unlink()
     lock.symlink_to(f"me@{here}.999999999:17")
-    assert disk.write_synced("x.md", b"two", digest(b"one")) is None
+    assert isinstance(disk.write_synced("x.md", b"two", digest(b"one")), Known)
 
 
 def test_half_written_files_are_removed_at_the_start(state: Path) -> None:
@@ -137,7 +139,7 @@ def test_order_of_durability(
         done.append("fsync folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "fsync file")
         fsync(handle)
 
-    def watched_rename(source: Path, folder: int, name: str, flags: int) -> None:
+    def watched_rename(source: str, folder: int, name: str, flags: int) -> None:
         done.append("rename")
         rename(source, folder, name, flags)
 
@@ -151,7 +153,7 @@ def in_the_moment_of_renaming(monkeypatch: pytest.MonkeyPatch, act: Callable[[],
     """Somebody does something between the last check and the rename."""
     rename = module._rename
 
-    def late(source: Path, folder: int, name: str, flags: int) -> None:
+    def late(source: str, folder: int, name: str, flags: int) -> None:
         act()
         rename(source, folder, name, flags)
 
@@ -178,7 +180,7 @@ def test_a_file_that_vanishes_in_the_very_moment_is_written(
 ) -> None:
     disk.write_synced("x.md", b"one", None)
     in_the_moment_of_renaming(monkeypatch, Path(disk.synced_path("x.md")).unlink)
-    assert disk.write_synced("x.md", b"two", digest(b"one")) is None
+    assert isinstance(disk.write_synced("x.md", b"two", digest(b"one")), Known)
     assert disk.read_synced("x.md") == b"two"
 
 
@@ -188,11 +190,11 @@ def test_a_system_without_exchange_still_replaces(
     class OldLibrary:
         """A C library that has no renameat2."""
 
-        syscall = module._LIBC.syscall
+        syscall = beneath._LIBC.syscall
 
-    monkeypatch.setattr(module, "_LIBC", OldLibrary())
-    assert disk.write_synced("x.md", b"one", None) is None
-    assert disk.write_synced("x.md", b"two", digest(b"one")) is None
+    monkeypatch.setattr(beneath, "_LIBC", OldLibrary())
+    assert isinstance(disk.write_synced("x.md", b"one", None), Known)
+    assert isinstance(disk.write_synced("x.md", b"two", digest(b"one")), Known)
     assert disk.read_synced("x.md") == b"two"
     assert list((disk.synced.parent / "tmp").iterdir()) == []
 
@@ -279,7 +281,7 @@ def _without_openat2(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_parent: int, name: str) -> int:
         raise OSError(errno.ENOSYS, "Function not implemented", name)
 
-    monkeypatch.setattr(module, "_openat2", missing)
+    monkeypatch.setattr(beneath, "_openat2", missing)
 
 
 def test_a_state_folder_of_somebody_elses_making_is_refused(state: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from federation import limits
-from federation.adapters import disk, keystore
+from federation.adapters import beneath, disk, keystore
 from federation.errors import Refusal
 from tests.daemon.provocations import Params, Provoked, fixed, provokes
 from tests.daemon.running import until
@@ -90,14 +90,14 @@ async def _below_a_file(world: Provoked) -> Params:
 
 @provokes(("sync.file", "path-mount-escape"))
 async def _mount(world: Provoked) -> Params:
-    opened = disk._open_directory
+    opened = beneath.open_below
 
     def mounted(parent: int, name: str) -> int:
         if name == "mounted":
             raise OSError(18, "another file system")  # EXDEV
         return opened(parent, name)
 
-    world.patch.setattr(disk, "_open_directory", mounted)
+    world.patch.setattr(disk, "open_below", mounted)
     return {"path": world.here.write("state/synced/mounted/a.md", "text")}
 
 

@@ -26,6 +26,7 @@ from federation.events import (
     WriteConflict,
     WriteFile,
 )
+from federation.machines.folder import Known
 from federation.wire import envelope, topics
 from tests.daemon.running import Row, Running, running, until
 
@@ -69,7 +70,7 @@ async def test_documents_leave_then_files_then_answers_then_people_hear(
     revision = here.peer.store.document("a.md").current  # type: ignore[union-attr]
     write = disk.write_synced
 
-    def wrote(*given: Any) -> Modified | None:
+    def wrote(*given: Any) -> Known | Modified:
         order.append("file")
         return write(*given)
 
@@ -139,7 +140,7 @@ async def test_a_file_that_an_editor_has_is_written_when_it_is_free(
     attempts = []
     write = here.peer.disk.write_synced
 
-    def counted(*given: Any) -> Modified | None:
+    def counted(*given: Any) -> Known | Modified:
         attempts.append(given)
         return write(*given)
 
@@ -153,7 +154,7 @@ async def test_a_file_that_an_editor_has_is_written_when_it_is_free(
     await until(lambda: written(here, "a.md"))
     assert here.synced("a.md") == b"three"
     count = len(attempts)
-    assert not here.peer.outlet._later
+    assert not here.peer.outlet.files.waiting
     await here.turn()
     assert len(attempts) == count, "it is not written again"
 
@@ -165,7 +166,7 @@ async def test_another_refusal_is_told_once_and_tried_again(
     refusals = [Refusal("disk-full", "a.md")] * 3
     write = here.peer.disk.write_synced
 
-    def full(*given: Any) -> Modified | None:
+    def full(*given: Any) -> Known | Modified:
         if refusals:
             raise refusals.pop()
         return write(*given)
@@ -281,7 +282,7 @@ async def test_what_was_recorded_and_not_written_is_written_at_the_next_start(
 ) -> None:
     async with running(tmp_path) as here:
         here.peer.disk.write_synced = lambda *_given: Modified(b"")  # type: ignore[method-assign]
-        here.peer.outlet._edited_outside = lambda *_given: None  # type: ignore[method-assign]
+        here.peer.outlet.files._edited_outside = lambda *_given: None  # type: ignore[method-assign]
         await here.sync("a.md", "text")
         assert not (here.peer.disk.synced / "a.md").exists()
     async with running(tmp_path) as here:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from federation.adapters import disk as module
+from federation.adapters import beneath as module
 from federation.adapters.disk import Disk
 from federation.errors import Refusal
 

@@ -66,6 +66,8 @@ class SqliteStore(PeerTables, HistoryTables, ConflictTables, GapTables, MessageT
         self._db.execute("PRAGMA foreign_keys=ON")
         self._db.execute("PRAGMA busy_timeout=2000")
         self._db.execute("PRAGMA cache_size=-8000")
+        # what a savepoint may have to undo: within memory, and nowhere below /var/tmp
+        self._db.execute("PRAGMA temp_store=MEMORY")
         self._db.execute(f"PRAGMA journal_size_limit={64 * limits.MIB}")
 
     def _migrate(self) -> None:

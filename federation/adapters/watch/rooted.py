@@ -8,27 +8,22 @@ without following a symbolic link and without leaving the file system.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
 import os
-import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from federation import limits
+from federation.adapters.beneath import (
+    DIRECTORY,
+    EXCHANGE,
+    NOREPLACE,
+    open_below,
+    rename,
+    say_link,
+)
 from federation.errors import Refusal
 from federation.machines.folder import Seen
-
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-#: RENAME_NOREPLACE, RENAME_EXCHANGE (renameat2(2))
-_NOREPLACE, _EXCHANGE = 1, 2
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_UNABLE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
-
-#: where an editor's lock leads: USER@HOST.PID, or USER@HOST.PID:BOOT
-_OWNER = re.compile(r".*@(.+)\.([0-9]{1,9})(?::[0-9]+)?", re.DOTALL)
 
 
 def seen_of(status: os.stat_result) -> Seen:
@@ -41,27 +36,8 @@ def open_root(path: Path) -> int:
     try:
         return os.open(path, DIRECTORY)
     except NotADirectoryError:
-        _say_link(os.lstat(path), str(path))
+        say_link(os.lstat(path), str(path))
         raise
-
-
-def open_below(parent: int, name: str) -> int:
-    """A handle of the folder ``name`` in ``parent``; raises OSError, EXDEV for another system."""
-    try:
-        found = os.open(name, DIRECTORY, dir_fd=parent)
-    except NotADirectoryError:
-        # O_DIRECTORY speaks before O_NOFOLLOW: say what it is.
-        _say_link(os.stat(name, dir_fd=parent, follow_symlinks=False), name)
-        raise
-    if os.fstat(found).st_dev != os.fstat(parent).st_dev:
-        os.close(found)
-        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), name)
-    return found
-
-
-def _say_link(status: os.stat_result, name: str) -> None:
-    if stat.S_ISLNK(status.st_mode):
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from None
 
 
 @contextlib.contextmanager
@@ -75,7 +51,8 @@ def folder_below(root: int, parts: Sequence[str], *, make: bool = False) -> Iter
             except FileNotFoundError:
                 if not make:
                     raise
-                os.mkdir(part, 0o700, dir_fd=here)
+                with contextlib.suppress(FileExistsError):  # another thread was faster
+                    os.mkdir(part, 0o700, dir_fd=here)
                 os.fsync(here)
                 inner = open_below(here, part)
             stack.callback(os.close, inner)
@@ -107,22 +84,9 @@ def write_file(folder: int, name: str, content: bytes, mode: int) -> None:
         os.fsync(stream.fileno())
 
 
-def _rename(folder: int, old: str, new: str, flags: int) -> bool:
-    """renameat2 within one folder; False where the system or its disk cannot do that."""
-    call = getattr(_LIBC, "renameat2", None)
-    if call is None:
-        return False
-    if call(folder, os.fsencode(old), folder, os.fsencode(new), flags) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in _UNABLE:
-        return False
-    raise OSError(code, os.strerror(code), new)
-
-
 def put(folder: int, beside: str, name: str) -> None:
     """Give a file a name that is free; raises FileExistsError."""
-    if not _rename(folder, beside, name, _NOREPLACE):
+    if not rename(folder, beside, folder, name, NOREPLACE):
         os.link(beside, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
         os.unlink(beside, dir_fd=folder)
 
@@ -133,20 +97,9 @@ def exchange(folder: int, beside: str, name: str) -> None:
     Where the system cannot do that at once, ``beside`` takes the place, and
     what was there a moment before is ``beside`` afterwards.
     """
-    if _rename(folder, beside, name, _EXCHANGE):
+    if rename(folder, beside, folder, name, EXCHANGE):
         return
     kept = f"{beside}.old"
     os.link(name, kept, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
     os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
     os.rename(kept, beside, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def is_locked(folder: int, name: str) -> bool:
-    """Whether Emacs has unsaved changes of a file; one of this machine that is gone has none."""
-    try:
-        owner = _OWNER.fullmatch(os.readlink(f".#{name}", dir_fd=folder))
-        if owner is not None and owner[1] == os.uname().nodename:
-            os.kill(int(owner[2]), 0)
-    except OSError as error:
-        return error.errno in (errno.EINVAL, errno.EPERM)  # a file; another user's process
-    return True

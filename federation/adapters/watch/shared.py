@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import stat
 import time
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from federation.adapters.beneath import is_locked
 from federation.adapters.watch import rooted
 from federation.adapters.watch.scan import MARKER, list_folder
 from federation.errors import Refusal, io_refusal
@@ -47,7 +49,7 @@ class Shared:
         """``root`` is the folder that was accepted before; ``listing`` works without one."""
         self.path = path
         self._root = root
-        self._number = 0
+        self._numbers = itertools.count(1)
 
     def accept(self, root: Root) -> None:
         """This is the folder: the machine's ``Adopt``."""
@@ -99,7 +101,7 @@ class Shared:
     def is_locked(self, file: str) -> bool:
         """Whether Emacs has unsaved changes of a file, or what it saved is under way to us."""
         with self._opened(file) as (folder, name):
-            return rooted.is_locked(folder, name)
+            return is_locked(folder, name)
 
     def read(self, file: str) -> tuple[bytes, Known] | None:
         """What a file holds; None when it is gone, or was written to meanwhile: look again."""
@@ -123,12 +125,12 @@ class Shared:
         Raises ``path-local-modified`` while Emacs has unsaved changes of it.
         """
         with self._opened(file, make=True) as (folder, name):
-            busy = rooted.is_locked(folder, name)
+            busy = is_locked(folder, name)
             present, status = _present(folder, name)
             if status is not None and present == content:
                 return Known(_digest(content), rooted.seen_of(status))
             # asked again: what an editor is writing at this moment is read half
-            if busy or rooted.is_locked(folder, name):
+            if busy or is_locked(folder, name):
                 raise Refusal("path-local-modified", file)
             if present is not None and _digest(present) != known:
                 return Modified(present)
@@ -161,11 +163,11 @@ class Shared:
         """Delete a file, if it holds what is ``known``; folders that are empty then go, too."""
         try:
             with self._opened(file) as (folder, name):
-                busy = rooted.is_locked(folder, name)
+                busy = is_locked(folder, name)
                 present, _ = _present(folder, name)
                 if present is None:
                     return None
-                if busy or rooted.is_locked(folder, name):
+                if busy or is_locked(folder, name):
                     raise Refusal("path-local-modified", file)
                 if _digest(present) != known:
                     return Modified(present)
@@ -223,8 +225,7 @@ class Shared:
     @contextlib.contextmanager
     def _beside(self, folder: int) -> Iterator[str]:
         """A name for a file beside, which is gone afterwards."""
-        self._number += 1
-        beside = f"{_BESIDE}{os.getpid()}-{id(self):x}-{self._number}{_ENDING}"
+        beside = f"{_BESIDE}{os.getpid()}-{id(self):x}-{next(self._numbers)}{_ENDING}"
         try:
             yield beside
         finally:

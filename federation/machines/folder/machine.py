@@ -219,7 +219,9 @@ class Folder:
     # --- what we did ourselves ------------------------------------------------------------
     def written(self, name: str, known: Known, now: float) -> list[Effect]:
         """We wrote this file: a change of somebody else, or one that was not to be deleted."""
-        self._own = {one: until for one, until in self._own.items() if now < until}
+        self._own.pop(name, None)  # the oldest is first
+        while self._own and self._own[oldest := next(iter(self._own))] <= now:
+            del self._own[oldest]
         self._own[name] = now + limits.FOLDER_OWN
         self.known[name] = known
         self._restless.pop(name, None)

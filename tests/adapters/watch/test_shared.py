@@ -9,10 +9,12 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from federation import limits
+from federation.adapters import beneath
 from federation.adapters.watch import Modified, Shared, rooted
 from federation.adapters.watch.scan import MARKER
 from federation.errors import Refusal
@@ -49,7 +51,8 @@ def shared(folder: Path) -> Shared:
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """With and without renameat2."""
     if request.param == "old system":
-        monkeypatch.setattr(rooted, "_LIBC", object())
+        old = SimpleNamespace(syscall=beneath._LIBC.syscall)
+        monkeypatch.setattr(beneath, "_LIBC", old)
     return str(request.param)
 
 

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: MIT
+"""Writing what documents hold into their files below the state directory.
+
+A turn with many documents waits for the disk once, not once for each: some
+threads write beside and fsync at the same time, one puts what they wrote in
+place, and each folder is fsynced when that is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from federation import limits
+from federation.adapters.disk import Disk, Modified, Staged
+from federation.adapters.store import SqliteStore
+from federation.daemon.turns import Turns
+from federation.errors import Fault, Refusal
+from federation.events import DropConflicts, Effect, Notice, WriteConflict, WriteFile
+from federation.machines.folder import Known
+from federation.node.heads import Recorded
+from federation.node.router import Node
+
+log = logging.getLogger(__name__)
+
+#: what became of a file: it holds its document, is gone with it, was changed, or none of these
+_Outcome: TypeAlias = "Known | Modified | Refusal | None"
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A file that is to hold its document; ``known``: the hash of what was written last."""
+
+    effect: WriteFile
+    #: None: the file goes
+    content: bytes | None
+    known: str | None
+
+
+class Files:
+    """The files of one peer's documents.  The callables are set by who watches folders."""
+
+    def __init__(
+        self, store: SqliteStore, node: Node, disk: Disk, notice: Callable[[Notice], None]
+    ) -> None:
+        self._store = store
+        self._node = node
+        self._disk = disk
+        self._notice = notice
+        self.turns: Turns | None = None
+        #: whether a file may be written now: it may be missing, and nobody has said why
+        self.may_write: Callable[[str], bool] = lambda _file: True
+        #: whether the file of a document that is deleted may go now
+        self.may_remove: Callable[[str], bool] = lambda _file: True
+        #: whether what somebody wrote into a file is recorded now
+        self.may_import: Callable[[str], bool] = lambda _file: True
+        #: a document shows another version now
+        self.changed: Callable[[str], None] = lambda _file: None
+        #: a document's file holds its newest version (what, and its look), or is gone with it
+        self.wrote: Callable[[str, Known | None], None] = lambda _file, _known: None
+        self._later: dict[str, WriteFile] = {}
+        self._retry: asyncio.TimerHandle | None = None
+        self._hands = ThreadPoolExecutor(limits.FSYNCS, "files")
+
+    @property
+    def waiting(self) -> int:
+        """How many files could not be written, and are tried again."""
+        return len(self._later)
+
+    # --- some files ------------------------------------------------------------------
+    def write(self, effects: Sequence[Effect]) -> None:
+        """Write the files of these effects, one after the other."""
+        for effect in _newest(effects):
+            self._write(effect)
+            self.changed(effect.file)
+        self._conflicts(effects)
+
+    async def write_all(self, effects: Sequence[Effect]) -> None:
+        """Write the files of these effects; many of them while the loop goes on."""
+        newest = _newest(effects)
+        if len(newest) < limits.FILES_APART:
+            self.write(effects)
+            return
+        for some in self._portions(newest):
+            for plan, outcome in zip(some, await self._carry_out(some), strict=True):
+                self._ended(plan, outcome)
+        for effect in newest:
+            self.changed(effect.file)
+        self._conflicts(effects)
+
+    def _portions(self, effects: Sequence[WriteFile]) -> Iterator[list[_Plan]]:
+        """What is to be done, as much at a time as may be in memory."""
+        some: list[_Plan] = []
+        size = 0
+        for effect in effects:
+            plan = self._plan(effect)
+            if plan is None:
+                continue
+            some.append(plan)
+            size += len(plan.content or b"")
+            if size >= limits.FOLDER_READ_BYTES:
+                yield some
+                some, size = [], 0
+        if some:
+            yield some
+
+    async def _carry_out(self, plans: Sequence[_Plan]) -> list[_Outcome]:
+        loop, staged = asyncio.get_running_loop(), dict[str, Staged | Refusal]()
+        some = [(plan.effect.file, plan.content) for plan in plans if plan.content is not None]
+        parts = [some[first :: limits.FSYNCS] for first in range(min(limits.FSYNCS, len(some)))]
+        for part in await asyncio.gather(
+            *(loop.run_in_executor(self._hands, self._stage, part) for part in parts)
+        ):
+            staged.update(part)
+        return await loop.run_in_executor(self._hands, self._put_all, plans, staged)
+
+    def _stage(self, some: Sequence[tuple[str, bytes]]) -> dict[str, Staged | Refusal]:
+        """In a thread: write these beside."""
+        done: dict[str, Staged | Refusal] = {}
+        for file, content in some:
+            try:
+                done[file] = self._disk.stage(file, content)
+            except Refusal as refusal:
+                done[file] = refusal
+        return done
+
+    def _put_all(
+        self, plans: Sequence[_Plan], staged: dict[str, Staged | Refusal]
+    ) -> list[_Outcome]:
+        """In a thread: put what is staged in place, and remove what is to go."""
+        outcomes = [self._put_one(plan, staged.get(plan.effect.file)) for plan in plans]
+        try:
+            self._disk.fsync_folders(staged)
+        except Refusal as refusal:
+            return [refusal if isinstance(one, Known) else one for one in outcomes]
+        return outcomes
+
+    def _put_one(self, plan: _Plan, staged: Staged | Refusal | None) -> _Outcome:
+        try:
+            if isinstance(staged, Refusal):
+                raise staged
+            return self._change(plan, plan.known, staged)
+        except Refusal as refusal:
+            return refusal
+
+    # --- one file --------------------------------------------------------------------
+    def _write(self, effect: WriteFile) -> None:
+        """Write a document's file; later again when that is not possible now."""
+        plan = self._plan(effect)
+        if plan is not None:
+            self._ended(plan, self._put_one(plan, None))
+
+    def _plan(self, effect: WriteFile) -> _Plan | None:
+        """What is to be done about a document's file; None if nothing, or not now."""
+        revision = self._store.revision(effect.revision)
+        document = self._store.document(effect.file)
+        if revision is None or document is None or document.current != effect.revision:
+            return None
+        if revision.deleted and not self.may_remove(effect.file):
+            return None
+        before = self._store.revision(document.written) if document.written else None
+        known = before.content_hash if before and not before.deleted else None
+        try:
+            if not self.may_write(effect.file):
+                raise Refusal("path-local-modified", effect.file)
+            content = None if revision.deleted else self._store.content(revision.content_hash)
+        except Refusal as refusal:
+            self._write_later(effect, refusal)
+            return None
+        except Fault as fault:
+            log.error("a file could not be written: %s", fault)
+            return None
+        return _Plan(effect, content, known)
+
+    def _change(
+        self, plan: _Plan, known: str | None, staged: Staged | None = None
+    ) -> Known | Modified | None:
+        file, content = plan.effect.file, plan.content
+        if content is None:
+            return self._disk.remove_synced(file, known)
+        return self._disk.write_synced(file, content, known, staged)
+
+    def _ended(self, plan: _Plan, outcome: _Outcome) -> None:
+        """Note what became of a file, unless it holds what nobody has recorded yet."""
+        effect = plan.effect
+        if isinstance(outcome, Modified):
+            digest = hashlib.sha256(outcome.content).hexdigest()
+            try:
+                if self._store.has_content(effect.file, digest):
+                    # a crash came between writing the file and noting it
+                    outcome = self._change(plan, digest)
+            except Refusal as refusal:
+                outcome = refusal
+        if isinstance(outcome, Refusal):
+            self._write_later(effect, outcome)
+        elif isinstance(outcome, Modified):
+            self._edited_outside(effect, outcome)
+        else:
+            self._later.pop(effect.file, None)
+            self.wrote(effect.file, outcome)
+            if self.turns is not None:
+                self.turns.post_lazily(
+                    lambda now: self._node.receive_written(effect.file, effect.revision, now)
+                )
+
+    def _edited_outside(self, effect: WriteFile, found: Modified) -> None:
+        """Somebody changed the file meanwhile: that is a version of its own."""
+        if not self.may_import(effect.file):
+            self._write_later(effect, Refusal("path-local-modified", effect.file))
+            return
+        log.info("edited outside meanwhile; both versions are kept", extra={"file": effect.file})
+        path = self._disk.synced_path(effect.file)
+
+        def recorded(done: asyncio.Future[Recorded]) -> None:
+            error = None if done.cancelled() else done.exception()
+            if isinstance(error, Refusal):
+                self._write_later(effect, error)
+
+        if self.turns is not None:
+            node = self._node
+            self.turns.ask(
+                lambda now: node.at(
+                    now, lambda: node.sync_content(effect.file, found.content, path)
+                )
+            ).add_done_callback(recorded)
+
+    # --- again -----------------------------------------------------------------------
+    def _write_later(self, effect: WriteFile, refusal: Refusal) -> None:
+        first = effect.file not in self._later
+        self._later[effect.file] = effect
+        if first:
+            log.warning("a file could not be written: %s", refusal,
+                        extra={"file": effect.file, "reason": refusal.reason})  # fmt: skip
+            if refusal.reason != "path-local-modified":
+                about = {"file": effect.file, "revision": effect.revision, "peer_id": None}
+                self._notice(Notice("sync-failed", {**about, "reason": refusal.message}))
+        if self._retry is None:
+            loop = asyncio.get_running_loop()
+            self._retry = loop.call_later(limits.WRITE_AGAIN, self._write_again)
+
+    def _write_again(self) -> None:
+        self._retry = None
+        for effect in list(self._later.values()):
+            document = self._store.document(effect.file)
+            if document is None or document.current != effect.revision:
+                self._later.pop(effect.file, None)
+            else:
+                self._write(effect)
+
+    # --- versions side by side ---------------------------------------------------------
+    def _conflicts(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, WriteConflict | DropConflicts):
+                self._conflict(effect)
+
+    def _conflict(self, effect: WriteConflict | DropConflicts) -> None:
+        try:
+            if isinstance(effect, DropConflicts):
+                self._disk.drop_conflicts(effect.file, effect.keep)
+                return
+            revision = self._store.revision(effect.revision)
+            if revision is not None:
+                content = self._store.content(revision.content_hash)
+                self._disk.write_conflict(effect.file, effect.revision, content)
+        except Refusal as refusal:
+            log.warning("a concurrent version could not be written: %s", refusal)
+
+
+def _newest(effects: Sequence[Effect]) -> list[WriteFile]:
+    """For each file what it is to hold in the end."""
+    return list({one.file: one for one in effects if isinstance(one, WriteFile)}.values())
