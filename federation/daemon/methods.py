@@ -207,13 +207,12 @@ class Methods:
 
         recorded, content = await peer.turns.ask(lambda now: node.at(now, record))
         revision = recorded.revision
-        conflicted = await peer.turns.ask(lambda _now: file in peer.store.conflicted())
         answer: Answer = {
             "file": file,
             "revision": revision.revision,
             "size": revision.size,
             "state": "unchanged" if recorded.place == "unchanged" else "recorded",
-            "conflict": conflicted,
+            "conflict": peer.store.is_conflicted(file),
             "path": peer.disk.synced_path(file),
             "replaces": recorded.replaces,
             "warnings": await _warnings(file, content),

@@ -12,6 +12,7 @@ import subprocess
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -187,12 +188,8 @@ def test_a_file_that_vanishes_in_the_very_moment_is_written(
 def test_a_system_without_exchange_still_replaces(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class OldLibrary:
-        """A C library that has no renameat2."""
-
-        syscall = beneath._LIBC.syscall
-
-    monkeypatch.setattr(beneath, "_LIBC", OldLibrary())
+    old = SimpleNamespace(syscall=beneath._LIBC.syscall)  # without renameat2
+    monkeypatch.setattr(beneath, "_LIBC", old)
     assert isinstance(disk.write_synced("x.md", b"one", None), Known)
     assert isinstance(disk.write_synced("x.md", b"two", digest(b"one")), Known)
     assert disk.read_synced("x.md") == b"two"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Many files of one turn: written together, each as safely as one alone."""
+"""Files that resist, edits from outside, crashes; and many files of one turn, each as safe."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import os
 import stat
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from federation import limits
-from federation.adapters.disk import Disk, Staged
-from federation.errors import Refusal
-from federation.events import WriteFile
+from federation.adapters.disk import Disk, Modified, Staged
+from federation.errors import Fault, Refusal
+from federation.events import Publish, WriteFile
+from federation.machines.folder import Known
 from tests.daemon.running import NOBODY, Row, Running, running, until
 
 NAMES = [f"{number}.md" for number in range(4 * limits.FILES_APART)]
@@ -23,6 +25,22 @@ NAMES = [f"{number}.md" for number in range(4 * limits.FILES_APART)]
 async def here(tmp_path: Path) -> AsyncIterator[Running]:
     async with running(tmp_path, NOBODY) as made:
         yield made
+
+
+@pytest.fixture
+def told(here: Running) -> list[Row]:
+    """The bodies of the events that are told."""
+    bodies: list[Row] = []
+    here.peer.outlet.tell = lambda _event, body: bodies.append(body)
+    return bodies
+
+
+def read(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def of(bodies: list[Row], event: str) -> list[Row]:
+    return [body for body in bodies if body["event"] == event]
 
 
 async def unwritten(here: Running) -> list[WriteFile]:
@@ -124,3 +142,168 @@ async def test_large_documents_go_in_portions(
     assert sum(sizes) == len(NAMES)
     assert max(sizes) <= 4
     assert shown(here)
+
+
+# --- files that cannot be written now ----------------------------------------------------------
+
+
+async def test_a_file_that_an_editor_has_is_written_when_it_is_free(
+    here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WRITE_AGAIN", 0.01)
+    friend = await here.known()
+    await friend.sync("a.md", "one")
+    await until(lambda: written(here, "a.md"))
+    lock = here.peer.disk.synced / ".#a.md"
+    lock.symlink_to("somebody@here.1:2")
+    attempts = []
+    write = here.peer.disk.write_synced
+
+    def counted(*given: Any) -> Known | Modified:
+        attempts.append(given)
+        return write(*given)
+
+    monkeypatch.setattr(here.peer.disk, "write_synced", counted)
+    await friend.sync("a.md", "two", vector={friend.peer_id: 1})
+    await until(lambda: len(attempts) > 2)
+    await friend.sync("a.md", "three", vector={friend.peer_id: 2})
+    assert here.synced("a.md") == b"one"
+    assert not of(told, "sync-failed"), "an open buffer is no failure"
+    lock.unlink()
+    await until(lambda: written(here, "a.md"))
+    assert here.synced("a.md") == b"three"
+    count = len(attempts)
+    assert not here.peer.outlet.files.waiting
+    await here.turn()
+    assert len(attempts) == count, "it is not written again"
+
+
+async def test_another_refusal_is_told_once_and_tried_again(
+    here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WRITE_AGAIN", 0.01)
+    refusals = [Refusal("disk-full", "a.md")] * 3
+    write = here.peer.disk.write_synced
+
+    def full(*given: Any) -> Known | Modified:
+        if refusals:
+            raise refusals.pop()
+        return write(*given)
+
+    monkeypatch.setattr(here.peer.disk, "write_synced", full)
+    await here.sync("a.md", "text")
+    await until(lambda: written(here, "a.md"))
+    assert here.synced("a.md") == b"text"
+    (failed,) = of(told, "sync-failed")
+    assert failed["file"] == "a.md"
+    assert failed["reason"].startswith("the disk is full")
+
+
+async def test_a_conflict_copy_that_cannot_be_written_stops_nothing(
+    here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: object) -> Path:
+        raise Refusal("disk-full", "a.md")
+
+    monkeypatch.setattr(here.peer.disk, "write_conflict", full)
+    friend = await here.known()
+    await here.sync("a.md", b"mine\xff")
+    await friend.sync("a.md", "theirs")
+    assert len(here.peer.store.heads("a.md")) == 2
+    assert of(told, "conflict-detected")
+    assert here.synced("a.md") == b"mine\xff"
+
+
+async def test_a_content_that_is_gone_is_a_fault_of_ours_and_stops_nothing(
+    here: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await here.sync("a.md", "text")
+
+    def lost(_hash: str) -> bytes:
+        raise Fault("no such content")
+
+    monkeypatch.setattr(here.peer.store, "content", lost)
+    revision = here.peer.store.document("a.md").current  # type: ignore[union-attr]
+    published: list[Publish] = []
+    here.peer.outlet.publish = published.append
+    await here.peer.outlet.perform([WriteFile("a.md", revision), Publish("t", b"")])
+    assert len(published) == 1
+    assert "no such content" in caplog.text
+    assert await here.fronts[0].reason("documents.export", file="a.md") == "internal-error"
+
+
+# --- edited outside, and crashes ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xff"])
+async def test_what_somebody_wrote_meanwhile_is_merged_or_a_version_of_its_own(
+    here: Running, told: list[Row], mark: bytes
+) -> None:
+    friend = await here.known()
+    await friend.sync("a.md", "one\ntwo\nthree\n")
+    await until(lambda: written(here, "a.md"))
+    edited, newer = b"edited\ntwo\nthree\n" + mark, b"one\ntwo\nnewer\n"
+    (here.peer.disk.synced / "a.md").write_bytes(edited)
+    await friend.sync("a.md", newer.decode(), vector={friend.peer_id: 1})
+    await until(lambda: len(here.peer.store.heads("a.md")) == 2 and written(here, "a.md"))
+    heads = {here.peer.store.content(one.content_hash) for one in here.peer.store.heads("a.md")}
+    assert heads == {edited, newer}
+    assert here.synced("a.md") == (edited if mark else b"edited\ntwo\nnewer\n")
+    assert len(of(told, "conflict-detected")) == len(mark)
+    found = (await here.front().call("conflicts.list"))["conflicts"]
+    assert {read(one["path"]) for row in found for one in row["versions"]} == (
+        heads if mark else set()
+    )
+
+
+async def test_an_edit_that_cannot_be_recorded_is_not_overwritten(
+    here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WRITE_AGAIN", 0.01)
+    friend = await here.known()
+    await friend.sync("a.md", "one\ntwo\nthree\n")
+    await until(lambda: written(here, "a.md"))
+    record = here.peer.node.sync_content
+
+    def refuse(*_given: object) -> Any:
+        raise Refusal("file-too-large", "a.md")
+
+    monkeypatch.setattr(here.peer.node, "sync_content", refuse)
+    (here.peer.disk.synced / "a.md").write_text("edited\ntwo\nthree\n")
+    await friend.sync("a.md", "one\ntwo\nnewer\n", vector={friend.peer_id: 1})
+    await until(lambda: of(told, "sync-failed"))
+    assert here.synced("a.md") == b"edited\ntwo\nthree\n"
+    monkeypatch.setattr(here.peer.node, "sync_content", record)
+    await until(lambda: len(here.peer.store.heads("a.md")) == 2 and written(here, "a.md"))
+    assert here.synced("a.md") == b"edited\ntwo\nnewer\n"
+
+
+async def test_a_crash_between_writing_and_noting_makes_no_conflict(
+    here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    friend = await here.known()
+    await friend.sync("a.md", "one")
+    await until(lambda: written(here, "a.md"))
+    with monkeypatch.context() as patch:
+        patch.setattr(here.peer.turns, "post_lazily", lambda _run: None)  # the note is lost
+        await friend.sync("a.md", "two", vector={friend.peer_id: 1})
+    assert here.synced("a.md") == b"two"
+    assert not written(here, "a.md")
+    await friend.sync("a.md", "three", vector={friend.peer_id: 2})
+    await until(lambda: written(here, "a.md"))
+    assert here.synced("a.md") == b"three"
+    assert len(here.peer.store.heads("a.md")) == 1
+    assert not of(told, "conflict-detected")
+
+
+async def test_what_was_recorded_and_not_written_is_written_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as here:
+        here.peer.disk.write_synced = lambda *_given: Modified(b"")  # type: ignore[method-assign]
+        here.peer.outlet.files._edited_outside = lambda *_given: None  # type: ignore[method-assign]
+        await here.sync("a.md", "text")
+        assert not (here.peer.disk.synced / "a.md").exists()
+    async with running(tmp_path) as here:
+        assert here.synced("a.md") == b"text"
+        await until(lambda: written(here, "a.md"))

@@ -152,10 +152,12 @@ def test_who_goes_on_editing_keeps_the_conflict_open() -> None:
     world.run(10)
     assert len(a.store.heads("x.md")) == 1
     assert a.store.conflicted() == b.store.conflicted() == ["x.md"]
+    assert a.store.is_conflicted("x.md")
     delete(b)  # with the conflict in sight: that is a choice
     world.run(10)
     assert is_gone(a)
     assert a.store.conflicted() == b.store.conflicted() == []
+    assert not a.store.is_conflicted("x.md")
 
 
 def test_deleted_by_both_it_is_deleted() -> None:

@@ -72,6 +72,16 @@ class DocumentTables:
         found.update(str(file) for (file,) in rows.fetchall() if self._differ(file))
         return sorted(found)
 
+    def is_conflicted(self, file: str) -> bool:
+        """Whether a document is one of ``conflicted``."""
+        if self._memory.any("conflicts"):
+            row = self._db.execute("SELECT 1 FROM conflicts WHERE file=? LIMIT 1", (file,))
+            if row.fetchone() is not None:
+                return True
+        document, heads = self.document(file), self.heads(file)
+        apart = document is not None and any(one.revision == document.current for one in heads)
+        return apart and len(heads) > 1 and self._differ(file)
+
     def _differ(self, file: str) -> bool:
         """Whether the heads of a document say different things."""
         return len({head.content_hash for head in self.heads(file) if not head.deleted}) > 1

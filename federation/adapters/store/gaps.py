@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from federation import limits
+from federation.adapters.store.memory import Memory
 from federation.adapters.store.packing import pack_id
 from federation.adapters.store.rows import is_id
 
@@ -25,6 +26,7 @@ class GapTables:
     """The table ``gaps``."""
 
     _db: sqlite3.Connection
+    _memory: Memory
 
     def note_gaps(self, file: str, revision: str, parents: Iterable[str], by: str = "") -> None:
         """A revision is here now; those of its parents that are not are gaps, named ``by`` someone.
@@ -32,12 +34,15 @@ class GapTables:
         Who named the revision while it was not here has its parents from it: they
         are its author's then.
         """
-        absent = [one for one in parents if self._db.execute(_ABSENT, (pack_id(one),)).fetchone()]
+        absent = [one for one in parents if self._is_absent(one)]
+        if not (absent or self._memory.any("gaps")):
+            return
         filled = self._db.execute(
             "SELECT author, asked FROM gaps WHERE revision=?", (revision,)
         ).fetchall()
         if filled:
             self._db.execute("DELETE FROM gaps WHERE revision=?", (revision,))
+            self._memory.changed("gaps")
             # the history goes on to come
             self._db.execute(f"UPDATE gaps SET tries=0 WHERE {_WAITED}", (file, limits.GAP_TRIES))
         for one in absent:
@@ -48,6 +53,11 @@ class GapTables:
                 )
         # a history that is fed bit by bit is waited for as one
         self._note(file, absent, by, max((asked for _namer, asked in filled), default=0))
+
+    def _is_absent(self, revision: str) -> bool:
+        if self._memory.number(revision) is not None:
+            return False
+        return self._db.execute(_ABSENT, (pack_id(revision),)).fetchone() is not None
 
     def note_lost(self, file: str, revisions: Iterable[str], by: str = "") -> None:
         """Revisions of a document that are needed and not here, or not their contents.
@@ -71,6 +81,7 @@ class GapTables:
                 "INSERT INTO gaps (file, revision, author, tries, asked) VALUES (?,?,?,?,?)",
                 (file, one, by, limits.GAP_TRIES * hopeless, asked),
             )
+            self._memory.changed("gaps")
             waited[by] += not hopeless
         if hopeless:
             self._forget(file)
@@ -98,6 +109,8 @@ class GapTables:
 
     def missing(self, file: str) -> set[str]:
         """The gaps of a document that may still be filled: those not asked for in vain."""
+        if not self._memory.any("gaps"):
+            return set()
         rows = self._db.execute(
             f"SELECT revision FROM gaps WHERE {_WAITED}", (file, limits.GAP_TRIES)
         )
@@ -129,12 +142,15 @@ class GapTables:
         if len(rows) > limits.GAPS:
             gone = [(file, author, one) for author, one in _in_turn(rows)[limits.GAPS :]]
             self._db.executemany("DELETE FROM gaps WHERE file=? AND author=? AND revision=?", gone)
+            self._memory.changed("gaps")
 
     def gaps(self, file: str) -> list[str]:
         """Revisions of a document that others name as parents and that are not here.
 
         Those of everybody who named any in turn, and first what is still waited for.
         """
+        if not self._memory.any("gaps"):
+            return []
         rows = self._db.execute(
             "SELECT author, revision FROM gaps WHERE file=? ORDER BY tries, revision", (file,)
         ).fetchall()
@@ -142,6 +158,8 @@ class GapTables:
 
     def is_gap(self, file: str, revision: str) -> bool:
         """Whether others name a revision of a document as a parent and it is not here."""
+        if not self._memory.any("gaps"):
+            return False
         row = self._db.execute("SELECT 1 FROM gaps WHERE revision=? AND file=?", (revision, file))
         return row.fetchone() is not None
 

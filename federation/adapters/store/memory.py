@@ -19,6 +19,7 @@ from federation.replica.records import Document, Peer, Revision
 #: whether there is a row in a table that is empty almost always
 _ANY: Final = {
     "conflicts": "SELECT 1 FROM conflicts WHERE file>='' LIMIT 1",
+    "gaps": "SELECT 1 FROM gaps WHERE revision>='' LIMIT 1",
 }
 
 
@@ -87,7 +88,7 @@ class Memory:
 
     # --- small tables -----------------------------------------------------------------
     def any(self, table: str) -> bool:
-        """Whether the table (``conflicts``) has any row."""
+        """Whether the table (``conflicts``, ``gaps``) has any row."""
         found = self._any.get(table)
         if found is None:
             row = self._db.execute(_ANY[table]).fetchone()

@@ -158,6 +158,8 @@ class Rows:
 
     def _is_named(self, revision: str) -> bool:
         """Whether another one names it as a parent and waits for it."""
+        if not self._memory.any("gaps"):
+            return False
         named = self._db.execute("SELECT 1 FROM gaps WHERE revision=?", (revision,))
         return named.fetchone() is not None
 
