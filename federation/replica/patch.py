@@ -41,6 +41,9 @@ _JOIN: Final = 4
 #: Below this many bytes a region is not looked into again.
 _FINE: Final = 48
 _WORD: Final = re.compile(rb"[^\s,]*[\s,]?", re.DOTALL)
+#: Samples of a content that are looked for in another one, their bytes, and how many have to
+#: be there for a comparison to be worth its time.  Smaller contents are compared in any case.
+_SAMPLES, _SAMPLE, _FOUND, _QUICK = 12, 64, 3, 2048
 _ENDLESS: Final = 1 << 62
 #: Content bytes copied one patch after another that cost as much as composing them first.
 _COPIED: Final = 64 * limits.MIB
@@ -58,6 +61,19 @@ def diff(old: bytes, new: bytes) -> list[Splice]:
         Splice(one.start, one.end - one.start, new[one.new_start : one.new_end])
         for one in _joined(regions)
     ]
+
+
+def alike(old: bytes, new: bytes) -> bool:
+    """Whether ``diff`` would find much that both have, as samples of ``new`` tell."""
+    if len(new) < _QUICK or len(old) < _QUICK:
+        return True
+    found = 0
+    for number in range(_SAMPLES):
+        at = (len(new) - _SAMPLE) * number // (_SAMPLES - 1)
+        found += new[at : at + _SAMPLE] in old
+        if found >= _FOUND:
+            return True
+    return False
 
 
 def _trimmed(old: bytes, new: bytes, region: Region) -> Region:

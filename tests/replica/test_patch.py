@@ -220,3 +220,18 @@ def test_one_line_of_a_large_content_costs_little() -> None:
     lines[70_000] = b"changed\n"
     new = b"".join(lines)
     assert min(cpu(old, new) for _ in range(5)) < 0.1  # a few ms; slow machines may take longer
+
+
+def test_samples_tell_what_is_worth_comparing() -> None:
+    dice = random.Random(7)
+    lines = [
+        b'{"id":"n%d","x":%d}\n' % (dice.randrange(10**12), dice.randrange(10**12))
+        for _ in range(900)
+    ]
+    old = b"".join(lines)
+    assert patch.alike(old, old[:9000] + b"typed" + old[9000:])
+    assert patch.alike(
+        old, b"".join(reversed([old[at : at + 500] for at in range(0, len(old), 500)]))
+    )
+    assert not patch.alike(old, dice.randbytes(len(old)))
+    assert patch.alike(b"a", dice.randbytes(10)), "small ones are compared in any case"

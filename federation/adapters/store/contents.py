@@ -31,8 +31,8 @@ from federation.replica.patch import Splice
 _PLAIN, _PACKED = b"\x00", b"\x01"
 #: Nothing gets smaller by packing below this many bytes.
 _SMALL = 64
-#: Packing harder pays for what is packed rarely; large contents would take too long.
-_LEVEL, _LEVEL_LARGE = 9, 3
+#: Level 9 makes canvases a fourteenth smaller, and takes a save of 10 KB four times as long.
+_LEVEL, _LEVEL_LARGE = 5, 3
 
 _PATH = """
 WITH RECURSIVE path(number, base, step, weight) AS (
@@ -115,7 +115,10 @@ class Contents:
         at = chain.base_for(path)
         if before is None or at is None:
             return None, 0, self._packed(content)
-        splices = patch.diff(self.read(*before), content)
+        like = self.read(*before)
+        if not patch.alike(like, content):
+            return None, 0, self._packed(content)
+        splices = patch.diff(like, content)
         for link in reversed(path[at + 1 :]):
             splices = patch.compose(self._splices(link.number), splices)
         data = self._packed(patch.encode(splices))
