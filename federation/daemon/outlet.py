@@ -30,6 +30,9 @@ from federation.wire import forms, timestamps, topics
 
 log = logging.getLogger(__name__)
 
+#: what happens with every keystroke, and is no news for a log
+_OFTEN = frozenset({"document-edited"})
+
 
 class Outlet:
     """Everything that leaves the core of one peer."""
@@ -95,9 +98,11 @@ class Outlet:
     # --- what people are told ----------------------------------------------------------
     def notice(self, notice: Notice) -> None:
         """Tell something that happened: log, front ends, programs."""
-        plain = {key: value for key, value in notice.fields.items() if isinstance(value, str | int)}
-        shown = {f"about_{key}" if key == "name" else key: value for key, value in plain.items()}
-        log.info(notice.event, extra=shown)
+        level = logging.DEBUG if notice.event in _OFTEN else logging.INFO
+        if log.isEnabledFor(level):
+            plain = {key: v for key, v in notice.fields.items() if isinstance(v, str | int)}
+            shown = {f"about_{key}" if key == "name" else key: v for key, v in plain.items()}
+            log.log(level, notice.event, extra=shown)
         self.tell(notice.event, {"event": notice.event, "time": now_text(), **notice.fields})
 
     def _heard(self, effect: Heard) -> None:

@@ -123,6 +123,9 @@ async def test_a_notice_is_logged_under_names_that_the_log_has_free(
     record = caplog.records[-1]
     assert vars(record)["about_name"] == "Somebody"
     assert record.name == "federation.daemon.outlet"
+    here.peer.outlet.notice(Notice("document-edited", {"file": "a.md"}))
+    assert caplog.records[-1] is record, "a keystroke is told, and no news for a log"
+    assert told[-1]["event"] == "document-edited"
 
 
 # --- large contents go by file -----------------------------------------------------------------
