@@ -307,9 +307,12 @@ The reason of a refused start is in a JSON object."
   (let* ((read-process-output-max (max read-process-output-max 65536))
          (process (meta-log-peer-sync-rpc--make-process))
          (generation (cl-incf meta-log-peer-sync-rpc--generation))
+         ;; Buffers are named after it.  The sentinel of the one before may
+         ;; run only now, and kill those that have its name.
+         (name (format "meta-log-peer-sync %d" generation))
          (connection
           (apply #'make-instance 'jsonrpc-process-connection
-                 :name "meta-log-peer-sync"
+                 :name name
                  :process process
                  :notification-dispatcher
                  (lambda (_connection method params)
@@ -323,6 +326,7 @@ The reason of a refused start is in a JSON object."
                  (if (slot-exists-p 'jsonrpc-connection '-events-buffer-config)
                      '(:events-buffer-config (:size 0 :format full))
                    '(:events-buffer-scrollback-size 0)))))
+    (process-put process 'meta-log-peer-sync-rpc-name name)
     (add-function :around (process-sentinel process)
                   #'meta-log-peer-sync-rpc--quiet-sentinel)
     (setq meta-log-peer-sync-rpc--process process
@@ -333,10 +337,11 @@ The reason of a refused start is in a JSON object."
   (unless (process-live-p process)
     (let ((output (process-buffer process))
           (errors (process-get process 'jsonrpc-stderr))
+          (events (format "*%s events*" (process-get process 'meta-log-peer-sync-rpc-name)))
           (inhibit-message t)
           (message-log-max nil))
       (unwind-protect (funcall sentinel process change)
-        (dolist (buffer (list output errors "*meta-log-peer-sync events*"))
+        (dolist (buffer (list output errors events))
           (when (and buffer (get-buffer buffer))
             (let (kill-buffer-query-functions)
               (kill-buffer buffer))))))))

@@ -190,6 +190,24 @@
       (should (equal (plist-get (meta-log-peer-sync-rpc-status) :state_dir)
                      meta-log-peer-sync-state-directory)))))
 
+;; The process is gone, and its sentinel runs only when the next one is there.
+(ert-deftest rpc-test-late-sentinel-ends-no-other ()
+  (test-helper-with-fake
+    (meta-log-peer-sync-core-start)
+    (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'ready)))
+    (let ((process meta-log-peer-sync-rpc--process))
+      (meta-log-peer-sync-stop)
+      (let ((end (+ (float-time) 20)))
+        (while (and (process-live-p process) (< (float-time) end))
+          (call-process "sleep" nil nil nil "0.01")))
+      (should-not (process-live-p process))
+      (meta-log-peer-sync-core-start)
+      (should-not (eq process meta-log-peer-sync-rpc--process))
+      (let ((next meta-log-peer-sync-rpc--process))
+        (should (test-helper-until (eq (meta-log-peer-sync-rpc-state) 'ready)))
+        (should (eq next meta-log-peer-sync-rpc--process))
+        (should (= 2 (test-helper-starts)))))))
+
 (ert-deftest rpc-test-restart-keeps-requests ()
   (test-helper-with-fake
     (let (done)
