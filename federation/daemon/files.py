@@ -72,6 +72,12 @@ class Files:
         """How many files could not be written, and are tried again."""
         return len(self._later)
 
+    def close(self) -> None:
+        """Write nothing more; what is under way is put right at the next start."""
+        if self._retry is not None:
+            self._retry.cancel()
+        self._hands.shutdown(wait=False, cancel_futures=True)
+
     # --- some files ------------------------------------------------------------------
     def write(self, effects: Sequence[Effect]) -> None:
         """Write the files of these effects, one after the other."""

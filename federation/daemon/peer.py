@@ -212,6 +212,7 @@ class RunningPeer:
             await self.doors.close()
         if self.output is not None:
             self.output.close()
+        self.outlet.files.close()
         self.store.close()
 
     async def apart(self, work: Callable[..., T], *given: object) -> T:
