@@ -100,8 +100,9 @@ def state(refusal: Refusal | None, folder: str, *, there: bool) -> Check:
     """The state directory."""
     if refusal is None:
         return well("state", folder if there else f"{folder} is made at the first start")
-    found = bad(_STATE.get(refusal.reason, "state-unsafe"), _said(refusal))
-    return Check("state", found.state, found.found, found.case, found.cause, found.cure)
+    # The start names the very folder to correct; `chmod` of other things is nobody's cure.
+    cure = refusal.hint if refusal.reason == "config-unsafe-mode" else ""
+    return bad(_STATE.get(refusal.reason, "state-unsafe"), _said(refusal), cure=cure)
 
 
 #: Bytes of the file that is written to see whether there is room.

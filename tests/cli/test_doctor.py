@@ -74,6 +74,25 @@ def test_what_is_wrong_with_files(run: Run, state: Path) -> None:
     assert sorted(path.name for path in state.iterdir()) == before
 
 
+def test_a_folder_that_the_start_refuses_is_not_well(run: Run, home: Path) -> None:
+    folder = home / "music"
+    folder.mkdir()
+    (folder / "song.ogg").touch()
+    folder.chmod(0o755)
+    found = run("doctor", "--json", "--state-dir", str(folder), **NOWHERE)
+    assert cases(found)["state"] == "state-open"
+    (state,) = (one for one in found.data["checks"] if one["name"] == "state")
+    start = run("identity", "create", "--json", "--state-dir", str(folder))
+    assert start.error["reason"] == "config-unsafe-mode"
+    assert start.error["message"] in state["found"]
+    assert start.error["hint"] == state["cure"]
+    folder.chmod(0o700)
+    assert run("identity", "create", "--state-dir", str(folder)).code == 0
+    folder.chmod(0o755)  # the start corrects it by itself now
+    found = run("doctor", "--json", "--state-dir", str(folder), **NOWHERE)
+    assert "state" not in cases(found)
+
+
 def test_a_folder_for_other_things_is_left_alone(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import stat
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -98,11 +98,22 @@ def _own_folder(descriptor: int, path: Path) -> None:
         raise Refusal("config-foreign-owner", str(path))
     if not stat.S_IMODE(status.st_mode) & 0o077:
         return
-    entries = os.listdir(descriptor)
-    known = any(name in _OURS or name.startswith("identity") for name in entries)
-    if entries and (status.st_mode & 0o022 or not known):
-        raise Refusal("config-unsafe-mode", str(path), hint=f"chmod 700 {path}")
+    _check_mode(path, status.st_mode, os.listdir(descriptor))
     os.fchmod(descriptor, 0o700)
+
+
+def _check_mode(path: Path, bits: int, entries: Collection[str]) -> None:
+    """Refuse a folder that others could fill, or that others may read and is none of ours.
+
+    ``entries``: the names of what is in it.  One that passes may get mode 0700.
+    """
+    if not entries or not bits & 0o077:
+        return
+    if bits & 0o022:
+        raise Refusal("config-unsafe-mode", str(path), hint=f"chmod 700 {path}")
+    if not any(name in _OURS or name.startswith("identity") for name in entries):
+        hint = f"chmod 700 {path} if it is to be the state directory; else name another one"
+        raise Refusal("config-unsafe-mode", f"{path}, which holds other things", hint=hint)
 
 
 def examine_state_dir(path: Path, environ: Mapping[str, str]) -> bool:
@@ -128,8 +139,7 @@ def examine_state_dir(path: Path, environ: Mapping[str, str]) -> bool:
     for one, owner in owners:
         if owner != os.geteuid():
             raise Refusal("config-foreign-owner", str(one))
-    if stat.S_IMODE(status.st_mode) & 0o022 and entries:
-        raise Refusal("config-unsafe-mode", str(path), hint=f"chmod 700 {path}")
+    _check_mode(path, status.st_mode, entries)
     return True
 
 

@@ -174,3 +174,43 @@ def test_a_file_of_somebody_else_is_seen(user: Path) -> None:
     (folder / "store.db").touch()
     os.chown(folder / "store.db", 65534, -1)
     assert _seen(folder) == ("config-foreign-owner")
+
+
+@pytest.mark.parametrize(
+    ("bits", "names", "refused"),
+    [
+        (0o700, ["music.ogg"], False),
+        (0o755, [], False),
+        (0o777, [], False),
+        (0o755, ["music.ogg"], True),
+        (0o710, ["store.db", "peer.log"], True),
+        (0o755, ["music.ogg", "lock"], False),
+        (0o750, ["identity.json"], False),
+        (0o770, ["lock"], True),
+        (0o707, ["config.toml"], True),
+    ],
+)
+def test_a_look_refuses_what_a_start_refuses(
+    user: Path, bits: int, names: list[str], refused: bool
+) -> None:
+    folder = user / "state"
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    folder.chmod(bits)
+    if not refused:
+        assert runtime.examine_state_dir(folder, environ())
+        assert mode(folder) == bits
+        assert mode(prepare_state_dir(folder, environ())) == 0o700
+        return
+    said = []
+    for way in (runtime.examine_state_dir, prepare_state_dir):
+        with pytest.raises(Refusal) as caught:
+            way(folder, environ())
+        said.append((caught.value.reason, caught.value.message, caught.value.hint))
+    assert said[0] == said[1]
+    assert said[0][0] == "config-unsafe-mode"
+    assert f"chmod 700 {folder}" in said[0][2]
+    assert mode(folder) == bits
+    folder.chmod(0o700)
+    assert prepare_state_dir(folder, environ()) == folder
