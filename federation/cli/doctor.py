@@ -27,7 +27,7 @@ from federation.cli.output import FAILED, OK, CommandError, Result, clean, count
 from federation.config import Config, resolve
 from federation.doctor import rules
 from federation.doctor.rules import Check, Probe
-from federation.errors import Refusal
+from federation.errors import Refusal, io_refusal
 from federation.identity.protect import Opened
 
 T = TypeVar("T")
@@ -182,12 +182,19 @@ def _try_to_write(folder: Path) -> tuple[bool, str]:
 
 
 def _runtime() -> Check:
+    """The folder as a start finds it, and why it is none that the user named."""
+    folder, there = runtime.runtime_place(), True
     try:
-        return rules.runtime(None, str(runtime.runtime_dir(create=False)))
+        runtime.runtime_dir(create=False)
     except Refusal as refusal:
         return rules.runtime(refusal, "")
-    except OSError:
-        return rules.runtime(None, "made at the first start")
+    except FileNotFoundError:
+        there = False
+    except OSError as error:
+        return rules.runtime(io_refusal(error, folder), "")
+    where = str(folder) if there else f"{folder} is made at the first start"
+    # Not the variables of the verb: the folder is that of the process.
+    return rules.runtime(None, where, unused=runtime.unused_runtime_dir(folder, os.environ))
 
 
 def _identity(facts: Facts) -> Check:

@@ -114,6 +114,13 @@ CASES: Final[dict[str, Case]] = {
         "the folder for sockets belongs to another user, or others may write into it",
         "correct it, or let XDG_RUNTIME_DIR name a folder of yours of mode 0700",
     ),
+    "runtime-unused": _C(
+        "runtime", "warning",
+        "the folder that XDG_RUNTIME_DIR names is not used for sockets: it is not yours alone, "
+        "or cannot be used, and another user could put a socket of theirs in its place",
+        "let XDG_RUNTIME_DIR name a folder of yours of mode 0700, the same for every program: "
+        "else `peers` and other verbs may not find the running peer without --state-dir",
+    ),
     "identity-damaged": _C(
         "identity", "error",
         "the identity file is damaged, or a part of it is missing; it was not changed",

@@ -124,9 +124,15 @@ def disk(free: int | None, *, writable: bool, failing: str = "") -> Check:
     return bad("disk-low", room) if free <= limits.DISK_RESERVE else well("disk", room)
 
 
-def runtime(refusal: Refusal | None, folder: str) -> Check:
-    """The folder of the control sockets."""
-    return well("runtime", folder) if refusal is None else bad("runtime-unsafe", _said(refusal))
+def runtime(refusal: Refusal | None, folder: str, *, unused: Refusal | None = None) -> Check:
+    """The folder of the control sockets; ``unused``: why it is not the one that was named."""
+    if refusal is not None:
+        cure = refusal.hint if refusal.reason == "config-unsafe-mode" else ""
+        return bad("runtime-unsafe", _said(refusal), cure=cure)
+    if unused is not None:
+        cure = unused.hint if unused.reason == "config-unsafe-mode" else ""
+        return bad("runtime-unused", f"{_said(unused)}; used instead: {folder}", cure=cure)
+    return well("runtime", folder)
 
 
 _IDENTITY: Final = {

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 
 from federation import __version__
@@ -91,6 +92,28 @@ def test_a_folder_that_the_start_refuses_is_not_well(run: Run, home: Path) -> No
     folder.chmod(0o755)  # the start corrects it by itself now
     found = run("doctor", "--json", "--state-dir", str(folder), **NOWHERE)
     assert "state" not in cases(found)
+
+
+def test_a_runtime_directory_of_all_is_found(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look() -> dict[str, str]:
+        found = run("doctor", "--json", "--state-dir", str(home / "new"), **NOWHERE)
+        (one,) = (one for one in found.data["checks"] if one["name"] == "runtime")
+        return dict(one)
+
+    assert look()["state"] == "ok"
+    (home / "run").chmod(0o777)
+    unused = look()
+    assert (unused["case"], unused["state"]) == ("runtime-unused", "warning")
+    assert str(home / "run") in unused["found"]
+    assert f"chmod 700 {home / 'run'}" in unused["cure"]
+    # Some versions of platformdirs take what is named, without a look at it.
+    monkeypatch.setattr(platformdirs, "user_runtime_dir", lambda name: str(home / "run" / name))
+    unsafe = look()
+    assert (unsafe["case"], unsafe["state"]) == ("runtime-unsafe", "error")
+    assert f"chmod 700 {home / 'run'}" in unsafe["cure"]
+    assert list((home / "run").iterdir()) == []
 
 
 def test_a_folder_for_other_things_is_left_alone(

@@ -47,6 +47,7 @@ FOUND = [
     ("disk-low", rules.disk(limits.MIB, writable=True)),
     ("", rules.runtime(None, "d")),
     ("runtime-unsafe", rules.runtime(Refusal("config-foreign-owner"), "d")),
+    ("runtime-unused", rules.runtime(None, "d", unused=Refusal("config-unsafe-mode", "e"))),
     ("", rules.identity(None, "peer-a")),
     ("", rules.identity(Refusal("identity-missing"), "")),
     ("identity-damaged", rules.identity(Refusal("config-identity-corrupt"), "")),

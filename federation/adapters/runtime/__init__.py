@@ -21,6 +21,8 @@ from federation.adapters.runtime.folders import (
     prepare_state_dir,
     read_private_text,
     runtime_dir,
+    runtime_place,
+    unused_runtime_dir,
     write_private_text,
 )
 from federation.adapters.runtime.lock import StateLock, is_locked, socket_path
@@ -51,6 +53,8 @@ __all__ = [
     "running_peer",
     "running_peers",
     "runtime_dir",
+    "runtime_place",
     "socket_path",
+    "unused_runtime_dir",
     "write_private_text",
 ]

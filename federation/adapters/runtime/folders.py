@@ -198,13 +198,41 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
+def runtime_place() -> Path:
+    """Where the user's own folder for sockets is, or is to be made; nothing is checked."""
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR it is a folder in /tmp: who uses it checks what that needs.
+        warnings.simplefilter("ignore")
+        return Path(platformdirs.user_runtime_dir(APP))
+
+
 def runtime_dir(*, create: bool = True) -> Path:
     """The user's own folder for sockets, of mode 0700."""
-    with warnings.catch_warnings():
-        # Without XDG_RUNTIME_DIR it is a folder in /tmp: what that needs is checked below.
-        warnings.simplefilter("ignore")
-        path = Path(platformdirs.user_runtime_dir(APP))
-    return _checked(path, create=create)
+    return _checked(runtime_place(), create=create)
+
+
+def unused_runtime_dir(path: Path, environ: Mapping[str, str]) -> Refusal | None:
+    """Why the folder that ``XDG_RUNTIME_DIR`` names is not used, where ``path`` is used instead.
+
+    None where it is used, or no folder is named.  Peers that are started with
+    another value of it make other lists of who runs.
+    """
+    named = environ.get("XDG_RUNTIME_DIR", "")
+    if not named.strip() or path.is_relative_to(os.path.abspath(named)):
+        return None
+    if not os.path.isabs(named):
+        return Refusal("path-not-absolute", f"XDG_RUNTIME_DIR={named}")
+    hint = f"chmod 700 {named}, or let XDG_RUNTIME_DIR name another folder of your own"
+    try:
+        status = os.lstat(named)
+    except OSError as error:
+        return io_refusal(error, named)
+    if not stat.S_ISDIR(status.st_mode):
+        return Refusal("path-not-directory", named, hint=hint)
+    if status.st_uid != os.geteuid():
+        return Refusal("config-foreign-owner", named)
+    where = named if status.st_mode & 0o077 else f"{named}, or a folder above it"
+    return Refusal("config-unsafe-mode", where, hint=hint)
 
 
 def short_runtime_dir() -> Path:
@@ -213,10 +241,13 @@ def short_runtime_dir() -> Path:
 
 
 def _checked(path: Path, *, create: bool) -> Path:
-    """The folder, if it and the one above it are ours alone; made where wanted."""
-    if create:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The folder, if it and the one above it are ours alone; made where wanted.
+
+    The one above comes first: in a folder that others may write, nothing is made.
+    """
     for folder in _own_parents(path):
+        if create:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             raise Refusal("config-foreign-owner", str(folder))
@@ -226,10 +257,10 @@ def _checked(path: Path, *, create: bool) -> Path:
 
 
 def _own_parents(path: Path) -> Iterator[Path]:
-    """The folder, and the one it is in unless that is the system's."""
-    yield path
+    """The folder, behind the one it is in unless that is the system's."""
     if path.parent not in _SYSTEM:
         yield path.parent
+    yield path
 
 
 def short_name(state_dir: Path) -> str:

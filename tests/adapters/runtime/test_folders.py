@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from federation import limits
@@ -214,3 +215,45 @@ def test_a_look_refuses_what_a_start_refuses(
     assert mode(folder) == bits
     folder.chmod(0o700)
     assert prepare_state_dir(folder, environ()) == folder
+
+
+@pytest.mark.parametrize(
+    ("bits", "reason"),
+    [(0o700, ""), (0o777, "config-unsafe-mode"), (0o1777, "config-unsafe-mode")],
+)
+def test_a_socket_is_never_where_others_can_replace_it(user: Path, bits: int, reason: str) -> None:
+    (user / "run").chmod(bits)
+    place = runtime.runtime_place()
+    refusal = runtime.unused_runtime_dir(place, environ())
+    assert (refusal.reason if refusal else "") == reason
+    assert place.is_relative_to(user / "run") == (not reason)
+    named = user / "run" / runtime.APP
+    why = runtime.unused_runtime_dir(user / "elsewhere", environ())
+    assert why is not None
+    assert why.reason == "config-unsafe-mode"
+    assert runtime.unused_runtime_dir(named, environ()) is None
+
+
+def test_why_a_runtime_directory_is_not_used(user: Path) -> None:
+    used = user / "elsewhere"
+    (user / "file").touch()
+    (user / "link").symlink_to(user / "run")
+    expected = {"": "", "run": "path-not-absolute", str(user / "none"): "file-not-found",
+                str(user / "file"): "path-not-directory",
+                str(user / "link"): "path-not-directory",
+                str(user / "run"): "config-unsafe-mode", str(user): ""}  # fmt: skip
+    for named, reason in expected.items():
+        refusal = runtime.unused_runtime_dir(used, {"XDG_RUNTIME_DIR": named})
+        assert (refusal.reason if refusal else "") == reason, named
+    assert runtime.unused_runtime_dir(used, {}) is None
+
+
+def test_nothing_is_made_in_a_folder_of_others(user: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (user / "run").chmod(0o777)
+    monkeypatch.setattr(platformdirs, "user_runtime_dir", lambda name: str(user / "run" / name))
+    for create in (True, False):
+        with pytest.raises(Refusal) as caught:
+            runtime.runtime_dir(create=create)
+        assert caught.value.reason == "config-unsafe-mode"
+        assert caught.value.hint == f"chmod 700 {user / 'run'}"
+    assert list((user / "run").iterdir()) == []
