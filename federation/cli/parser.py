@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final, NoReturn
 
 from federation import __version__, limits
@@ -52,6 +53,53 @@ class Parser(argparse.ArgumentParser):
         """Raise the usage error instead of ending the process."""
         verb = self.prog.removeprefix(PROGRAM).strip()
         raise usage_error(message, f"see {PROGRAM} {verb} --help".replace("  ", " "))
+
+
+class VerbParser(Parser):
+    """The parser of one verb: options may stand anywhere among its arguments.
+
+    argparse gives all that a verb may do without (an action, a name) away as
+    "not there" when it meets the first option: `space create --encrypted x`
+    lost the `x`.  So the options are put behind the arguments first.
+    """
+
+    # As argparse calls it, without the overloads that it has for other namespaces.
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str], namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse the words behind the verb."""
+        return super().parse_known_args(self._sorted(args), namespace or argparse.Namespace())
+
+    def _sorted(self, words: Sequence[str]) -> list[str]:
+        """The same words, with the arguments in front and the options behind.
+
+        What follows `--` are arguments only; then these come last, as they may
+        begin with a dash.
+        """
+        end = words.index("--") if "--" in words else len(words)
+        arguments: list[str] = []
+        options: list[str] = []
+        at = 0
+        while at < end:
+            if self._parse_optional(words[at]) is None:
+                arguments.append(words[at])
+                at += 1
+                continue
+            after = at + 1 + self._values(words[at], words[at + 1 : end])
+            options += words[at:after]
+            at = after
+        rest = words[end + 1 :]
+        return [*options, "--", *arguments, *rest] if rest else [*arguments, *options]
+
+    def _values(self, option: str, following: Sequence[str]) -> int:
+        """How many of the words that follow an option are its values."""
+        action = self._option_string_actions.get(option)
+        if action is None:  # unknown, or with its value: --port=1, -n5
+            return 0
+        counts = {None: 1, "?": 1, "+": len(following), "*": len(following)}
+        most = action.nargs if isinstance(action.nargs, int) else counts[action.nargs]
+        taken = takewhile(lambda word: self._parse_optional(word) is None, following[:most])
+        return sum(1 for _word in taken)
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
@@ -309,7 +357,7 @@ def build() -> argparse.ArgumentParser:
         epilog=f"{PROGRAM} VERB --help explains each verb.",
     )  # fmt: skip
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", required=True,
-                                  parser_class=Parser, prog=PROGRAM)  # fmt: skip
+                                  parser_class=VerbParser, prog=PROGRAM)  # fmt: skip
     _common(parser)
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}",
                         help="show the version and end")  # fmt: skip

@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +93,115 @@ def test_values_are_read() -> None:
     assert (arguments.file, arguments.wait, arguments.timeout) == ("f", True, 2.5)
     assert build().parse_args(["logs", "-n", "007", "-f"]).lines == 7
     assert build().parse_args(["config", "limits.document", "-1"]).value == "-1"
+
+
+#: one for many lines: it takes a while to make
+PARSER = build()
+#: arguments of a verb, and an option of it (or of every verb) that may stand anywhere among them
+ANYWHERE: list[tuple[list[str], list[str]]] = [
+    (["space", "create", "x"], ["--encrypted"]),
+    (["space", "share", "folder"], ["--space", "notes"]),
+    (["space", "restore-held", "x"], ["--json"]),
+    (["trust", "accept", "ada"], ["--state-dir", "d"]),
+    (["identity", "export", "b.json"], ["--passphrase-file", "f"]),
+    (["identity", "words", "ada"], ["--identity-name=me"]),
+    (["config", "limits.document", "-1"], ["--log-level", "debug"]),
+    (["mirror", "git", "path"], ["--json"]),
+    (["hook", "backup", "folder"], ["--keep", "3"]),
+    (["resolve", "f.canvas", "12345678", "both"], ["--state-dir=d"]),
+    (["resolve", "f.canvas", "12345678"], ["--value", "-3"]),
+    (["history", "f.org"], ["--export", "12345678", "target"]),
+    (["sync", "f.org"], ["--timeout", "3"]),
+    (["auto-sync", "off"], ["--space", "notes"]),
+    (["interval", "9"], ["--space", "notes"]),
+    (["restore", "f.org", "12345678"], ["--json"]),
+    (["logs"], ["-n5"]),
+    (["broker-check", "one", "two"], ["--json"]),
+]
+
+
+@pytest.mark.parametrize(("words", "option"), ANYWHERE, ids=lambda given: " ".join(given))
+def test_options_stand_anywhere(words: list[str], option: list[str]) -> None:
+    expected = vars(PARSER.parse_args([*words, *option]))
+    assert {"action", "name", "file", "key", "target"}.isdisjoint(expected) or words[1] in (
+        expected.get("action"), expected.get("name"), expected.get("file"), expected.get("key"),
+    )  # fmt: skip
+    for at in range(1, len(words)):
+        assert vars(PARSER.parse_args([*words[:at], *option, *words[at:]])) == expected
+    behind = [words[0], *option, "--", *words[1:]]
+    assert vars(PARSER.parse_args(behind)) == expected
+
+
+@pytest.mark.parametrize(("words", "names"), [
+    (["sync", "--wait", "--", "-x.org"], {"file": "-x.org", "wait": True}),
+    (["sync", "--", "--wait"], {"file": "--wait", "wait": False}),
+    (["history", "--diff", "a", "b", "--", "f"], {"file": "f", "diff": ["a", "b"]}),
+    (["history", "f", "--diff", "a", "--json"], {"file": "f", "diff": ["a"], "json": True}),
+])  # fmt: skip
+def test_what_stands_behind_two_dashes(words: list[str], names: dict[str, object]) -> None:
+    arguments = vars(PARSER.parse_args(words))
+    assert {name: arguments[name] for name in names} == names
+
+
+@pytest.mark.parametrize("words", [
+    ["space", "create", "--bogus", "x"], ["space", "make", "--encrypted", "x"],
+    ["space", "create", "--space"], ["trust", "--json", "accept"], ["sync", "f", "--", "g"],
+    ["history", "--diff", "--json", "f"], ["sync", "f", "--timeout", "--wait"],
+])  # fmt: skip
+def test_options_among_arguments_that_are_not_understood(words: list[str]) -> None:
+    with pytest.raises(CommandError) as caught:
+        PARSER.parse_args(words)
+    assert caught.value.reason == "usage"
+
+
+ROOT = Path(__file__).resolve().parents[2]
+_SHELL = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_INLINE = re.compile(r"`(meta-log-peer-sync [^`]*)`")
+
+
+def _documented() -> Iterator[tuple[str, list[str]]]:
+    """The command lines of the pages, without forms such as `[FILE]`: page, words."""
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text = page.read_text(encoding="utf-8")
+        blocks = [block.replace("\\\n", " ") for block in _SHELL.findall(text)]
+        lines = [line for block in blocks for line in block.splitlines()]
+        inline = [
+            one for one in _INLINE.findall(_SHELL.sub("", text)) if not re.search(r"[\[|…<]", one)
+        ]
+        for line in [*lines, *inline]:
+            # a path of that name, of a container or a unit file, is no command line
+            for part in re.split(r"(?<![\w./-])meta-log-peer-sync ", line)[1:]:
+                words = _words(part)
+                if words and not words[0].startswith("$"):
+                    yield page.relative_to(ROOT).as_posix(), words
+
+
+def _words(part: str) -> list[str] | None:
+    """What the shell hands over, up to the next command; None inside of other quotes."""
+    lexer = shlex.shlex(part, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words: list[str] = []
+    try:
+        for word in lexer:
+            if set(word) <= set("();<>|&"):
+                break
+            words.append(word)
+    except ValueError:
+        return None
+    return words
+
+
+def test_every_documented_command_line_parses(capsys: pytest.CaptureFixture[str]) -> None:
+    found = list(_documented())
+    verbs = {words[0] for _page, words in found}
+    assert len(found) > 100
+    assert verbs >= {"space", "trust", "identity", "config", "logs", "resolve", "conflicts", "sync"}
+    wrong = []
+    for page, words in found:
+        try:
+            PARSER.parse_args(words)
+        except CommandError as error:
+            wrong.append(f"{page}: {' '.join(words)}: {error.message}")
+        except SystemExit:  # --help
+            capsys.readouterr()
+    assert wrong == []
