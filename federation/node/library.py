@@ -64,7 +64,7 @@ class Library:
         store = context.store
         check_document(file, *self._extensions())
         if len(content) > context.settings.max_document:
-            raise Refusal("file-too-large", f"{len(content)} bytes")
+            raise Refusal("file-too-large", f"{file}: {len(content)} bytes")
         self._check_place(file)
         document = store.document(file)
         base: list[Revision] = []
@@ -209,7 +209,7 @@ class Library:
     def go_on(self, base: Revision, content: bytes) -> Recorded:
         """Record what was made from a revision, whatever else is there by now."""
         if len(content) > self._context.settings.max_document:
-            raise Refusal("file-too-large", f"{len(content)} bytes")
+            raise Refusal("file-too-large", f"{base.file}: {len(content)} bytes")
         return self._write(base.file, content, [base])
 
     def prefer(self, file: str) -> Recorded | None:

@@ -123,23 +123,44 @@ _STREAM: Final = re.compile(r":\$\w+\Z")
 
 #: Longer texts are not looked at: far beyond any name.
 _LONGEST: Final = 16 * limits.NAME_TOTAL
+#: Characters of a refused name that are repeated.
+_SHOWN: Final = 100
 
 
 def check_name(text: str, extensions: frozenset[str] = DEFAULT_EXTENSIONS) -> str:
     """``text`` if it is a document name; else ``Refusal`` with a ``path-…`` reason.
 
     ``extensions`` are the allowed endings, each with its dot, in lower case;
-    those of :data:`FORBIDDEN_EXTENSIONS` are never allowed.
+    those of :data:`FORBIDDEN_EXTENSIONS` are never allowed.  The refusal says
+    which name it is about, in the form of :func:`shown`.
     """
     if len(text) > _LONGEST:
-        raise Refusal("path-too-long")
-    for check in _CHECKS:
-        check(text)
-    parts = text.split("/")
-    for part in parts:
-        _check_part(part)
-    _check_file(parts[-1], extensions)
+        raise Refusal("path-too-long", shown(text))
+    try:
+        for check in _CHECKS:
+            check(text)
+        parts = text.split("/")
+        for part in parts:
+            _check_part(part)
+        _check_file(parts[-1], extensions)
+    except Refusal as refusal:
+        # Whoever imports many files at once has to know which one is meant.
+        more = f" ({refusal.detail})" if refusal.detail else ""
+        raise Refusal(refusal.reason, (shown(text) or "''") + more, hint=refusal.hint) from None
     return text
+
+
+def shown(text: str) -> str:
+    """A name, whatever it holds, as a harmless piece of one line: cut, and escaped.
+
+    What shows nothing, or moves the text around it, is written as its number.
+    """
+    begin = text if len(text) <= _SHOWN else text[:_SHOWN]
+    written = [
+        one if one.isprintable() and not is_invisible(one, before) else f"\\u{ord(one):04x}"
+        for before, one in zip(("", *begin), begin, strict=False)
+    ]
+    return "".join(written) + ("…" if begin != text else "")
 
 
 def document_name_for(base_name: str, extensions: frozenset[str] = DEFAULT_EXTENSIONS) -> str:
@@ -148,10 +169,10 @@ def document_name_for(base_name: str, extensions: frozenset[str] = DEFAULT_EXTEN
     Some systems store names decomposed: they are composed (NFC) first.
     """
     if len(base_name) > _LONGEST:
-        raise Refusal("path-too-long")
+        raise Refusal("path-too-long", shown(base_name))
     name = check_name(unicodedata.normalize("NFC", base_name), extensions)
     if "/" in name:
-        raise Refusal("path-non-canonical", "a base name has no folders")
+        raise Refusal("path-non-canonical", f"{shown(name)} (a base name has no folders)")
     return name
 
 
@@ -282,7 +303,6 @@ def _check_file(part: str, extensions: frozenset[str]) -> None:
     extension = dot + ending
     never = extension in FORBIDDEN_EXTENSIONS
     if not stem or extension not in extensions or never:
-        # The name has passed every other check by now: it is harmless to show.
         allowed = " ".join(sorted(extensions - FORBIDDEN_EXTENSIONS))
         more = f"{extension} never is" if stem and never else "files.extensions may add one"
-        raise Refusal("path-forbidden-ext", part, hint=f"allowed: {allowed}; {more}")
+        raise Refusal("path-forbidden-ext", hint=f"allowed: {allowed}; {more}")

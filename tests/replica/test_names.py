@@ -17,6 +17,7 @@ from federation.replica.names import (
     check_name,
     document_name_for,
     kind_of,
+    shown,
 )
 from tests.conformance import badinputs
 
@@ -129,6 +130,29 @@ def test_names_that_are_more_than_names(name: str, reason: str) -> None:
     assert reason_of(name) == reason
 
 
+@pytest.mark.parametrize(("name", "reason"), BAD_NAMES, ids=ascii)
+def test_a_refusal_says_which_name(name: str, reason: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        check_name(name)
+    refusal = caught.value
+    assert refusal.reason == reason
+    assert refusal.detail.startswith(shown(name))
+    assert refusal.message.isprintable()
+    assert len(refusal.message) < 900
+    if len(name) < 100 and name.isascii() and name.isprintable():
+        assert f": {name}" in refusal.message
+
+
+@pytest.mark.parametrize(("name", "said"), [
+    ("nul.txt", "nul.txt"), ("", ""), ("café (1).md", "café (1).md"), ("a\x1b[31m", "a\\u001b[31m"),
+    ("a\u202eb.md", "a\\u202eb.md"), ("a\u3164b", "a\\u3164b"), ("a\ud800", "a\\ud800"),
+    ("x\n\u2028y", "x\\u000a\\u2028y"), ("❤\ufe0f.md", "❤\ufe0f.md"),
+    ("d/" * 60, "d/" * 50 + "…"), ("a\U000e0041", "a\\ue0041"),
+])  # fmt: skip
+def test_names_are_shown_without_harm(name: str, said: str) -> None:
+    assert shown(name) == said
+
+
 CASES = list(badinputs.cases("file-name"))
 
 
@@ -191,7 +215,7 @@ def test_extensions() -> None:
 
 
 @pytest.mark.parametrize(("name", "more", "said"), [
-    ("a/x.exe", frozenset(), ("x.exe", ".exe never is")),
+    ("a/x.exe", frozenset(), ("a/x.exe", ".exe never is")),
     ("a.tex", frozenset(), ("a.tex", "files.extensions may add one")),
     ("README", frozenset(), ("README", "files.extensions may add one")),
     ("a.tex", frozenset({".csv", ".el"}), ("a.tex", ".csv .json")),
