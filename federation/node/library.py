@@ -176,9 +176,10 @@ class Library:
             # what is kept is what the user sees here, whatever that is by now
             if choice != "kept":
                 content = settling.settled(each, content, chosen, must=True)
-        settling.check_edges(
-            merge_kind(file), self._context.store.content(shown.content_hash), content
-        )
+        before = self._context.store.content(shown.content_hash)
+        settling.check_edges(merge_kind(file), before, content)
+        if choice == "value":
+            settling.check_value(one, value, before, content)
         return self._write(file, content, [shown], resolves=[each.number for each in ones])
 
     def _keep_or_delete(self, document: Document, keep: bool) -> Recorded:

@@ -9,7 +9,9 @@ from federation.errors import Refusal
 from federation.replica.blackboard.fields import TOGETHER
 from federation.replica.choice import both, cut_off, is_lines, own_side, stand
 from federation.replica.kinds import BOARD, merge_kind
+from federation.replica.names import kind_of
 from federation.replica.records import Clashing
+from federation.replica.soundness import expected, new_faults
 
 
 def chosen(
@@ -63,6 +65,24 @@ def check_edges(kind: str, before: bytes, after: bytes) -> None:
         which = ", ".join(sorted(names)[:3])
         detail = f"{which}: an edge would be left without its end"
         raise Refusal("bad-params", detail, hint="remove the edges first, or keep what they join")
+
+
+def check_value(one: Clashing, value: str | None, before: bytes, after: bytes) -> None:
+    """``bad-params`` for a value that would make a sound entry of a canvas unsound.
+
+    ``before`` and ``after`` are the document without the value and with it.
+    """
+    kind = merge_kind(one.file)
+    if value is None or kind == BOARD:
+        return
+    if not is_lines(kind, before, one):
+        wanted = expected(kind, one.path, value, (one.base, one.a, one.b))
+        if wanted:
+            raise Refusal("bad-params", f"value: {wanted}")
+    for fault in new_faults(kind_of(one.file), before, after):
+        # Some canvases lead into other files on purpose.
+        if fault.problem != "no-end" or fault.more == 0:
+            raise Refusal("bad-params", f"value: {fault.text}")
 
 
 def settled(one: Clashing, content: bytes, wanted: str | None, *, must: bool) -> bytes:

@@ -61,6 +61,59 @@ def faults(kind: Kind, content: bytes) -> list[Fault]:
     return sorted(found, key=lambda one: one.line)
 
 
+def new_faults(kind: Kind, before: bytes, after: bytes) -> list[Fault]:
+    """The kinds of fault of which a canvas has more than it had before, in the order of lines."""
+    found = faults(kind, after)
+    had = {one.problem: one.more for one in faults(kind, before)} if found else {}
+    return [one for one in found if one.more > had.get(one.problem, -1)]
+
+
+def expected(kind: str, path: Sequence[str], value: str, sides: Sequence[str | None]) -> str:
+    """What is expected instead of a value (JSON text) at a place of a canvas; empty if it fits.
+
+    ``path`` leads to an entry of a canvas or to a property of one.  JSON Canvas
+    1.0 says what properties hold; where one of the ``sides`` (what stood there,
+    None: nothing) has it otherwise, the canvas means something else by the name.
+    """
+    depth = {"canvasl": 1, "json-canvas": 2}.get(kind)
+    if depth is None or len(path) not in (depth, depth + 1):
+        return ""
+    rest = path[depth:]
+    others = [_properties(side, rest) for side in sides if side is not None]
+    for name, one in _properties(value, rest).items():
+        types, what = _HOLDS.get(name, (object, ""))
+        other = any(name in side and not isinstance(side[name], types) for side in others)
+        if not other and not isinstance(one, types):
+            return f"{name}: {what}"
+    return ""
+
+
+def _properties(text: str, rest: Sequence[str]) -> Mapping[str, Any]:
+    """The properties that a JSON text is or has; none of a text that is cut, or no JSON."""
+    try:
+        # a number of thousands of digits is one, too
+        value = json.loads(text, parse_int=float)
+    except (ValueError, RecursionError):
+        return {}
+    if rest:
+        return {rest[0]: value}
+    return value if isinstance(value, dict) else {}
+
+
+#: What properties of nodes and edges hold (JSON Canvas 1.0), and how to say that.
+_HOLDS: Final[Mapping[str, tuple[type, str]]] = {
+    **dict.fromkeys(
+        ("id", "type", "text", "file", "subpath", "url", "label", "color", "background",
+         "backgroundStyle", "fromNode", "fromSide", "fromEnd", "toNode", "toSide", "toEnd"),
+        (str, 'a string in quotation marks is expected, such as "3"'),
+    ),
+    **dict.fromkeys(
+        ("x", "y", "width", "height"),
+        (float, 'a number is expected, such as 3 and not "3"'),
+    ),
+}  # fmt: skip
+
+
 class _Findings:
     """Faults by their kind: the first one, and how many more there are."""
 

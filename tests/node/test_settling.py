@@ -279,3 +279,36 @@ def test_a_place_that_is_gone() -> None:
     for wanted in ("b\n", None):
         with pytest.raises(Refusal, match="conflict-moved"):
             settled(one_of("c\n"), b"x\n", wanted, must=True)
+
+
+@pytest.mark.parametrize("file", ["c.canvasl", "c.canvas"])
+@pytest.mark.parametrize(("name", "sides", "bad", "said", "good"), [
+    ("color", ('"1"', '"2"'), "3", 'color: a string in quotation marks is expected, such as "3"',
+     '"3"'),
+    ("x", ("1", "2"), '"3"', "x: a number is expected", "3"),
+    ("id", ('"n1"', '"n2"'), '"m"', 'the id "m" is that of', '"n3"'),
+])  # fmt: skip
+def test_a_value_that_makes_an_entry_unsound_is_refused(
+    file: str, name: str, sides: tuple[str, str], bad: str, said: str, good: str
+) -> None:
+    def canvas(value: str) -> bytes:
+        node = {"id": '"n"', "type": '"text"', "text": '"one and two and three"', "x": "0",
+                "color": '"0"'} | {name: value}  # fmt: skip
+        nodes = [
+            '{"id":"m","type":"text"}',
+            "{" + ",".join(f'"{key}":{value}' for key, value in node.items()) + "}",
+        ]
+        if file.endswith("l"):
+            return ("\n".join(nodes) + "\n").encode()
+        return ('{"nodes":[\n' + ",\n".join(nodes) + '\n],"edges":[]}\n').encode()
+
+    start = '"n"' if name == "id" else '"0"' if name == "color" else "0"
+    world, peers = clash(file, canvas(start), *map(canvas, sides), others=0)
+    before = peers[0].files.synced[file]
+    with pytest.raises(Refusal) as caught:
+        resolve(peers[0], file, "value", bad)
+    assert caught.value.reason == "bad-params"
+    assert said in caught.value.message
+    assert peers[0].files.synced[file] == before
+    resolve(peers[0], file, "value", good)
+    check(world, peers, file, canvas(good))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.replica.names import Kind, kind_of
-from federation.replica.soundness import Fault, faults
+from federation.replica.soundness import Fault, expected, faults, new_faults
 
 NODES = '{"id":"a","x":1}\n{"id":"b","x":2}\n'
 CANVAS = '{\n "nodes": [\n  {"id":"a"},\n  {"id":"b"}%s\n ],\n "edges": [%s\n ]\n}\n'
@@ -119,3 +119,54 @@ def test_a_large_canvas() -> None:
     nodes = lines.rstrip().replace("\n", ",\n")
     assert said("canvasl", lines + lines) == [("same-id", 10_001, 9_999)]
     assert said("json-canvas", f'{{"nodes":[{nodes},\n{nodes}]}}') == [("same-id", 10_001, 9_999)]
+
+
+STRING, NUMBER = "a string in quotation marks is expected", "a number is expected"
+ENTRY = '{"id":"a","type":"text","x":0,"color":"1"}'
+
+
+@pytest.mark.parametrize(("place", "value", "sides", "said"), [
+    ("color", "3", ('"1"', '"2"'), f"color: {STRING}, such as \"3\""),
+    ("color", '"3"', ('"1"', '"2"'), ""),
+    ("color", "3", (None, None), f"color: {STRING}"),
+    ("color", "null", ('"1"', None), f"color: {STRING}"),
+    ("color", "3", ('"1"', "2"), ""),  # a canvas that has it otherwise
+    ("x", '"3"', ("1", "2.5"), f"x: {NUMBER}"),
+    ("x", "-3.5e2", ("1", "2"), ""),
+    ("x", "9" * 5000, ("1", "2"), ""),
+    ("x", "true", ("1", "2"), f"x: {NUMBER}"),
+    ("width", "[1]", ("1", "2"), f"width: {NUMBER}"),
+    ("text", "{}", ('"a"', '"b"'), f"text: {STRING}"),
+    ("text", '{"a":2}', ('{"a":1}', '{"a":0}'), ""),
+    ("meaning", "3", ('"a"', '"b"'), ""),
+    ("color", "3", ('"1', None), f"color: {STRING}"),  # a side that is cut says nothing
+    (None, ENTRY, (ENTRY, None), ""),
+    (None, ENTRY.replace('"1"', "1"), (ENTRY, None), f"color: {STRING}"),
+    (None, ENTRY.replace('"1"', "1"), (ENTRY.replace('"1"', "2"), ENTRY), ""),
+    (None, '{"id":"a","y":"0","text":"\\ud800"}', (ENTRY,), f"y: {NUMBER}"),
+    (None, '{"id":"a","x":7,"text":"\\ud800"}', (ENTRY,), ""),
+])  # fmt: skip
+def test_what_a_property_holds(
+    place: str | None, value: str, sides: tuple[str | None, ...], said: str
+) -> None:
+    for kind, entry in (("canvasl", ("a",)), ("json-canvas", ("nodes", "a"))):
+        path = entry if place is None else (*entry, place)
+        found = expected(kind, path, value, sides)
+        assert found.startswith(said)
+        assert bool(found) == bool(said)
+        assert expected("text", path, value, sides) == ""
+        assert expected(kind, (*entry, "data", "color"), value, sides) == ""
+
+
+@pytest.mark.parametrize(("before", "after", "problems"), [
+    ("", '{"id":1}\n{"id":1}\n', ["same-id"]),
+    ('{"id":1}\n{"id":1}\n', '{"id":1}\n{"id":1}\n{"id":2}\n', []),
+    ('{"id":1}\n{"id":1}\n', '{"id":1}\n{"id":1}\n{"id":1}\n', ["same-id"]),
+    ('{"id":1}\n{"id":1}\n', '{"id":1}\n{"id":1}\n{"id":2\n', ["not-json"]),
+    ('{"id":1}\n{"id":2\n', '{"id":1}\n{"id":2}\n', []),
+    ('{"id":1}\n', '{"id":1\n{"from":"x","to":"y"}\n', ["not-json", "no-end"]),
+])  # fmt: skip
+def test_faults_that_were_not_there_before(before: str, after: str, problems: list[str]) -> None:
+    found = new_faults("canvasl", before.encode(), after.encode())
+    assert [one.problem for one in found] == problems
+    assert set(found) <= set(faults("canvasl", after.encode()))
