@@ -9,6 +9,7 @@ both are merged, and neither is written over.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,11 +21,14 @@ from federation.adapters.watch import Shared
 from federation.errors import Refusal
 from federation.events import Instant
 from federation.machines.folder import Delete, Effect, Known, Move, Read, Seen, Take
+from federation.replica.names import kind_of
+from federation.replica.soundness import Fault, new_faults
 from federation.wire import timestamps
 
 if TYPE_CHECKING:
     from federation.daemon.place import Place
 
+log = logging.getLogger(__name__)
 #: refusals of a change that a later try may not meet
 PASSING = frozenset({
     "disk-full", "path-io-error", "queue-full", "shutting-down", "internal-error",
@@ -37,6 +41,15 @@ class Changed:
 
     effect: Take | Move | Delete
     content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What became of a change: whether there is a new revision, and what a canvas held before."""
+
+    new: bool
+    #: None where there is no canvas to look at
+    before: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +118,36 @@ async def record(place: Place, changes: Sequence[Changed]) -> None:
     """Make changes of files revisions of their documents, in one turn where it has the time."""
     asked = [place.peer.turns.ask(partial(_at, place, one)) for one in changes]
     results = await asyncio.gather(*asked, return_exceptions=True)
+    canvases: list[tuple[str, bytes, bytes]] = []
     for one, result in zip(changes, results, strict=True):
         if isinstance(result, Refusal):
             _refused(place, one.effect, result)
         elif isinstance(result, BaseException):
             raise result
         else:
-            place.taken += result
+            place.taken += result.new
+            if result.before is not None:
+                canvases.append((one.effect.name, result.before, one.content))
             if not place.home:
                 place.show(one.effect.name)
+    if canvases:
+        _warn(place, await asyncio.to_thread(_broken, canvases))
 
 
-def _at(place: Place, one: Changed, now: Instant) -> bool:
+def _broken(canvases: Sequence[tuple[str, bytes, bytes]]) -> list[tuple[str, Fault]]:
+    """In a thread: the canvases that were not broken so before, with the first new fault."""
+    found = [(name, new_faults(kind_of(name), old, new)) for name, old, new in canvases]
+    return [(name, faults[0]) for name, faults in found if faults]
+
+
+def _warn(place: Place, broken: Sequence[tuple[str, Fault]]) -> None:
+    """Say of broken canvases what `sync` says of one: they were taken as they are."""
+    for name, fault in broken:
+        about = {"file": place.path_of(name), "line": fault.line, "fault": fault.text}
+        log.warning("a canvas was taken as it is, and is broken", extra=about)
+
+
+def _at(place: Place, one: Changed, now: Instant) -> _Done:
     return place.peer.node.at(now, lambda: _change(place, one.effect, one.content))
 
 
@@ -128,12 +159,15 @@ def _refused(place: Place, effect: Take | Move | Delete, refusal: Refusal) -> No
         place.report(effect.name, refusal.message)
 
 
-def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> bool:
-    """In a turn: whether there is a new revision."""
+def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> _Done:
+    """In a turn: whether there is a new revision, of what."""
     store, node, changed = place.peer.store, place.peer.node, False
+    before: bytes | None = None
     if not isinstance(effect, Delete):
         _find_base(place, effect.name)
         file, path = place.file_of(effect.name), place.path_of(effect.name)
+        if kind_of(file) != "text" and len(content) <= limits.CHECK_CANVAS:
+            before = _held(place, effect.old if isinstance(effect, Move) else effect.name)
         changed = node.import_changed(file, content, path, apart=not place.home)
         store.put_file(place.key, effect.name, effect.known)
     if not isinstance(effect, Take):
@@ -144,7 +178,18 @@ def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> bool:
     if changed:
         now = timestamps.format_us(node.context.now.wall_us)
         store.set_meta(f"imported {place.space.name}", now)
-    return changed
+    return _Done(changed, before if changed else None)
+
+
+def _held(place: Place, name: str) -> bytes | None:
+    """What a file held when it was read or written last; None where that was dropped."""
+    store = place.peer.store
+    known = store.synced_from(place.path_of(name))
+    revision = store.revision(known[1]) if known is not None else None
+    try:
+        return store.content(revision.content_hash) if revision is not None else b""
+    except Refusal:  # what an old version was like is worth no line in the log
+        return None
 
 
 def _find_base(place: Place, name: str) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,38 @@ async def test_what_cannot_be_recorded_is_told_or_tried_again(
         (failed,) = [one for one in front.events if one["event"] == "sync-failed"]
         assert failed["file"] == str(folder / "b.md")
         assert shown(here, "b.md") is None
+
+
+async def test_a_canvas_that_somebody_broke_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    one, two, three = (b'{"id":"a","n":%d}\n' % number for number in range(3))
+    steps: list[tuple[str, bytes, str]] = [
+        ("x.canvasl", one, ""),
+        ("x.canvasl", one + two, 'the id "a" is that of line 1 already'),
+        ("x.canvasl", one + three, ""),  # as broken as before
+        ("x.canvasl", one + three + b'{"id":', "this is no JSON (column 7)"),
+        ("x.canvasl", one, ""),
+        ("x.canvasl", one + two, 'the id "a" is that of line 1 already'),
+        ("y.canvas", b'{"nodes":3', "the canvas is no JSON from here on (column 11)"),
+        ("z.md", b'{"id":', ""),
+    ]  # fmt: skip
+    async with running(tmp_path, NOBODY) as here:
+        await here.front().call("spaces.share", path=str(folder))
+        with caplog.at_level(logging.WARNING, "federation.daemon.placetaking"):
+            for name, content, said in steps:
+                caplog.clear()
+                (folder / name).write_bytes(content)
+                await until(lambda n=name, c=content: shown(here, n) == c)  # type: ignore[misc]
+                await here.front().call("sync.all")  # until nothing is under way there
+                found = [vars(row) for row in caplog.records if "broken" in row.getMessage()]
+                assert [row["fault"] for row in found] == ([said] if said else [])
+                assert [row["file"] for row in found] == ([str(folder / name)] if said else [])
+            caplog.clear()
+            (folder / "x.canvasl").rename(folder / "moved.canvasl")
+            await until(lambda: shown(here, "moved.canvasl") == one + two)
+            await until(lambda: shown(here, "x.canvasl") is None)
+            await here.front().call("sync.all")
+            assert [row for row in caplog.records if "broken" in row.getMessage()] == []
