@@ -312,3 +312,10 @@ def test_a_value_that_makes_an_entry_unsound_is_refused(
     assert peers[0].files.synced[file] == before
     resolve(peers[0], file, "value", good)
     check(world, peers, file, canvas(good))
+
+
+def test_an_empty_text_that_two_fill_at_once_has_the_line_ends_of_crlf() -> None:
+    _world, peers = clash(TEXT, b"", b"one\ntwo\n", b"three\r\nfour\r\n")
+    (content,) = {peer.files.synced[TEXT] for peer in peers}
+    assert {*content.split(b"\r\n")} == {b"one", b"two", b"three", b"four", b""}
+    assert b"\n" not in content.replace(b"\r\n", b"")

@@ -53,10 +53,16 @@ def can_join(*ends: Ends | None) -> bool:
 
 
 def merged(base: Ends | None, a: Ends, b: Ends) -> Ends:
-    """What one side changed, else what both have; b's where both changed it."""
+    """What one side changed, else what both have; b's where both changed it.
+
+    Of two who wrote the first line ends at once, the one with CRLF has a program
+    that needs them; those of LF read CRLF as well.
+    """
     old = base or a
     mark = a.mark if b.mark == old.mark else b.mark
+    first = base is None or not base.end
     end = next((one for one in _changed(old.end, a.end, b.end) if one), "\n")
+    end = _CRLF if first and _CRLF in (a.end, b.end) else end
     return Ends(mark, end, next((one for one in _changed(old.ended, a.ended, b.ended)
                                  if one is not None), None))  # fmt: skip
 

@@ -47,3 +47,24 @@ def test_a_conflict_has_the_line_ends_of_the_document() -> None:
             one.kept for one in found.conflicts
         ] == [f"z{end}y{end}"]
         assert all(one.entry in found.content.decode() for one in found.conflicts)
+
+
+@pytest.mark.parametrize("kind", ["text", "canvasl", "json-canvas"])
+@pytest.mark.parametrize("base", [None, b"", b"\xef\xbb\xbf", b"one line"])
+def test_who_writes_crlf_first_keeps_it(kind: str, base: bytes | None) -> None:
+    ours, theirs = b"a\nb\n", b"c\r\nd\r\n"
+    for a, b in ((ours, theirs), (theirs, ours)):
+        found = merge(kind, base, a, b)
+        assert found is not None
+        assert found.content.count(b"\r\n") == found.content.count(b"\n") == 4
+        assert {*found.content.split(b"\r\n")} == {b"a", b"b", b"c", b"d", b""}
+
+
+@pytest.mark.parametrize(("base", "a", "b", "end"), [
+    ("x\r\n", "x\r\ny\r\n", "x\n", "\n"),  # a program changed all of them
+    ("x\n", "x\ny\n", "x\r\n", "\r\n"),
+    ("", "x\n", "y\n", "\n"), ("", "x\n", "y", "\n"), ("", "x\r\n", "y", "\r\n"),
+])  # fmt: skip
+def test_whose_line_ends_all_lines_get(base: str, a: str, b: str, end: str) -> None:
+    old, ours, theirs = map(ends.of, (base, a, b))
+    assert ends.merged(old, ours, theirs).end == ends.merged(old, theirs, ours).end == end
