@@ -125,6 +125,7 @@ def _refused(place: Place, effect: Take | Move | Delete, refusal: Refusal) -> No
         place.folder.failed(effect, time.monotonic())
         place.feed(())
     else:
+        place.folder.unrecorded(effect.name)
         place.report(effect.name, refusal.message)
 
 

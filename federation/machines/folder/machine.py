@@ -224,7 +224,9 @@ class Folder:
             del self._own[oldest]
         self._own[name] = now + limits.FOLDER_OWN
         self.known[name] = known
-        self._restless.pop(name, None)
+        one = self._restless.get(name)
+        if one is not None and one.seen == known.seen:  # else somebody has written it since
+            del self._restless[name]
         self._deletions.back(name)
         return self._end_hold()
 
@@ -243,6 +245,11 @@ class Folder:
             name = effect.old if isinstance(effect, Move) else effect.name
             self.known[name] = replace(before, seen=replace(before.seen, size=-1))
         self._look_by(now + limits.WRITE_AGAIN)
+
+    def unrecorded(self, name: str) -> None:
+        """What this file holds may not be recorded: so nobody may write over it."""
+        if name in self.known:
+            self.known[name] = replace(self.known[name], digest="")
 
     # --- time -----------------------------------------------------------------------------
     def next_timer(self) -> float:
