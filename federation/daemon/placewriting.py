@@ -49,8 +49,9 @@ async def write(place: Place, names: Sequence[str]) -> None:
     left = list(dict.fromkeys(names))
     size = 0
     while left and size < limits.FOLDER_READ_BYTES:
+        name = left.pop(0)
         try:
-            plan = _plan(place, name := left.pop(0))
+            plan = _plan(place, name)
         except Fault as fault:
             log.error("a shared file could not be written: %s", fault, extra={"file": name})
             continue
