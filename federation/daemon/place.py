@@ -90,6 +90,8 @@ class Place:
         self._todo: deque[Effect | Changed] = deque()
         #: what the folder is to show, once all that it holds is recorded
         self._shows: dict[str, None] = {}
+        #: name -> the digest of what may not be recorded: nobody may write over it
+        self.unrecorded: dict[str, str] = {}
         #: since when an editor has the lock of a file that was changed
         self.locked: dict[str, float] = {}
         self._wake = asyncio.Event()
@@ -335,6 +337,8 @@ class Place:
         store, turns, key = self.peer.store, self.peer.turns, self.key
         if isinstance(effect, Note):
             name, known = effect.name, effect.known
+            if self.unrecorded.get(name) == known.digest:
+                return
             await turns.ask(lambda _now: store.put_file(key, name, known))
         elif isinstance(effect, Adopt):
             root = effect.root

@@ -112,6 +112,7 @@ async def record(place: Place, changes: Sequence[Changed]) -> None:
             raise result
         else:
             place.taken += result
+            place.unrecorded.pop(one.effect.name, None)
             if not place.home:
                 place.show(one.effect.name)
 
@@ -125,14 +126,15 @@ def _refused(place: Place, effect: Take | Move | Delete, refusal: Refusal) -> No
         place.folder.failed(effect, time.monotonic())
         place.feed(())
     else:
-        place.folder.unrecorded(effect.name)
+        if not isinstance(effect, Delete):
+            place.unrecorded[effect.name] = effect.known.digest
         place.report(effect.name, refusal.message)
 
 
 def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> bool:
     """In a turn: whether there is a new revision."""
     store, node, changed = place.peer.store, place.peer.node, False
-    if not isinstance(effect, Delete):
+    if not isinstance(effect, Delete) and not _is_outdated(place, effect.name, effect.known):
         _find_base(place, effect.name)
         file, path = place.file_of(effect.name), place.path_of(effect.name)
         changed = node.import_changed(file, content, path, apart=not place.home)
@@ -146,6 +148,17 @@ def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> bool:
         now = timestamps.format_us(node.context.now.wall_us)
         store.set_meta(f"imported {place.space.name}", now)
     return changed
+
+
+def _is_outdated(place: Place, name: str, read: Known) -> bool:
+    """Whether a home's file held a version that there was, and has got a newer one since."""
+    store, now = place.peer.store, place.folder.known.get(name)
+    document = store.document(place.file_of(name))
+    if not place.home or document is None or document.written is None or now is None:
+        return False
+    written = store.revision(document.written)
+    ours = written is not None and now.digest == written.content_hash != read.digest
+    return ours and store.has_content(document.file, read.digest)
 
 
 def _find_base(place: Place, name: str) -> None:

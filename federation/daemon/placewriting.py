@@ -94,7 +94,8 @@ def _plan(place: Place, name: str) -> _Plan | None:
         return None
     if place.is_missing(name) or (revision.deleted and place.peer.spaces.is_held(revision.file)):
         return None
-    digests = [known.digest if known else None]
+    recorded = known is not None and known.digest != place.unrecorded.get(name)
+    digests = [known.digest if known is not None and recorded else None]
     before = store.revision(row[1]) if row is not None else None
     if before is not None and not before.deleted:
         digests.append(before.content_hash)

@@ -246,11 +246,6 @@ class Folder:
             self.known[name] = replace(before, seen=replace(before.seen, size=-1))
         self._look_by(now + limits.WRITE_AGAIN)
 
-    def unrecorded(self, name: str) -> None:
-        """What this file holds may not be recorded: so nobody may write over it."""
-        if name in self.known:
-            self.known[name] = replace(self.known[name], digest="")
-
     # --- time -----------------------------------------------------------------------------
     def next_timer(self) -> float:
         """When ``handle_timer`` has something to do."""

@@ -124,16 +124,6 @@ def test_what_was_written_before_our_own_write_is_told_is_read() -> None:
     assert [type(each) for each in one.run(5.0)] == [Take]
 
 
-def test_what_may_not_be_recorded_is_known_by_no_digest() -> None:
-    one = live({"x.md": "X"})
-    one.folder.unrecorded("x.md")
-    one.folder.unrecorded("y.md")
-    assert {name: known.digest for name, known in one.folder.known.items()} == {"x.md": ""}
-    assert one.run(300.0) == []
-    one.happened("x.md")
-    assert [type(each) for each in one.run(5.0)] == [Take]
-
-
 def test_few_files_are_read_at_once() -> None:
     one = place({f"{number}.md": str(number) for number in range(3 * limits.FOLDER_READS)})
     one.slow = True
