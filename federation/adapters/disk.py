@@ -266,7 +266,7 @@ class Disk:
                 return Modified(present)
             late = self._take_away(folder, name, present)
         *parts, _ = file.split("/")
-        with contextlib.suppress(Refusal, OSError):
+        with self._lock, contextlib.suppress(Refusal, OSError):  # nobody writes into it meanwhile
             while parts:
                 with self._folder("/".join(parts), make=False) as above:
                     os.rmdir(parts.pop(), dir_fd=above)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -65,6 +67,8 @@ class Files:
         self.wrote: Callable[[str, Known | None], None] = lambda _file, _known: None
         self._later: dict[str, WriteFile] = {}
         self._retry: asyncio.TimerHandle | None = None
+        #: those of ``_later`` whose turn has not come this time
+        self._round: deque[WriteFile] = deque()
         self._hands = ThreadPoolExecutor(limits.FSYNCS, "files")
 
     @property
@@ -140,11 +144,19 @@ class Files:
     ) -> list[_Outcome]:
         """In a thread: put what is staged in place, and remove what is to go."""
         outcomes = [self._put_one(plan, staged.get(plan.effect.file)) for plan in plans]
-        try:
-            self._disk.fsync_folders(staged)
-        except Refusal as refusal:
-            return [refusal if isinstance(one, Known) else one for one in outcomes]
-        return outcomes
+        folders: dict[str, list[str]] = {}
+        for file in staged:
+            folders.setdefault(file.rpartition("/")[0], []).append(file)
+        failed: dict[str, Refusal] = {}
+        for files in folders.values():
+            try:
+                self._disk.fsync_folders(files)
+            except Refusal as refusal:
+                failed.update(dict.fromkeys(files, refusal))
+        return [
+            failed.get(plan.effect.file, one) if isinstance(one, Known) else one
+            for plan, one in zip(plans, outcomes, strict=True)
+        ]
 
     def _put_one(self, plan: _Plan, staged: Staged | Refusal | None) -> _Outcome:
         try:
@@ -245,18 +257,32 @@ class Files:
             if refusal.reason != "path-local-modified":
                 about = {"file": effect.file, "revision": effect.revision, "peer_id": None}
                 self._notice(Notice("sync-failed", {**about, "reason": refusal.message}))
-        if self._retry is None:
-            loop = asyncio.get_running_loop()
-            self._retry = loop.call_later(limits.WRITE_AGAIN, self._write_again)
+        self._again_in(limits.WRITE_AGAIN)
+
+    def _again_in(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._retry is not None:
+            if self._retry.when() <= loop.time() + seconds:
+                return
+            self._retry.cancel()
+        self._retry = loop.call_later(seconds, self._write_again)
 
     def _write_again(self) -> None:
+        """Once more all that could not be written, as much at a time as the loop can spare."""
         self._retry = None
-        for effect in list(self._later.values()):
+        self._round = self._round or deque(self._later.values())
+        until = time.monotonic() + limits.TURN
+        while self._round:
+            effect = self._round.popleft()
             document = self._store.document(effect.file)
             if document is None or document.current != effect.revision:
                 self._later.pop(effect.file, None)
-            else:
+            elif self._later.get(effect.file) is effect:
                 self._write(effect)
+            if time.monotonic() >= until:
+                break
+        if self._later:
+            self._again_in(limits.LAZY if self._round else limits.WRITE_AGAIN)
 
     # --- versions side by side ---------------------------------------------------------
     def _conflicts(self, effects: Sequence[Effect]) -> None:

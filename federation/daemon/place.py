@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ class Write:
 
 
 #: what is done for some files at a time
-_TOGETHER = (Read, Changed, Write)
+_TOGETHER = (Read, Changed)
 
 
 class Place:
@@ -86,7 +87,11 @@ class Place:
         self.taken = 0
         #: written again though they are missing, as somebody has said so
         self.restoring: set[str] = set()
-        self._todo: deque[Effect | Changed | Write] = deque()
+        self._todo: deque[Effect | Changed] = deque()
+        #: what the folder is to show, once all that it holds is recorded
+        self._shows: dict[str, None] = {}
+        #: name -> the digest of what may not be recorded: nobody may write over it
+        self.unrecorded: dict[str, str] = {}
         #: since when an editor has the lock of a file that was changed
         self.locked: dict[str, float] = {}
         self._wake = asyncio.Event()
@@ -149,7 +154,7 @@ class Place:
     @property
     def quiet(self) -> bool:
         """Whether nothing is under way here."""
-        return not (self._todo or self._working or self.folder.unsettled)
+        return not (self._todo or self._shows or self._working or self.folder.unsettled)
 
     async def waiting(self) -> int:
         """How many files differ from what is recorded, and are not taken yet."""
@@ -173,7 +178,7 @@ class Place:
 
     def show(self, name: str) -> None:
         """A document has changed: its file in the shared folder is to follow."""
-        self._todo.append(Write(name))
+        self._shows[name] = None
         self._wake.set()
 
     def is_missing(self, name: str) -> bool:
@@ -229,7 +234,7 @@ class Place:
         if not self.home:
             await asyncio.to_thread(self.shared.tidy)
         while True:
-            while self._todo:
+            while self._todo or self._shows:
                 effects = self._next()
                 self._working = True
                 try:
@@ -246,8 +251,17 @@ class Place:
 
     # --- what the machine asks for -------------------------------------------------------
     def _next(self) -> list[Effect | Changed | Write]:
-        """What comes first, with what is like it: files share their hops and their commits."""
-        some = [self._todo.popleft()]
+        """What comes first, with what is like it: files share their hops and their commits.
+
+        Nothing is written while it is still to be recorded what files hold: that
+        was made from what they held before.
+        """
+        if not self._todo:
+            names = list(islice(self._shows, limits.FOLDER_READS))
+            for name in names:
+                del self._shows[name]
+            return [Write(name) for name in names]
+        some: list[Effect | Changed | Write] = [self._todo.popleft()]
         kind = type(some[0])
         while self._todo and kind in _TOGETHER and type(self._todo[0]) is kind:
             if len(some) >= limits.FOLDER_READS:
@@ -323,6 +337,8 @@ class Place:
         store, turns, key = self.peer.store, self.peer.turns, self.key
         if isinstance(effect, Note):
             name, known = effect.name, effect.known
+            if self.unrecorded.get(name) == known.digest:
+                return
             await turns.ask(lambda _now: store.put_file(key, name, known))
         elif isinstance(effect, Adopt):
             root = effect.root

@@ -126,6 +126,7 @@ async def record(place: Place, changes: Sequence[Changed]) -> None:
             raise result
         else:
             place.taken += result.new
+            place.unrecorded.pop(one.effect.name, None)
             if result.before is not None:
                 canvases.append((one.effect.name, result.before, one.content))
             if not place.home:
@@ -156,6 +157,8 @@ def _refused(place: Place, effect: Take | Move | Delete, refusal: Refusal) -> No
         place.folder.failed(effect, time.monotonic())
         place.feed(())
     else:
+        if not isinstance(effect, Delete):
+            place.unrecorded[effect.name] = effect.known.digest
         place.report(effect.name, refusal.message)
 
 
@@ -163,7 +166,7 @@ def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> _Done
     """In a turn: whether there is a new revision, of what."""
     store, node, changed = place.peer.store, place.peer.node, False
     before: bytes | None = None
-    if not isinstance(effect, Delete):
+    if not isinstance(effect, Delete) and not _is_outdated(place, effect.name, effect.known):
         _find_base(place, effect.name)
         file, path = place.file_of(effect.name), place.path_of(effect.name)
         if kind_of(file) != "text" and len(content) <= limits.CHECK_CANVAS:
@@ -190,6 +193,17 @@ def _held(place: Place, name: str) -> bytes | None:
         return store.content(revision.content_hash) if revision is not None else b""
     except Refusal:  # what an old version was like is worth no line in the log
         return None
+
+
+def _is_outdated(place: Place, name: str, read: Known) -> bool:
+    """Whether a home's file held a version that there was, and has got a newer one since."""
+    store, now = place.peer.store, place.folder.known.get(name)
+    document = store.document(place.file_of(name))
+    if not place.home or document is None or document.written is None or now is None:
+        return False
+    written = store.revision(document.written)
+    ours = written is not None and now.digest == written.content_hash != read.digest
+    return ours and store.has_content(document.file, read.digest)
 
 
 def _find_base(place: Place, name: str) -> None:

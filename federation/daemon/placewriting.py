@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from federation import limits
 from federation.adapters.watch import Modified, Shared
-from federation.errors import Refusal
+from federation.errors import Fault, Refusal
 from federation.machines.folder import Known, State
 from federation.replica.records import Revision
 
@@ -49,14 +49,24 @@ async def write(place: Place, names: Sequence[str]) -> None:
     left = list(dict.fromkeys(names))
     size = 0
     while left and size < limits.FOLDER_READ_BYTES:
-        plan = _plan(place, left.pop(0))
+        name = left.pop(0)
+        try:
+            plan = _plan(place, name)
+        except Fault as fault:
+            log.error("a shared file could not be written: %s", fault, extra={"file": name})
+            continue
         if plan is not None:
             plans.append(plan)
             size += len(plan.content or b"")
     for name in left:
         place.show(name)
+    # a folder that gets empty is removed: not while something is written into it
+    plans.sort(key=lambda plan: plan.content is None)
+    staying = sum(plan.content is not None for plan in plans)
+    outcomes = await _carry_out(place.shared, plans[:staying])
+    outcomes += await _carry_out(place.shared, plans[staying:])
     written = []
-    for plan, found in zip(plans, await _carry_out(place.shared, plans), strict=True):
+    for plan, found in zip(plans, outcomes, strict=True):
         if isinstance(found, Refusal):
             if found.reason not in _AWAY:
                 _later(place, plan.name, found)
@@ -84,7 +94,8 @@ def _plan(place: Place, name: str) -> _Plan | None:
         return None
     if place.is_missing(name) or (revision.deleted and place.peer.spaces.is_held(revision.file)):
         return None
-    digests = [known.digest if known else None]
+    recorded = known is not None and known.digest != place.unrecorded.get(name)
+    digests = [known.digest if known is not None and recorded else None]
     before = store.revision(row[1]) if row is not None else None
     if before is not None and not before.deleted:
         digests.append(before.content_hash)

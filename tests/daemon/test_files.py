@@ -125,6 +125,68 @@ async def test_what_the_disk_refuses_is_tried_again_and_said_once(
     assert list((here.peer.disk.synced.parent / "tmp").iterdir()) == []
 
 
+async def test_what_could_not_be_written_is_tried_again_in_portions(
+    here: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WRITE_AGAIN", 0.01)
+    monkeypatch.setattr(limits, "TURN", 0)
+    effects, turns, full, locked = await unwritten(here), [0], [True], {NAMES[1]}
+    real, again = Disk.write_synced, here.peer.outlet.files._write_again
+
+    def write(disk: Disk, file: str, *given: Any) -> Known | Modified:
+        if full or file in locked:
+            raise Refusal("disk-full" if full else "path-local-modified", file)
+        return real(disk, file, *given)
+
+    def counted() -> None:
+        turns[0] += 1
+        again()
+
+    monkeypatch.setattr(Disk, "write_synced", write)
+    monkeypatch.setattr(here.peer.outlet.files, "_write_again", counted)
+    await here.peer.outlet.perform(effects)
+    await until(lambda: turns[0] > 3)
+    assert here.peer.outlet.files.waiting == len(NAMES)
+    full.clear()
+    turns[0] = 0
+    await until(lambda: here.peer.outlet.files.waiting == 1)
+    assert turns[0] >= len(NAMES) - 1, "one at a time, as a turn has no time at all"
+    locked.clear()
+    await until(lambda: not here.peer.outlet.files.waiting)
+    assert shown(here)
+
+
+async def test_a_folder_that_becomes_a_link_meanwhile_concerns_its_own_files(
+    here: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "WRITE_AGAIN", 0.01)
+    friend, synced = await here.known(), here.peer.disk.synced
+    effects, told = await unwritten(here), list[Row]()
+    await friend.sync("a/x.md", "one")
+    await until(lambda: written(here, "a/x.md"))
+    (synced / "a/x.md").unlink()
+    here.peer.spaces.places("commons")[0].folder.removed("a/x.md")
+    document = here.peer.store.document("a/x.md")
+    assert document is not None
+    here.peer.outlet.tell = lambda _event, body: told.append(body)
+    real = Disk.fsync_folders
+
+    def swapped(disk: Disk, files: Sequence[str]) -> None:
+        if not (synced / "b").exists():
+            (synced / "a").rename(synced / "b")
+            (synced / "a").symlink_to("b")
+        real(disk, files)
+
+    monkeypatch.setattr(Disk, "fsync_folders", swapped)
+    await here.peer.outlet.perform([*effects, WriteFile("a/x.md", document.current)])
+    assert shown(here)
+    assert [body["file"] for body in told if body["event"] == "sync-failed"] == ["a/x.md"]
+    (synced / "a").unlink()
+    await until(lambda: not here.peer.outlet.files.waiting)
+    assert here.synced("a/x.md") == b"one"
+    assert list((synced.parent / "tmp").iterdir()) == []
+
+
 async def test_large_documents_go_in_portions(
     here: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

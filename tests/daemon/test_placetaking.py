@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 
 import pytest
 
+from federation.daemon.placetaking import Changed, record
 from federation.errors import Refusal
+from federation.machines.folder import Known, Seen, Take
 from tests.daemon.folders import holds, quick, shown, two
 from tests.daemon.running import NOBODY, running, until
 
@@ -122,3 +125,22 @@ async def test_a_canvas_that_somebody_broke_is_told_of_once(
             await until(lambda: shown(here, "x.canvasl") is None)
             await here.front().call("sync.all")
             assert [row for row in caplog.records if "broken" in row.getMessage()] == []
+
+
+async def test_a_version_that_we_wrote_and_read_ourselves_undoes_no_newer_one(
+    tmp_path: Path,
+) -> None:
+    """Our own file was read before it was said whose it is, and the next version came."""
+    async with running(tmp_path, NOBODY) as here:
+        friend, store = await here.known(), here.peer.store
+        await friend.sync("a.md", "one")
+        await friend.sync("a.md", "two", vector={friend.peer_id: 1})
+        await until(lambda: here.synced("a.md") == b"two")
+        home = here.peer.spaces.places("commons")[0]
+        known = Known(hashlib.sha256(b"one").hexdigest(), Seen(3, 1, 1))
+        await record(home, [Changed(Take("a.md", known, None), b"one")])
+        assert shown(here, "a.md") == here.synced("a.md") == b"two"
+        assert len(store.revisions("a.md")) == 2
+        known = Known(hashlib.sha256(b"mine").hexdigest(), Seen(4, 1, 1))
+        await record(home, [Changed(Take("a.md", known, None), b"mine")])
+        assert shown(here, "a.md") == b"mine", "what nobody has is recorded"

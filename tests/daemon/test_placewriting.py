@@ -4,10 +4,20 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
+from federation.adapters.watch import Shared, rooted
+from federation.daemon.place import Place
+from federation.daemon.placewriting import write
+from federation.errors import Fault, Refusal
+from federation.machines.folder import Read
 from tests.daemon.folders import holds, quick, shown, two
-from tests.daemon.running import running, until
+from tests.daemon.running import Running, running, until
 
 __all__ = ["quick"]  # a fixture
 
@@ -89,3 +99,105 @@ async def test_a_version_is_not_written_where_a_file_is_missing(tmp_path: Path) 
         await until(lambda: holds(folder / "x.md", b"one\ntwo\n"))
         (row,) = (await here.front().call("conflicts.list"))["conflicts"]
         assert row["places"][0]["path"] == []
+
+
+@asynccontextmanager
+async def shared(tmp_path: Path, *names: str) -> AsyncIterator[tuple[Running, Place, Path]]:
+    """A peer that shows these documents in a folder, where nothing is done any more."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    async with running(tmp_path) as here:
+        friend = await here.known(3)
+        for name in names:
+            await friend.sync(name, "one\n")
+        await here.front().call("spaces.share", path=str(folder))
+        place = here.peer.spaces.places("commons")[1]
+        await until(lambda: all(holds(folder / name, b"one\n") for name in names) and place.quiet)
+        await place.close()
+        yield here, place, folder
+
+
+async def test_a_folder_does_not_go_while_a_file_is_written_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, removed, empty = rooted.write_file, Shared._remove_empty, threading.Event()
+
+    def waiting(folder: int, name: str, content: bytes, mode: int) -> None:
+        empty.wait(0.5)
+        real(folder, name, content, mode)
+
+    def told(files: Shared, file: str) -> None:
+        removed(files, file)
+        empty.set()
+
+    async with shared(tmp_path, "a/x.md", "y.md") as (here, place, folder):
+        await here.turn(lambda now: here.peer.node.at(now, lambda: here.peer.node.delete("a/x.md")))
+        await (await here.known()).sync("a/z.md", "new\n")
+        monkeypatch.setattr(rooted, "write_file", waiting)
+        monkeypatch.setattr(Shared, "_remove_empty", told)
+        await write(place, ["a/x.md", "a/z.md"])
+        assert holds(folder / "a/z.md", b"new\n")
+        assert not (folder / "a/x.md").exists()
+
+
+async def test_a_content_that_is_gone_keeps_no_other_file_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shared(tmp_path) as (here, place, folder):
+        for name in "xyz":
+            await here.sync(f"{name}.md", name)
+        real = here.peer.store.content
+        (lost,) = here.peer.store.heads("y.md")
+
+        def content(digest: str) -> bytes:
+            if digest == lost.content_hash:
+                raise Fault("no such content")
+            return real(digest)
+
+        monkeypatch.setattr(here.peer.store, "content", content)
+        await write(place, ["x.md", "y.md", "z.md"])
+        assert holds(folder / "x.md", b"x")
+        assert holds(folder / "y.md", None)
+        assert holds(folder / "z.md", b"z")
+
+
+async def test_what_was_read_is_recorded_before_it_is_written_over(tmp_path: Path) -> None:
+    """An edit, and a version of somebody else, which is to be written right after it was read."""
+    async with shared(tmp_path, "x.md") as (here, place, folder):
+        (first,) = here.peer.store.heads("x.md")
+        friend = await here.known()
+        (folder / "x.md").write_bytes(b"zero\none\n")
+        seen = {"vector": {first.author: first.seq}, "parents": [first.revision]}
+        await friend.sync("x.md", "one\ntwo\n", **seen)
+        place._todo.clear()
+        place.show("x.md")
+        place.feed([Read("x.md")])
+        place.show("x.md")
+        place.start()
+        await until(lambda: holds(folder / "x.md", b"zero\none\ntwo\n"))
+        await until(lambda: here.synced("x.md") == b"zero\none\ntwo\n")
+        found = here.peer.store.revisions("x.md")
+        (own,) = [one for one in found if one.author == here.peer.node.context.peer_id]
+        assert own.parents == (first.revision,), "it was made from what the file held"
+
+
+async def test_what_may_not_be_recorded_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(file: str, *_given: object, **_named: object) -> bool:
+        raise Refusal("file-too-large", file)
+
+    async with shared(tmp_path, "x.md") as (here, place, folder):
+        front = here.front()
+        await front.call("events.subscribe")
+        monkeypatch.setattr(here.peer.node, "import_changed", refused)
+        (folder / "x.md").write_bytes(b"much\n")
+        place.feed([Read("x.md")])
+        place.start()
+        await until(lambda: [one for one in front.events if one["event"] == "sync-failed"])
+        await place.close()
+        (first,) = here.peer.store.heads("x.md")
+        seen = {"vector": {first.author: first.seq}, "parents": [first.revision]}
+        await (await here.known()).sync("x.md", "two\n", **seen)
+        await write(place, ["x.md"])
+        assert holds(folder / "x.md", b"much\n")

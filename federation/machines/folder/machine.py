@@ -224,7 +224,9 @@ class Folder:
             del self._own[oldest]
         self._own[name] = now + limits.FOLDER_OWN
         self.known[name] = known
-        self._restless.pop(name, None)
+        one = self._restless.get(name)
+        if one is not None and one.seen == known.seen:  # else somebody has written it since
+            del self._restless[name]
         self._deletions.back(name)
         return self._end_hold()
 

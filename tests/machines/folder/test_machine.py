@@ -113,6 +113,17 @@ def test_our_own_writes_are_no_news_and_others_are() -> None:
     assert [type(each) for each in one.run(5.0)] == [Take]
 
 
+def test_what_was_written_before_our_own_write_is_told_is_read() -> None:
+    one = live({"x.md": "X"})
+    one.files["x.md"] = "theirs"
+    ours = one.known_now("x.md")
+    one.happened("x.md")
+    one.files["x.md"] = "mine"
+    one.happened("x.md")
+    one.folder.written("x.md", ours, one.now)
+    assert [type(each) for each in one.run(5.0)] == [Take]
+
+
 def test_few_files_are_read_at_once() -> None:
     one = place({f"{number}.md": str(number) for number in range(3 * limits.FOLDER_READS)})
     one.slow = True
