@@ -89,7 +89,7 @@ class Methods:
         """``status``."""
         peer = self._peer
         doors = peer.doors
-        known = await peer.turns.ask(lambda _now: queries.status(self._node))
+        known = peer.turns.read(lambda: queries.status(self._node))
         return {
             "version": __version__,
             **known,

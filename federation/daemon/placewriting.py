@@ -60,6 +60,8 @@ async def write(place: Place, names: Sequence[str]) -> None:
             size += len(plan.content or b"")
     for name in left:
         place.show(name)
+    if not plans:
+        await asyncio.sleep(0)  # there may be thousands that are shown already
     # a folder that gets empty is removed: not while something is written into it
     plans.sort(key=lambda plan: plan.content is None)
     staying = sum(plan.content is not None for plan in plans)

@@ -101,6 +101,16 @@ class Turns:
         self._wake.set()
         return future
 
+    def read(self, run: Callable[[], T]) -> T:
+        """Run what only reads, at once: between turns there is nothing half done.
+
+        It waits for no turn of others and none of their files.  Raises Refusal.
+        """
+        try:
+            return run()
+        except sqlite3.Error as error:
+            raise refusal_of(error) from error
+
     def at_once(self, run: Callable[[Instant], T]) -> T | None:
         """Run what only reads the store, and carry its effects out, without a turn.
 

@@ -372,3 +372,27 @@ async def test_a_refusal_at_once_leaves_nothing_behind(desk: Desk) -> None:
     with pytest.raises(Refusal):
         desk.turns.at_once(work)
     assert desk.turns.at_once(lambda _now: 1) == 1
+
+
+async def test_what_is_read_waits_for_no_turn_and_for_none_of_its_files(desk: Desk) -> None:
+    written = asyncio.Event()
+
+    async def perform(_effects: Sequence[Effect]) -> None:
+        await soon(written.wait())
+
+    desk.turns._perform = perform
+    future = desk.turns.ask(desk.note("a", "value"))
+    await until(lambda: desk.durable("a"))
+    assert desk.turns.read(lambda: desk.store.meta("a")) == "value"
+    assert not future.done()
+    written.set()
+    await soon(future)
+
+
+async def test_a_store_that_cannot_be_read_is_a_refusal(desk: Desk) -> None:
+    def work() -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(Refusal) as caught:
+        desk.turns.read(work)
+    assert caught.value.reason == "disk-full"
