@@ -154,7 +154,7 @@ def test_a_conflict_stands_through_later_edits_and_is_told_once() -> None:
 
 @pytest.mark.parametrize(
     ("choice", "value", "x"),
-    [("a", None, "a"), ("b", None, "b"), ("kept", None, "kept"), ("value", "[5]", [5]),
+    [("a", None, "a"), ("b", None, "b"), ("kept", None, "kept"), ("value", "5", 5),
      ("value", None, None)],
 )  # fmt: skip
 @pytest.mark.parametrize("later", [False, True])
