@@ -71,6 +71,7 @@ async def read(place: Place, names: Sequence[str]) -> None:
     """
     now = time.monotonic()
     overdue = {name for name, at in place.locked.items() if now - at >= limits.FOLDER_LOCKED}
+    before = {name: place.folder.known.get(name) for name in names}
     found = await asyncio.to_thread(_look_into, place.shared, names, overdue)
     changes: list[Changed] = []
     others: list[Effect] = []
@@ -80,7 +81,10 @@ async def read(place: Place, names: Sequence[str]) -> None:
             place.locked.setdefault(one.name, now)
         else:
             place.locked.pop(one.name, None)
-        if one.read is not None:
+        if one.read is not None and place.folder.known.get(one.name) != before[one.name]:
+            # we have written it while it was read: what it held then is known, or not of interest
+            others += place.folder.receive_paths({one.name: one.read[1].seen}, now)
+        elif one.read is not None:
             content, known = one.read
             for effect in place.folder.receive_read(one.name, known, now):
                 if isinstance(effect, Take | Move):

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from pathlib import Path
 
 import pytest
 
+from federation.daemon import placetaking
 from federation.daemon.placetaking import Changed, record
 from federation.errors import Refusal
 from federation.machines.folder import Known, Seen, Take
@@ -144,3 +146,30 @@ async def test_a_version_that_we_wrote_and_read_ourselves_undoes_no_newer_one(
         known = Known(hashlib.sha256(b"mine").hexdigest(), Seen(4, 1, 1))
         await record(home, [Changed(Take("a.md", known, None), b"mine")])
         assert shown(here, "a.md") == b"mine", "what nobody has is recorded"
+
+
+async def test_an_edit_that_is_merged_while_it_is_read_is_not_recorded_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read then would count as made from the merge, and undo what others wrote."""
+    real, read, go = placetaking._look_into, threading.Event(), threading.Event()
+
+    def slow(*given: object) -> object:
+        found = real(*given)  # type: ignore[arg-type]
+        read.set()
+        go.wait(10)
+        return found
+
+    async with running(tmp_path, NOBODY) as here:
+        friend = await here.known()
+        await friend.sync("a.md", "one\n")
+        home = here.peer.spaces.places("commons")[0]
+        await until(lambda: home._listed and home.quiet and here.synced("a.md") == b"one\n")
+        monkeypatch.setattr(placetaking, "_look_into", slow)
+        (here.peer.disk.synced / "a.md").write_bytes(b"zero\none\n")
+        await until(read.is_set)
+        await friend.sync("a.md", "one\ntwo\n", vector={friend.peer_id: 1})
+        await until(lambda: here.synced("a.md") == b"zero\none\ntwo\n")
+        go.set()
+        await until(lambda: home.quiet)
+        assert shown(here, "a.md") == here.synced("a.md") == b"zero\none\ntwo\n"
