@@ -179,9 +179,11 @@ def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> _Done
         store.put_file(place.key, effect.name, effect.known)
     if not isinstance(effect, Take):
         gone = effect.old if isinstance(effect, Move) else effect.name
-        deleted = node.delete(place.file_of(gone), place.path_of(gone))
-        changed = changed or deleted is not None
-        store.drop_file(place.key, gone)
+        # a file that is known again was written since: what was deleted is older
+        if gone not in place.folder.known:
+            deleted = node.delete(place.file_of(gone), place.path_of(gone))
+            changed = changed or deleted is not None
+            store.drop_file(place.key, gone)
     if changed:
         now = timestamps.format_us(node.context.now.wall_us)
         store.set_meta(f"imported {place.space.name}", now)

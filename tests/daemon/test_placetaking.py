@@ -13,7 +13,7 @@ import pytest
 from federation.daemon import placetaking
 from federation.daemon.placetaking import Changed, record
 from federation.errors import Refusal
-from federation.machines.folder import Known, Seen, Take
+from federation.machines.folder import Delete, Known, Seen, Take
 from tests.daemon.folders import holds, quick, shown, two
 from tests.daemon.running import NOBODY, running, until
 
@@ -146,6 +146,21 @@ async def test_a_version_that_we_wrote_and_read_ourselves_undoes_no_newer_one(
         known = Known(hashlib.sha256(b"mine").hexdigest(), Seen(4, 1, 1))
         await record(home, [Changed(Take("a.md", known, None), b"mine")])
         assert shown(here, "a.md") == b"mine", "what nobody has is recorded"
+
+
+async def test_a_deletion_does_not_take_what_was_written_since(tmp_path: Path) -> None:
+    async with running(tmp_path, NOBODY) as here:
+        friend = await here.known()
+        for name in ("a.md", "b.md"):
+            await friend.sync(name, "one")
+        await until(lambda: here.synced("b.md") == b"one")
+        home = here.peer.spaces.places("commons")[0]
+        known = Known(hashlib.sha256(b"zero").hexdigest(), Seen(4, 1, 1))
+        await record(home, [Changed(Delete("a.md", known))])
+        assert shown(here, "a.md") == b"one"
+        home.folder.removed("b.md")
+        await record(home, [Changed(Delete("b.md", known))])
+        assert shown(here, "b.md") is None
 
 
 async def test_an_edit_that_is_merged_while_it_is_read_is_not_recorded_once_more(
