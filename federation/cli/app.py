@@ -36,7 +36,7 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 def _run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     refuse_secret_flags(argv)
     try:
-        arguments = build().parse_args(argv)
+        arguments = build(argv).parse_args(argv)
     except SystemExit as end:  # --help and --version have said what was asked
         return int(end.code or 0)
     # What follows loads more than `--help` needs.

@@ -62,7 +62,7 @@ class Write:
 
 
 #: what is done for some files at a time
-_TOGETHER = (Read, Changed)
+_TOGETHER = (Read, Changed, Note)
 
 
 class Place:
@@ -273,12 +273,15 @@ class Place:
         reads = [effect.name for effect in effects if isinstance(effect, Read)]
         changes = [effect for effect in effects if isinstance(effect, Changed)]
         writes = [effect.name for effect in effects if isinstance(effect, Write)]
+        notes = [effect for effect in effects if isinstance(effect, Note)]
         if reads:
             await read(self, reads)
         elif changes:
             await record(self, changes)
         elif writes:
             await write(self, writes)
+        elif notes:
+            await self._note_files(notes)
         else:
             await self._do_one(effects[0])
 
@@ -289,7 +292,7 @@ class Place:
             await self._look()
         elif isinstance(effect, Restore):
             self._restore(effect.names)
-        elif isinstance(effect, Note | Held | Away | Adopt | Report):
+        elif isinstance(effect, Held | Away | Adopt | Report):
             await self._note(effect)
 
     async def _look(self) -> None:
@@ -333,14 +336,21 @@ class Place:
             elif document is not None:
                 self.peer.outlet.settle([WriteFile(document.file, document.current)])
 
-    async def _note(self, effect: Note | Held | Away | Adopt | Report) -> None:
+    async def _note_files(self, effects: Sequence[Note]) -> None:
+        """What these files look like now, that hold what is recorded."""
+        store, key, left = self.peer.store, self.key, self.unrecorded
+        noted = [one for one in effects if left.get(one.name) != one.known.digest]
+
+        def note() -> None:
+            for one in noted:
+                store.put_file(key, one.name, one.known)
+
+        if noted:
+            await self.peer.turns.ask(lambda _now: note())
+
+    async def _note(self, effect: Held | Away | Adopt | Report) -> None:
         store, turns, key = self.peer.store, self.peer.turns, self.key
-        if isinstance(effect, Note):
-            name, known = effect.name, effect.known
-            if self.unrecorded.get(name) == known.digest:
-                return
-            await turns.ask(lambda _now: store.put_file(key, name, known))
-        elif isinstance(effect, Adopt):
+        if isinstance(effect, Adopt):
             root = effect.root
             self.shared.accept(root)
             if not root.marker and not self.home:

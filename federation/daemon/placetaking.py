@@ -95,7 +95,8 @@ async def read(place: Place, names: Sequence[str]) -> None:
             others += place.folder.receive_refused(one.name, one.reason, one.seen, now)
         else:
             others += place.folder.receive_paths({one.name: one.seen}, now)
-    # what these hold is recorded before more is read
+    # what these hold is recorded before more is read, and what is alike comes together
+    others.sort(key=lambda effect: isinstance(effect, Read))
     place.feed([*changes, *others, *(Read(name) for name in names[len(found) :])])
 
 

@@ -104,14 +104,16 @@ class Spaces:
 
     def _was_gone(self, home: Path, space: str) -> bool:
         """Whether a home was removed, or is another folder with none of its files."""
-        root, known = self._peer.store.root(str(home)), self._peer.store.files_of(str(home))
+        root = self._peer.store.root(str(home))
         if root is None:
             return False
         if not home.is_dir() or (space == COMMONS and self._peer.disk.is_new):
             return True
-        listing = Shared(home).listing()
-        if isinstance(listing, Gone) or listing.root.is_same(root):
+        shared = Shared(home)
+        # the usual case takes no listing of thousands of files
+        if shared.is_still(root) or isinstance(listing := shared.listing(), Gone):
             return False
+        known = self._peer.store.files_of(str(home))
         return bool(known) and known.keys().isdisjoint(listing.files)
 
     def _adopt(self, folder: Path, mark: str = "") -> None:

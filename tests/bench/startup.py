@@ -23,8 +23,8 @@ from tests.integration.peers import Peer, place_identity
 
 STARTS = 7
 DOCUMENTS, SIZE = 5_000, 2_048
-#: How long an idle peer is watched (seconds): one heartbeat at least.
-IDLE = 18.0
+#: How long an idle peer is watched (seconds): heartbeats, and one look through its folder.
+IDLE = 60.0
 SEED = bytes(range(32))
 
 
@@ -120,8 +120,12 @@ def _resident(pid: int) -> int:
 
 
 def _idle(peer: Peer) -> float:
-    """The share of one core that an idle peer takes."""
-    time.sleep(2.0)
+    """The share of one core that an idle peer takes, once it has looked at all of its files."""
+    for _ in range(60):
+        before = busy(peer.pid)
+        time.sleep(1.0)
+        if busy(peer.pid) - before < 0.01:
+            break
     before, start = busy(peer.pid), time.monotonic()
     time.sleep(IDLE)
     return (busy(peer.pid) - before) / (time.monotonic() - start)

@@ -205,3 +205,16 @@ def test_every_documented_command_line_parses(capsys: pytest.CaptureFixture[str]
         except SystemExit:  # --help
             capsys.readouterr()
     assert wrong == []
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_the_parser_of_some_words_explains_their_verb_as_the_whole_one_does(
+    verb: Verb, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for parser in (build(), build([verb.name, "--help"])):
+        for words in ([verb.name, "--help"], ["--help"]):
+            with pytest.raises(SystemExit):
+                parser.parse_args(words)
+            said.append(capsys.readouterr().out)
+    assert said[:2] == said[2:]

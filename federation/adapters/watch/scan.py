@@ -105,6 +105,19 @@ def scan(path: Path) -> tuple[Scan, Root]:
         os.close(handle)
 
 
+def root_of(path: Path) -> Root | None:
+    """Which folder is there, without a look into it; None where there is none."""
+    try:
+        handle = open_root(path)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(handle)
+        return Root(status.st_dev, status.st_ino, _marker(handle))
+    finally:
+        os.close(handle)
+
+
 def list_folder(path: Path) -> Listing | Gone:
     """The same for the machine of the folder."""
     try:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from federation.adapters.beneath import is_locked
 from federation.adapters.watch import rooted
-from federation.adapters.watch.scan import MARKER, list_folder
+from federation.adapters.watch.scan import MARKER, list_folder, root_of
 from federation.errors import Refusal, io_refusal
 from federation.machines.folder import Gone, Known, Listing, Root, Seen
 
@@ -58,6 +58,11 @@ class Shared:
     def listing(self) -> Listing | Gone:
         """What the whole folder looks like."""
         return list_folder(self.path)
+
+    def is_still(self, root: Root) -> bool:
+        """Whether it is that folder, without a look into it."""
+        found = root_of(self.path)
+        return found is not None and found.is_same(root)
 
     def mark(self, text: str) -> None:
         """Say in the folder itself which one it is, once (a short line)."""
