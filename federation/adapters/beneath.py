@@ -15,6 +15,7 @@ import stat
 from pathlib import Path
 
 from federation.errors import Refusal, io_refusal
+from federation.machines.folder import Seen
 
 #: a folder itself, and not what a link leads to
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -31,6 +32,11 @@ _UNABLE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 #: where an editor's lock leads: USER@HOST.PID, or USER@HOST.PID:BOOT
 _OWNER = re.compile(r".*@(.+)\.([0-9]{1,9})(?::[0-9]+)?", re.DOTALL)
+
+
+def seen_of(status: os.stat_result) -> Seen:
+    """What a file looks like."""
+    return Seen(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 class _OpenHow(ctypes.Structure):
@@ -78,6 +84,24 @@ def say_link(status: os.stat_result, name: str) -> None:
     """Raise OSError (ELOOP) if what was found is a symbolic link."""
     if stat.S_ISLNK(status.st_mode):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from None
+
+
+def write_file(folder: int | None, name: str | Path, content: bytes, mode: int) -> Seen:
+    """Write a file that is not there yet, and its look; durable when this returns.
+
+    Without a ``folder`` the name is as for everybody.  Raises OSError.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(name, flags, 0o600, dir_fd=folder)
+    try:
+        os.fchmod(handle, mode)
+        left = memoryview(content)
+        while left:
+            left = left[os.write(handle, left) :]
+        os.fsync(handle)
+        return seen_of(os.fstat(handle))
+    finally:
+        os.close(handle)
 
 
 def rename(old_folder: int, old: str, folder: int, name: str, flags: int) -> bool:

@@ -35,6 +35,8 @@ from federation.adapters.beneath import (
     make_folder,
     open_below,
     rename,
+    seen_of,
+    write_file,
 )
 from federation.errors import Refusal, io_refusal
 from federation.machines.folder import Known, Seen
@@ -181,7 +183,7 @@ class Disk:
             busy, found = is_locked(folder, name), self._check_leaf(folder, file)
             present = None if found is None else self._read(folder, name, file)
             if found is not None and present == content:
-                return Known(digest, _seen(found))
+                return Known(digest, seen_of(found))
             # asked again: what an editor is writing at this moment is read half
             if busy or is_locked(folder, name):
                 raise Refusal("path-local-modified", file)
@@ -329,7 +331,7 @@ class Disk:
     def write_export(self, path: Path, content: bytes) -> None:
         """Write a new file that the user named; an existing one is refused."""
         try:
-            _write_new(path, content)
+            write_file(None, path, content, 0o600)
         except OSError as error:
             raise io_refusal(error, path, exists="file-exists") from error
 
@@ -350,28 +352,11 @@ class Disk:
             os.close(folder)
 
 
-def _write_new(path: str | Path, content: bytes) -> Seen:
-    """Write a file that is not there yet; durable when this returns.  Raises OSError."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        left = memoryview(content)
-        while left:
-            left = left[os.write(handle, left) :]
-        os.fsync(handle)
-        return _seen(os.fstat(handle))
-    finally:
-        os.close(handle)
-
-
 def _stage(path: str, content: bytes, file: str) -> Seen:
     try:
-        return _write_new(path, content)
+        return write_file(None, path, content, 0o600)
     except OSError as error:
         raise io_refusal(error, file) from error
-
-
-def _seen(status: os.stat_result) -> Seen:
-    return Seen(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _rename(source: str, folder: int, name: str, flags: int) -> None:

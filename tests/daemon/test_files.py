@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +16,12 @@ from federation.adapters.disk import Disk, Modified, Staged
 from federation.errors import Fault, Refusal
 from federation.events import Publish, WriteFile
 from federation.machines.folder import Known
-from tests.daemon.running import NOBODY, Row, Running, running, until
+from tests.daemon.running import Row, Running, running, until
+from tests.daemon.told import here, of, read, told, written
+
+__all__ = ["here", "told"]  # fixtures
 
 NAMES = [f"{number}.md" for number in range(4 * limits.FILES_APART)]
-
-
-@pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Running]:
-    async with running(tmp_path, NOBODY) as made:
-        yield made
-
-
-@pytest.fixture
-def told(here: Running) -> list[Row]:
-    """The bodies of the events that are told."""
-    bodies: list[Row] = []
-    here.peer.outlet.tell = lambda _event, body: bodies.append(body)
-    return bodies
-
-
-def read(path: str) -> bytes:
-    return Path(path).read_bytes()
-
-
-def of(bodies: list[Row], event: str) -> list[Row]:
-    return [body for body in bodies if body["event"] == event]
 
 
 async def unwritten(here: Running) -> list[WriteFile]:
@@ -52,11 +33,6 @@ async def unwritten(here: Running) -> list[WriteFile]:
         # nobody misses them
         here.peer.spaces.places("commons")[0].folder.removed(name)
     return effects
-
-
-def written(here: Running, name: str) -> bool:
-    document = here.peer.store.document(name)
-    return document is not None and document.written == document.current
 
 
 def shown(here: Running, names: Sequence[str] = NAMES) -> bool:

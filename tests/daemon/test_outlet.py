@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -28,35 +27,10 @@ from federation.events import (
 )
 from federation.machines.folder import Known
 from federation.wire import envelope, topics
-from tests.daemon.running import Row, Running, running
+from tests.daemon.running import Row, Running
+from tests.daemon.told import here, of, read, told
 
-
-@pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Running]:
-    async with running(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def told(here: Running) -> list[Row]:
-    """The bodies of the events that are told."""
-    bodies: list[Row] = []
-    here.peer.outlet.tell = lambda _event, body: bodies.append(body)
-    return bodies
-
-
-def written(here: Running, file: str) -> bool:
-    """Whether the store knows that the file holds the current revision."""
-    document = here.peer.store.document(file)
-    return document is not None and document.written == document.current
-
-
-def read(path: str) -> bytes:
-    return Path(path).read_bytes()
-
-
-def of(bodies: list[Row], event: str) -> list[Row]:
-    return [body for body in bodies if body["event"] == event]
+__all__ = ["here", "told"]  # fixtures
 
 
 # --- order ------------------------------------------------------------------------------------

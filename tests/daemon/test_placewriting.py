@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from federation.adapters.watch import Shared, rooted
+from federation.adapters import beneath
+from federation.adapters.watch import Shared
+from federation.adapters.watch import shared as shared_files
 from federation.daemon.place import Place
 from federation.daemon.placewriting import write
 from federation.errors import Fault, Refusal
-from federation.machines.folder import Read
+from federation.machines.folder import Read, Seen
 from tests.daemon.folders import holds, quick, shown, two
 from tests.daemon.running import Running, running, until
 
@@ -120,11 +122,11 @@ async def shared(tmp_path: Path, *names: str) -> AsyncIterator[tuple[Running, Pl
 async def test_a_folder_does_not_go_while_a_file_is_written_into_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, removed, empty = rooted.write_file, Shared._remove_empty, threading.Event()
+    real, removed, empty = beneath.write_file, Shared._remove_empty, threading.Event()
 
-    def waiting(folder: int, name: str, content: bytes, mode: int) -> None:
+    def waiting(folder: int, name: str, content: bytes, mode: int) -> Seen:
         empty.wait(0.5)
-        real(folder, name, content, mode)
+        return real(folder, name, content, mode)
 
     def told(files: Shared, file: str) -> None:
         removed(files, file)
@@ -133,7 +135,7 @@ async def test_a_folder_does_not_go_while_a_file_is_written_into_it(
     async with shared(tmp_path, "a/x.md", "y.md") as (here, place, folder):
         await here.turn(lambda now: here.peer.node.at(now, lambda: here.peer.node.delete("a/x.md")))
         await (await here.known()).sync("a/z.md", "new\n")
-        monkeypatch.setattr(rooted, "write_file", waiting)
+        monkeypatch.setattr(shared_files, "write_file", waiting)
         monkeypatch.setattr(Shared, "_remove_empty", told)
         await write(place, ["a/x.md", "a/z.md"])
         assert holds(folder / "a/z.md", b"new\n")

@@ -23,12 +23,6 @@ from federation.adapters.beneath import (
     say_link,
 )
 from federation.errors import Refusal
-from federation.machines.folder import Seen
-
-
-def seen_of(status: os.stat_result) -> Seen:
-    """What a file looks like."""
-    return Seen(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def open_root(path: Path) -> int:
@@ -72,16 +66,6 @@ def read_file(folder: int, name: str, limit: int = limits.DOCUMENT) -> tuple[byt
         if len(content) > limit:
             raise Refusal("file-too-large", name)
         return content, status
-
-
-def write_file(folder: int, name: str, content: bytes, mode: int) -> None:
-    """Write a file that is not there yet; durable when this returns."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(name, flags, 0o600, dir_fd=folder), "wb") as stream:
-        os.fchmod(stream.fileno(), mode)
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
 
 
 def put(folder: int, beside: str, name: str) -> None:

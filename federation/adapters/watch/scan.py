@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from federation import limits
-from federation.adapters.beneath import open_below
-from federation.adapters.watch.rooted import open_root, read_file, seen_of
+from federation.adapters.beneath import open_below, seen_of
+from federation.adapters.watch.rooted import open_root, read_file
 from federation.errors import Refusal, io_refusal
 from federation.machines.folder import Gone, Listing, Root, Seen, is_aside
 

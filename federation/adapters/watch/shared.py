@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from federation.adapters.beneath import is_locked
+from federation.adapters.beneath import is_locked, seen_of, write_file
 from federation.adapters.watch import rooted
 from federation.adapters.watch.scan import MARKER, list_folder, root_of
 from federation.errors import Refusal, io_refusal
@@ -67,7 +67,7 @@ class Shared:
     def mark(self, text: str) -> None:
         """Say in the folder itself which one it is, once (a short line)."""
         with self._opened(MARKER) as (folder, name), contextlib.suppress(FileExistsError):
-            rooted.write_file(folder, name, f"{text}\n".encode(), 0o600)
+            write_file(folder, name, f"{text}\n".encode(), 0o600)
             os.fsync(folder)
 
     def tidy(self) -> int:
@@ -101,7 +101,7 @@ class Shared:
                 status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         except (OSError, Refusal):
             return None
-        return rooted.seen_of(status) if stat.S_ISREG(status.st_mode) else None
+        return seen_of(status) if stat.S_ISREG(status.st_mode) else None
 
     def is_locked(self, file: str) -> bool:
         """Whether Emacs has unsaved changes of a file, or what it saved is under way to us."""
@@ -118,8 +118,8 @@ class Shared:
             if refusal.reason == "file-not-found":
                 return None
             raise
-        seen = rooted.seen_of(before)
-        if rooted.seen_of(after) != seen or len(content) != seen.size:
+        seen = seen_of(before)
+        if seen_of(after) != seen or len(content) != seen.size:
             return None
         return content, Known(_digest(content), seen)
 
@@ -133,7 +133,7 @@ class Shared:
             busy = is_locked(folder, name)
             present, status = _present(folder, name)
             if status is not None and present == content:
-                return Known(_digest(content), rooted.seen_of(status))
+                return Known(_digest(content), seen_of(status))
             # asked again: what an editor is writing at this moment is read half
             if busy or is_locked(folder, name):
                 raise Refusal("path-local-modified", file)
@@ -146,10 +146,8 @@ class Shared:
         self, folder: int, name: str, content: bytes, present: bytes | None, mode: int
     ) -> Known | Modified:
         with self._beside(folder) as beside:
-            rooted.write_file(folder, beside, content, mode)
-            # now, and not in its place: there somebody may write to it at once
-            status = os.stat(beside, dir_fd=folder, follow_symlinks=False)
-            known = Known(_digest(content), rooted.seen_of(status))
+            # its look now, and not in its place: there somebody may write to it at once
+            known = Known(_digest(content), write_file(folder, beside, content, mode))
             try:
                 _put(folder, beside, name, new=present is None)
             except FileExistsError:

@@ -69,9 +69,9 @@ def test_folders_are_made_one_below_the_other(root: int, tmp_path: Path) -> None
     with pytest.raises(FileNotFoundError), rooted.folder_below(root, ["a", "b"]):
         pass
     with rooted.folder_below(root, ["a", "b"], make=True) as folder:
-        rooted.write_file(folder, "x.md", b"x", 0o640)
+        beneath.write_file(folder, "x.md", b"x", 0o640)
         with pytest.raises(FileExistsError):
-            rooted.write_file(folder, "x.md", b"y", 0o640)
+            beneath.write_file(folder, "x.md", b"y", 0o640)
     assert (tmp_path / "a" / "b" / "x.md").read_bytes() == b"x"
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "a" / "b" / "x.md").stat().st_mode & 0o777 == 0o640

@@ -75,7 +75,7 @@ def test_a_file_is_written_whole(shared: Shared, folder: Path, system: str, name
     path = folder / name
     assert everything(folder) == {name: b"two"}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert written == Known(digest(b"two"), rooted.seen_of(path.stat()))
+    assert written == Known(digest(b"two"), beneath.seen_of(path.stat()))
     assert shared.read(name) == (b"two", written)
     assert shared.look([name, "none.md"]) == {name: written.seen, "none.md": None}
 
