@@ -87,14 +87,6 @@ class Disk:
         name = f"{_conflict_stem(path)}.{revision[:12]}{path.suffix}"
         return str(self._state / "conflicts" / path.parent / name)
 
-    def document_of(self, path: Path) -> str:
-        """The document name that a local file has: relative below ``synced``, else its base."""
-        for root in {self.synced, Path(os.path.realpath(self.synced))}:
-            for one in (path, Path(os.path.realpath(path.parent)) / path.name):
-                if one.is_relative_to(root):
-                    return one.relative_to(root).as_posix()
-        return path.name
-
     # --- checking ----------------------------------------------------------------
     @contextlib.contextmanager
     def _folder(self, file: str, *, make: bool) -> Iterator[int | None]:

@@ -25,7 +25,6 @@ from federation.daemon.turns import Turns
 from federation.errors import Fault, Refusal
 from federation.events import DropConflicts, Effect, Notice, WriteConflict, WriteFile
 from federation.machines.folder import Known
-from federation.node.heads import Recorded
 from federation.node.router import Node
 
 log = logging.getLogger(__name__)
@@ -217,7 +216,7 @@ class Files:
         if isinstance(outcome, Refusal):
             self._write_later(effect, outcome)
         elif isinstance(outcome, Modified):
-            self._edited_outside(effect, outcome)
+            self._edited_outside(effect)
         else:
             self._later.pop(effect.file, None)
             self.wrote(effect.file, outcome)
@@ -226,26 +225,29 @@ class Files:
                     lambda now: self._node.receive_written(effect.file, effect.revision, now)
                 )
 
-    def _edited_outside(self, effect: WriteFile, found: Modified) -> None:
-        """Somebody changed the file meanwhile: that is a version of its own."""
+    def _edited_outside(self, effect: WriteFile) -> None:
+        """Somebody changed the file meanwhile: that is a version of its own.
+
+        What it holds is read again in the turn: it may have been recorded since, and changed.
+        """
         if not self.may_import(effect.file):
             self._write_later(effect, Refusal("path-local-modified", effect.file))
             return
         log.info("edited outside meanwhile; both versions are kept", extra={"file": effect.file})
-        path = self._disk.synced_path(effect.file)
+        file, node = effect.file, self._node
 
-        def recorded(done: asyncio.Future[Recorded]) -> None:
+        def record() -> None:
+            content = self._disk.read_synced(file)
+            if content is not None:  # who watches the folder sees what is gone
+                node.sync_content(file, content, self._disk.synced_path(file))
+
+        def recorded(done: asyncio.Future[None]) -> None:
             error = None if done.cancelled() else done.exception()
             if isinstance(error, Refusal):
                 self._write_later(effect, error)
 
         if self.turns is not None:
-            node = self._node
-            self.turns.ask(
-                lambda now: node.at(
-                    now, lambda: node.sync_content(effect.file, found.content, path)
-                )
-            ).add_done_callback(recorded)
+            self.turns.ask(lambda now: node.at(now, record)).add_done_callback(recorded)
 
     # --- again -----------------------------------------------------------------------
     def _write_later(self, effect: WriteFile, refusal: Refusal) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -200,12 +201,19 @@ class Methods:
         file = peer.spaces.document_of(path) or path.name
         most = peer.options.node.max_document
 
-        def record() -> tuple[Recorded, bytes]:
+        def record() -> tuple[Recorded, bytes] | None:
             # Read in the turn: what was last written there is the base of what is there now.
+            if peer.spaces.is_writing(path):
+                return None
             content = read_user_file(path, most)
             return node.sync_content(file, content, str(path), given.base), content
 
-        recorded, content = await peer.turns.ask(lambda now: node.at(now, record))
+        until = time.monotonic() + limits.FOLDER_TAKE
+        while (done := await peer.turns.ask(lambda now: node.at(now, record))) is None:
+            if time.monotonic() >= until:
+                raise Refusal("timeout", f"{path} is being written")
+            await asyncio.sleep(limits.LAZY)
+        recorded, content = done
         revision = recorded.revision
         answer: Answer = {
             "file": file,

@@ -88,6 +88,8 @@ class Place:
         #: written again though they are missing, as somebody has said so
         self.restoring: set[str] = set()
         self._todo: deque[Effect | Changed] = deque()
+        #: what is being written, until it is noted what these hold
+        self.writing: frozenset[str] = frozenset()
         #: what the folder is to show, once all that it holds is recorded
         self._shows: dict[str, None] = {}
         #: name -> the digest of what may not be recorded: nobody may write over it

@@ -129,6 +129,8 @@ async def record(place: Place, changes: Sequence[Changed]) -> None:
             _refused(place, one.effect, result)
         elif isinstance(result, BaseException):
             raise result
+        elif result is None:
+            _once_more(place, one.effect)
         else:
             place.taken += result.new
             place.unrecorded.pop(one.effect.name, None)
@@ -153,25 +155,35 @@ def _warn(place: Place, broken: Sequence[tuple[str, Fault]]) -> None:
         log.warning("a canvas was taken as it is, and is broken", extra=about)
 
 
-def _at(place: Place, one: Changed, now: Instant) -> _Done:
+def _at(place: Place, one: Changed, now: Instant) -> _Done | None:
     return place.peer.node.at(now, lambda: _change(place, one.effect, one.content))
+
+
+def _once_more(place: Place, effect: Take | Move | Delete) -> None:
+    place.folder.failed(effect, time.monotonic())
+    place.feed(())
 
 
 def _refused(place: Place, effect: Take | Move | Delete, refusal: Refusal) -> None:
     if refusal.reason in PASSING:
-        place.folder.failed(effect, time.monotonic())
-        place.feed(())
+        _once_more(place, effect)
     else:
         if not isinstance(effect, Delete):
             place.unrecorded[effect.name] = effect.known.digest
         place.report(effect.name, refusal.message)
 
 
-def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> _Done:
-    """In a turn: whether there is a new revision, of what."""
+def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> _Done | None:
+    """In a turn: whether there is a new revision, of what; None: it holds something else now.
+
+    What a file held a moment ago may be what a later one was made from, that is
+    recorded already: recorded after that one, it would take it back.
+    """
     store, node, changed = place.peer.store, place.peer.node, False
     before: bytes | None = None
-    if not isinstance(effect, Delete) and not _is_outdated(place, effect.name, effect.known):
+    if not isinstance(effect, Delete):
+        if place.shared.look([effect.name])[effect.name] != effect.known.seen:
+            return None
         _find_base(place, effect.name)
         file, path = place.file_of(effect.name), place.path_of(effect.name)
         if kind_of(file) != "text" and len(content) <= limits.CHECK_CANVAS:
@@ -200,17 +212,6 @@ def _held(place: Place, name: str) -> bytes | None:
         return store.content(revision.content_hash) if revision is not None else b""
     except Refusal:  # what an old version was like is worth no line in the log
         return None
-
-
-def _is_outdated(place: Place, name: str, read: Known) -> bool:
-    """Whether a home's file held a version that there was, and has got a newer one since."""
-    store, now = place.peer.store, place.folder.known.get(name)
-    document = store.document(place.file_of(name))
-    if not place.home or document is None or document.written is None or now is None:
-        return False
-    written = store.revision(document.written)
-    ours = written is not None and now.digest == written.content_hash != read.digest
-    return ours and store.has_content(document.file, read.digest)
 
 
 def _find_base(place: Place, name: str) -> None:

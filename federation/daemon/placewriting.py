@@ -62,6 +62,14 @@ async def write(place: Place, names: Sequence[str]) -> None:
         place.show(name)
     if not plans:
         await asyncio.sleep(0)  # there may be thousands that are shown already
+    place.writing = frozenset(plan.name for plan in plans)
+    try:
+        await _write(place, plans)
+    finally:
+        place.writing = frozenset()
+
+
+async def _write(place: Place, plans: list[_Plan]) -> None:
     # a folder that gets empty is removed: not while something is written into it
     plans.sort(key=lambda plan: plan.content is None)
     staying = sum(plan.content is not None for plan in plans)

@@ -151,11 +151,21 @@ class Spaces:
     # --- questions ---------------------------------------------------------------------
     def document_of(self, path: Path) -> str | None:
         """The document that a file of a folder of ours is; None outside of all."""
+        found = self._find(path)
+        return None if found is None else found[0].file_of(found[1])
+
+    def is_writing(self, path: Path) -> bool:
+        """Whether this file is being written now: what it holds is not noted yet."""
+        found = self._find(path)
+        return found is not None and found[1] in found[0].writing
+
+    def _find(self, path: Path) -> tuple[Place, str] | None:
+        """The folder of ours that a file lies in, and its name there."""
         ways = (path, Path(os.path.realpath(path.parent)) / path.name)
         for place in sorted(self._all(), key=lambda one: -len(one.key)):
             for way in ways:
                 if way.is_relative_to(place.path):
-                    return place.file_of(way.relative_to(place.path).as_posix())
+                    return place, way.relative_to(place.path).as_posix()
         return None
 
     def require(self, name: str) -> Space:

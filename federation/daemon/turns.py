@@ -43,6 +43,8 @@ class _Work:
     tries: int = 0
     #: it has failed so often that it is tried now and then only
     parked: bool = False
+    #: what is noted before anything else: later work is to know it
+    note: bool = False
 
 
 class Turns:
@@ -86,7 +88,7 @@ class Turns:
         """
         if not self._lazy:
             asyncio.get_running_loop().call_later(limits.LAZY, self._wake.set)
-        self._lazy.append(_Work(run, None, 0))
+        self._lazy.append(_Work(run, None, 0, note=True))
 
     def ask(self, run: Callable[[Instant], T]) -> asyncio.Future[T]:
         """Run something in the next turn; the result comes when it is durable.
@@ -222,11 +224,17 @@ class Turns:
 
     def _put_back(self, works: Sequence[_Work]) -> None:
         """What the turn had no time for comes first in the next one."""
+        self._note_again([work for work in works if work.note])
         asked = [work for work in works if work.future is not None]
-        others = [work for work in works if work.future is None]
+        others = [work for work in works if work.future is None and not work.note]
         self._asked.extendleft(reversed(asked))
         self._queue.extendleft(reversed(others))
         self._bytes += sum(work.size for work in others)
+
+    def _note_again(self, works: Sequence[_Work]) -> None:
+        if works:
+            self._lazy.extendleft(reversed(works))
+            asyncio.get_running_loop().call_later(limits.LAZY, self._wake.set)
 
     def _commit(self, batch: Sequence[_Work]) -> tuple[list[object], Sequence[Effect]]:
         """Run a batch, or the part of it that a turn has time for; durable when this returns."""
@@ -274,7 +282,8 @@ class Turns:
         for work in batch:
             _settle(work.future, refusal)
         if is_passing(error):
-            left = [work for work in batch if work.future is None]
+            self._note_again([work for work in batch if work.note])
+            left = [work for work in batch if work.future is None and not work.note]
             for work in left:
                 work.tries += 1
             kept = [work for work in left if not work.size or work.tries <= limits.TRIES]

@@ -57,7 +57,6 @@ def test_a_document_is_written_whole_and_private(disk: Disk, file: str) -> None:
     assert path.read_bytes() == b"two" == disk.read_synced(file)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert disk.document_of(path) == file
     assert list((disk.synced.parent / "tmp").iterdir()) == []
 
 
@@ -360,17 +359,7 @@ def test_an_export_replaces_nothing(disk: Disk, tmp_path: Path) -> None:
     assert reason_of(disk.write_export, tmp_path / "no" / "x", b"") == "file-not-found"
 
 
-# --- names of local files -----------------------------------------------------------------
-def test_the_document_name_of_a_local_file(disk: Disk, tmp_path: Path) -> None:
-    assert disk.document_of(tmp_path / "any" / "x.md") == "x.md"
-    assert disk.document_of(disk.synced / "a" / "x.md") == "a/x.md"
-    alias = tmp_path / "alias"
-    alias.symlink_to(disk.synced)
-    assert disk.document_of(alias / "x.md") == "x.md"
-    (disk.synced / "a").mkdir()
-    assert disk.document_of(alias / "a" / "x.md") == "a/x.md"
-
-
+# --- removing ----------------------------------------------------------------------------
 def test_removing_takes_only_what_is_known(disk: Disk, state: Path) -> None:
     disk.write_synced("a/b/x.md", b"one", None)
     assert disk.remove_synced("a/b/x.md", digest(b"other")) == Modified(b"one")

@@ -294,6 +294,25 @@ async def test_what_somebody_wrote_meanwhile_is_merged_or_a_version_of_its_own(
     )
 
 
+async def test_what_was_found_a_while_ago_undoes_nothing_newer(here: Running) -> None:
+    friend, files = await here.known(), here.peer.outlet.files
+    await friend.sync("a.md", "one\n")
+    await until(lambda: written(here, "a.md"))
+    path = here.peer.disk.synced / "a.md"
+    path.write_bytes(b"newer\nfound\none\n")
+    await here.front().call("sync.file", path=str(path))
+    await friend.sync("a.md", "one\ntwo\n", vector={friend.peer_id: 1})
+    await until(lambda: written(here, "a.md"))
+    document = here.peer.store.document("a.md")
+    assert document is not None
+    plan = files._plan(WriteFile("a.md", document.current))
+    assert plan is not None
+    files._ended(plan, Modified(b"found\none\n"))
+    await here.turn()
+    await until(lambda: written(here, "a.md"))
+    assert here.synced("a.md") == b"newer\nfound\none\ntwo\n"
+
+
 async def test_an_edit_that_cannot_be_recorded_is_not_overwritten(
     here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,9 +7,11 @@ import hashlib
 import logging
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from federation.adapters.watch import Shared
 from federation.daemon import placetaking
 from federation.daemon.placetaking import Changed, record
 from federation.errors import Refusal
@@ -129,23 +131,52 @@ async def test_a_canvas_that_somebody_broke_is_told_of_once(
             assert [row for row in caplog.records if "broken" in row.getMessage()] == []
 
 
-async def test_a_version_that_we_wrote_and_read_ourselves_undoes_no_newer_one(
-    tmp_path: Path,
-) -> None:
-    """Our own file was read before it was said whose it is, and the next version came."""
+@pytest.mark.parametrize("newer", ["theirs", "mine"])
+async def test_what_a_file_held_before_undoes_nothing_newer(tmp_path: Path, newer: str) -> None:
+    """It was read, and before it was recorded a version came that was made from it."""
     async with running(tmp_path, NOBODY) as here:
-        friend, store = await here.known(), here.peer.store
-        await friend.sync("a.md", "one")
-        await friend.sync("a.md", "two", vector={friend.peer_id: 1})
-        await until(lambda: here.synced("a.md") == b"two")
-        home = here.peer.spaces.places("commons")[0]
-        known = Known(hashlib.sha256(b"one").hexdigest(), Seen(3, 1, 1))
-        await record(home, [Changed(Take("a.md", known, None), b"one")])
-        assert shown(here, "a.md") == here.synced("a.md") == b"two"
-        assert len(store.revisions("a.md")) == 2
-        known = Known(hashlib.sha256(b"mine").hexdigest(), Seen(4, 1, 1))
-        await record(home, [Changed(Take("a.md", known, None), b"mine")])
-        assert shown(here, "a.md") == b"mine", "what nobody has is recorded"
+        friend, front = await here.known(), here.front()
+        await friend.sync("a.md", "one\n")
+        home, path = here.peer.spaces.places("commons")[0], here.peer.disk.synced / "a.md"
+        await until(lambda: home._listed and home.quiet and here.synced("a.md") == b"one\n")
+        if newer == "mine":
+            path.write_bytes(b"mine\none\n")
+        content, known = home.shared.read("a.md") or (b"", None)
+        assert known is not None
+        if newer == "mine":
+            path.write_bytes(b"newer\nmine\none\n")
+            await front.call("sync.file", path=str(path))
+        await friend.sync("a.md", "one\ntwo\n", vector={friend.peer_id: 1})
+        expected = b"newer\nmine\none\ntwo\n" if newer == "mine" else b"one\ntwo\n"
+        await until(lambda: here.synced("a.md") == expected)
+        count = len(here.peer.store.revisions("a.md"))
+        await record(home, [Changed(Take("a.md", known, None), content)])
+        await until(lambda: home.quiet)
+        assert shown(here, "a.md") == here.synced("a.md") == expected
+        assert len(here.peer.store.revisions("a.md")) == count
+
+
+async def test_a_file_that_is_written_to_after_it_was_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, done = placetaking._look_into, list[bytes]()
+
+    def late(shared: Shared, *given: Any) -> Any:
+        found = real(shared, *given)
+        if not done:
+            done.append(b"later\n")
+            shared.path.joinpath("a.md").write_bytes(done[0])
+        return found
+
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    async with running(tmp_path, NOBODY) as here:
+        await here.front().call("spaces.share", path=str(folder))
+        monkeypatch.setattr(placetaking, "_look_into", late)
+        (folder / "a.md").write_bytes(b"first\n")
+        await until(lambda: shown(here, "a.md") == b"later\n")
+        await until(lambda: here.peer.spaces.places("commons")[1].quiet)
+        assert (folder / "a.md").read_bytes() == b"later\n"
 
 
 async def test_a_deletion_does_not_take_what_was_written_since(tmp_path: Path) -> None:

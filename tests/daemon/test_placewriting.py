@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from federation import limits
 from federation.adapters import beneath
 from federation.adapters.watch import Shared
 from federation.adapters.watch import shared as shared_files
@@ -19,7 +21,7 @@ from federation.daemon.placewriting import write
 from federation.errors import Fault, Refusal
 from federation.machines.folder import Read, Seen
 from tests.daemon.folders import holds, quick, shown, two
-from tests.daemon.running import Running, running, until
+from tests.daemon.running import Running, running, soon, until
 
 __all__ = ["quick"]  # a fixture
 
@@ -181,6 +183,50 @@ async def test_what_was_read_is_recorded_before_it_is_written_over(tmp_path: Pat
         found = here.peer.store.revisions("x.md")
         (own,) = [one for one in found if one.author == here.peer.node.context.peer_id]
         assert own.parents == (first.revision,), "it was made from what the file held"
+
+
+@pytest.mark.parametrize("step", ["before", "after"])
+async def test_a_file_that_is_synced_while_it_is_written_has_what_was_written_as_its_base(
+    tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it holds is not noted yet: it would count as made from what came since."""
+    real, reached, go = Shared.write, threading.Event(), threading.Event()
+
+    def slow(folder: Shared, file: str, content: bytes, known: str | None) -> object:
+        done = real(folder, file, content, known) if step == "after" else None
+        reached.set()
+        go.wait(10)
+        return done or real(folder, file, content, known)
+
+    async with shared(tmp_path) as (here, place, folder):
+        friend = await here.known()
+        await friend.sync("x.md", "one\n")
+        monkeypatch.setattr(Shared, "write", slow)
+        writing = asyncio.ensure_future(write(place, ["x.md"]))
+        await until(reached.is_set)
+        if step == "before":
+            (folder / "x.md").write_bytes(b"one\n")
+        await friend.sync("x.md", "one\ntwo\n", vector={friend.peer_id: 1})
+        call = here.front().call("sync.file", path=str(folder / "x.md"))
+        synced = asyncio.ensure_future(call)
+        await here.turn()
+        go.set()
+        await writing
+        await soon(synced)
+        assert shown(here, "x.md") == b"one\ntwo\n"
+        assert len(here.peer.store.revisions("x.md", signed=True)) == 2
+
+
+async def test_a_file_that_is_written_for_ever_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FOLDER_TAKE", 0.1)
+    async with shared(tmp_path) as (here, place, folder):
+        place.writing = frozenset({"x.md"})
+        (folder / "x.md").write_bytes(b"one\n")
+        assert await here.front().reason("sync.file", path=str(folder / "x.md")) == "timeout"
+        place.writing = frozenset()
+        assert await here.front().call("sync.file", path=str(folder / "x.md"))
 
 
 async def test_what_may_not_be_recorded_is_not_written_over(

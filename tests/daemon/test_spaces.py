@@ -120,3 +120,15 @@ async def test_the_home_of_a_local_space_that_was_removed_is_written_again(tmp_p
     async with running(tmp_path) as here:
         await until(lambda: holds(home / "d/x.md", b"two"))
         assert shown(here, "~box/d/x.md") == b"two"
+
+
+async def test_the_document_that_a_file_is(tmp_path: Path) -> None:
+    async with running(tmp_path) as here:
+        spaces, synced = here.peer.spaces, here.peer.disk.synced
+        alias = tmp_path / "alias"
+        alias.symlink_to(synced)
+        (synced / "a").mkdir()
+        assert spaces.document_of(tmp_path / "any" / "x.md") is None
+        assert spaces.document_of(synced / "a" / "x.md") == "a/x.md"
+        assert spaces.document_of(alias / "x.md") == "x.md"
+        assert spaces.document_of(alias / "a" / "x.md") == "a/x.md"

@@ -257,6 +257,45 @@ async def test_lazy_notes_ride_at_the_head_of_the_next_turn(desk: Desk) -> None:
     assert desk.commits == 1
 
 
+@pytest.mark.parametrize("why", ["no time", "no room"])
+async def test_what_is_asked_never_overtakes_a_note(
+    desk: Desk, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written is known before it is asked what was made from it."""
+    order: list[str] = []
+
+    def note(name: str) -> Callable[[Instant], None]:
+        def run(now: Instant) -> None:
+            order.append(name)
+            desk.note(name)(now)
+
+        return run
+
+    if why == "no time":
+        monkeypatch.setattr(limits, "TURN", 0.0)
+    else:
+        desk.limit()
+    desk.turns.post_lazily(note("first"))
+    desk.turns.post_lazily(note("second"))
+    large = desk.turns.ask(desk.note("large", "x" * 500_000))
+    if why == "no room":
+        assert await reason(large) == "disk-full"
+        desk.limit(1_000_000)
+        order.clear()
+    asked = desk.turns.ask(lambda _now: order.append("asked"))
+    await soon(asked)
+    assert order == ["first", "second", "asked"]
+
+
+async def test_notes_that_found_no_time_do_not_wait_for_other_work(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "TURN", 0.0)
+    for number in range(3):
+        desk.turns.post_lazily(desk.note(f"{number}"))
+    assert await desk.turns.wait_for(lambda: desk.durable("2"), 5)
+
+
 async def test_lazy_notes_do_not_wait_for_ever(desk: Desk) -> None:
     noted: list[float] = []
     start = asyncio.get_running_loop().time()

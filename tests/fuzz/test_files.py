@@ -3,7 +3,7 @@
 
 A friend adds lines at the end of its documents, many in one turn; the user puts
 lines at the beginning of the files, in the home and in a shared folder, at any
-moment.  In the end every file holds all lines of both, once.
+moment, and syncs some of them.  In the end every file holds all lines of both, once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 from federation.events import Instant
 from federation.wire import topics
 from tests.daemon.folders import holds, quick, shown
-from tests.daemon.running import NOBODY, Remote, Running, running, until
+from tests.daemon.running import NOBODY, Remote, Row, Running, running, until
 
 __all__ = ["quick"]  # a fixture
 
@@ -38,6 +38,8 @@ class World:
         self.lines = {name: Counter(["base"]) for name in NAMES}
         self.locks: list[Path] = []
         self.sent = 0
+        self.front = here.front()
+        self.asked: list[asyncio.Future[Row]] = []
 
     async def remote(self, names: list[str]) -> None:
         """The friend changes these documents, all in one turn."""
@@ -94,6 +96,13 @@ class World:
         while self.locks:
             self.locks.pop().unlink()
 
+    def sync(self) -> None:
+        """The user says that a file is to be synced now, and goes on."""
+        path = self.dice.choice(self.places) / self.dice.choice(NAMES)
+        if path.exists():
+            call = self.front.call("sync.file", path=str(path))
+            self.asked.append(asyncio.ensure_future(call))
+
     def is_settled(self, name: str) -> bool:
         """Whether both files hold what the document shows."""
         content = shown(self.here, name)
@@ -107,7 +116,7 @@ class World:
         )
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(4))
 async def test_no_line_is_lost_or_doubled(seed: int, tmp_path: Path) -> None:
     dice = random.Random(seed)
     folder = tmp_path / "mine"
@@ -120,10 +129,11 @@ async def test_no_line_is_lost_or_doubled(seed: int, tmp_path: Path) -> None:
             some = dice.sample(NAMES, dice.randint(3, len(NAMES)))
             turn = asyncio.ensure_future(world.remote(some))
             while not turn.done():
-                dice.choice((world.lock, world.edit, world.unlock))()
+                dice.choice((world.lock, world.edit, world.unlock, world.sync))()
                 await asyncio.sleep(0)
             await turn
         world.unlock()
+        await asyncio.gather(*world.asked)
         await until(lambda: all(world.is_settled(name) for name in NAMES))
         assert not here.peer.outlet.files.waiting
         assert list((here.peer.disk.synced.parent / "tmp").iterdir()) == []

@@ -240,6 +240,9 @@ class Folder:
     def failed(self, effect: Take | Note | Move | Delete, now: float) -> None:
         """What an effect says could not be recorded: it is found out again a moment later."""
         before = effect.known if isinstance(effect, Note) else effect.before
+        there = None if isinstance(effect, Delete) else effect.known
+        if self.known.get(effect.name) != there:
+            return  # we have written it since
         self.known.pop(effect.name, None)
         if before is not None:
             name = effect.old if isinstance(effect, Move) else effect.name

@@ -160,6 +160,21 @@ def test_an_effect_that_failed_comes_again(change: str) -> None:
     assert one.run(300.0) == []
 
 
+@pytest.mark.parametrize("change", ["edited", "deleted"])
+def test_an_effect_that_failed_is_past_where_we_have_written_since(change: str) -> None:
+    one = live({"x.md": "X", "y.md": "Y", "z.md": "Z"})
+    if change == "edited":
+        one.files["x.md"] = "edited"
+    else:
+        del one.files["x.md"]
+    (first,) = one.run(100.0)
+    assert isinstance(first, Take | Delete)
+    ours = Known("ours", Seen(4, 4, 4))
+    one.folder.written("x.md", ours, one.now)
+    one.folder.failed(first, one.now)
+    assert one.folder.known["x.md"] == ours
+
+
 def test_looks_are_asked_for_one_at_a_time() -> None:
     folder = Folder({}, None, 5.0)
     assert folder.next_timer() == 5.0
