@@ -27,7 +27,7 @@ from federation.wire import canonical, envelope, timestamps, topics
 Row = dict[str, Any]
 #: Nobody listens there, and the system says so at once.
 NOBODY = BrokerUrl("mqtt", "127.0.0.1", 1)
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 def key_of(number: int) -> keys.SigningKey:

@@ -155,7 +155,7 @@ async def test_a_full_disk_refuses_everything_of_the_turn_and_is_recovered_from(
     desk.limit(1_000_000)
     assert await soon(desk.turns.ask(desk.note("again"))) == "here"
     assert desk.turns.failing == ""
-    assert await desk.turns.wait_for(lambda: desk.durable("posted"), 5)
+    assert await desk.turns.wait_for(lambda: desk.durable("posted"), 60)
     assert sorted(desk.topics()) == ["again", "posted"]
 
 
@@ -178,7 +178,7 @@ async def test_what_comes_once_only_is_kept_while_the_store_fails(desk: Desk) ->
     (pages,) = desk.store._db.execute("PRAGMA page_count").fetchone()
     desk.limit(pages + 20)
     assert await soon(desk.turns.ask(desk.note("small"))) == "here"
-    assert await desk.turns.wait_for(lambda: desk.durable("later"), 10)
+    assert await desk.turns.wait_for(lambda: desk.durable("later"), 60)
     assert [desk.durable(name) for name in ("too-large", "link", "message")] == [False, True, True]
     assert order[-3:] == ["link", "message", "later"]
     assert order.count("too-large") == limits.TRIES
@@ -234,7 +234,7 @@ async def test_what_found_no_room_for_long_is_tried_when_there_is_some(
     assert len([one for one in caplog.records if "cannot be written" in one.message]) == 1
     desk.limit(1_000_000)
     for name in ("first", "second"):
-        assert await desk.turns.wait_for(lambda name=name: desk.durable(name), 5)  # type: ignore[misc]
+        assert await desk.turns.wait_for(lambda name=name: desk.durable(name), 60)  # type: ignore[misc]
     assert (desk.turns._bytes, len(desk.turns._parked)) == (0, 0)
     monkeypatch.setattr(limits, "INBOUND_BYTES", 500_000)
     desk.limit()
@@ -293,14 +293,14 @@ async def test_notes_that_found_no_time_do_not_wait_for_other_work(
     monkeypatch.setattr(limits, "TURN", 0.0)
     for number in range(3):
         desk.turns.post_lazily(desk.note(f"{number}"))
-    assert await desk.turns.wait_for(lambda: desk.durable("2"), 5)
+    assert await desk.turns.wait_for(lambda: desk.durable("2"), 60)
 
 
 async def test_lazy_notes_do_not_wait_for_ever(desk: Desk) -> None:
     noted: list[float] = []
     start = asyncio.get_running_loop().time()
     desk.turns.post_lazily(lambda now: noted.append(now.mono))
-    assert await desk.turns.wait_for(lambda: bool(noted), 5)
+    assert await desk.turns.wait_for(lambda: bool(noted), 60)
     assert noted[0] - start >= limits.LAZY * 0.9
 
 
@@ -340,7 +340,7 @@ async def test_too_many_bytes_press_too(desk: Desk) -> None:
 
 
 async def test_waiting_for_a_state(desk: Desk) -> None:
-    waiting = asyncio.ensure_future(desk.turns.wait_for(lambda: desk.durable("b"), 5))
+    waiting = asyncio.ensure_future(desk.turns.wait_for(lambda: desk.durable("b"), 60))
     await soon(desk.turns.ask(desk.note("a")))
     assert not waiting.done()
     await soon(desk.turns.ask(desk.note("b")))

@@ -47,7 +47,7 @@ def answers(port: int) -> bool:
         return False
 
 
-async def until(condition: Callable[[], object], limit: float = 10.0, what: str = "") -> None:
+async def until(condition: Callable[[], object], limit: float = 60.0, what: str = "") -> None:
     """Wait until ``condition()`` is true; fail after ``limit`` seconds."""
     deadline = time.monotonic() + limit
     while not condition():
@@ -56,7 +56,7 @@ async def until(condition: Callable[[], object], limit: float = 10.0, what: str 
         await asyncio.sleep(0.005)
 
 
-def wait_until(condition: Callable[[], object], limit: float = 10.0, what: str = "") -> None:
+def wait_until(condition: Callable[[], object], limit: float = 60.0, what: str = "") -> None:
     """Like :func:`until`, without a loop."""
     deadline = time.monotonic() + limit
     while not condition():
@@ -90,7 +90,7 @@ class RealBroker:
             self.process = subprocess.Popen(
                 self.command(), cwd=ROOT, stdin=subprocess.PIPE, stdout=log, stderr=log
             )
-        wait_until(self._ready, 20, "the broker answers")
+        wait_until(self._ready, 60.0, "the broker answers")
         return self
 
     def _ready(self) -> bool:
@@ -125,7 +125,7 @@ class RealBroker:
         if process is not None:
             process.send_signal(signal.SIGCONT)
             process.send_signal(number)
-            process.wait(timeout=10)
+            process.wait(timeout=60)
             assert process.stdin is not None
             process.stdin.close()
 

@@ -129,7 +129,7 @@ class Composed:
         process = self.processes.pop(service)
         process.send_signal(signal.SIGTERM)
         try:
-            assert process.wait(timeout=20) is not None
+            assert process.wait(timeout=60) is not None
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

@@ -37,7 +37,7 @@ def needed() -> None:
         with subprocess.Popen(
             ["strace", "-qq", "-p", str(child.pid)], stderr=subprocess.DEVNULL
         ) as strace:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while not _traced(child.pid) and strace.poll() is None:
                 assert time.monotonic() < deadline
                 time.sleep(0.005)
@@ -85,7 +85,7 @@ class Strace:
         self._log.unlink(missing_ok=True)
         command = [*self._command, "-p", str(self._pid)]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        wait_until(lambda: _traced(self._pid), 10, "strace looks at the process")
+        wait_until(lambda: _traced(self._pid), 60.0, "strace looks at the process")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -56,7 +56,7 @@ class Peer:
         await until(lambda: self.mqtt.up, what=f"{self.mqtt} up")
         return self
 
-    async def hears(self, payload: bytes, limit: float = 10.0) -> tuple[str, bytes, bool]:
+    async def hears(self, payload: bytes, limit: float = 60.0) -> tuple[str, bytes, bool]:
         """Wait for a message; the first with this payload."""
         await until(lambda: any(m[1] == payload for m in self.messages), limit, repr(payload))
         return next(m for m in self.messages if m[1] == payload)
@@ -66,7 +66,7 @@ class Peer:
 
 
 async def done(result: asyncio.Future[str]) -> str:
-    return await asyncio.wait_for(result, 10)
+    return await asyncio.wait_for(result, 60)
 
 
 CLIENT = """

@@ -65,7 +65,7 @@ class Rpc:
         """Send one frame."""
         self._write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
-    def receive(self, timeout: float = 10.0) -> Any:
+    def receive(self, timeout: float = 60.0) -> Any:
         """The next frame's value; EOFError at the end, TimeoutError after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while True:
@@ -85,7 +85,7 @@ class Rpc:
                 raise EOFError
             self._pending += data
 
-    def response(self, timeout: float = 10.0) -> Any:
+    def response(self, timeout: float = 60.0) -> Any:
         """The next frame that is a response or a batch of them; events are kept."""
         deadline = time.monotonic() + timeout
         while True:
@@ -95,7 +95,7 @@ class Rpc:
                 continue
             return value
 
-    def call(self, method: str, params: Row | None = None, timeout: float = 20.0) -> Row:
+    def call(self, method: str, params: Row | None = None, timeout: float = 60.0) -> Row:
         """One request and its result; RpcError for an error."""
         self._number += 1
         request = {"jsonrpc": "2.0", "id": self._number, "method": method, "params": params or {}}
@@ -107,7 +107,7 @@ class Rpc:
         result: Row = value["result"]
         return result
 
-    def collect(self, reached: Callable[[list[Row]], object], limit: float = 10.0) -> list[Row]:
+    def collect(self, reached: Callable[[list[Row]], object], limit: float = 60.0) -> list[Row]:
         """Read events until ``reached(events)``; fail after ``limit`` seconds."""
         deadline = time.monotonic() + limit
         while not reached(self.events):
@@ -243,7 +243,7 @@ class Peer:
         for line in stream:
             self.events.append(json.loads(line))
 
-    def wait(self, condition: Callable[[], object], limit: float = 15.0, what: str = "") -> None:
+    def wait(self, condition: Callable[[], object], limit: float = 60.0, what: str = "") -> None:
         """Wait for a condition while the process lives."""
 
         def reached() -> object:
@@ -269,7 +269,7 @@ class Peer:
         if process is None:
             return 0
         process.send_signal(number)
-        code = process.wait(timeout=10)
+        code = process.wait(timeout=60)
         if self._reader is not None:
             self._reader.join(10)
         for stream in (process.stdin, process.stdout):
@@ -285,7 +285,7 @@ class Peer:
         self.kill()
 
     # --- talking ----------------------------------------------------------------------
-    def call(self, method: str, params: Row | None = None, timeout: float = 20.0) -> Row:
+    def call(self, method: str, params: Row | None = None, timeout: float = 60.0) -> Row:
         """A request over the control socket."""
         if self._rpc is None:
             self._socket = self.connect()

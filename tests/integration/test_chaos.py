@@ -189,9 +189,9 @@ def test_embedded_broker_owner_leaves(tmp_path: Path, kind: str) -> None:
             connected = all(one["state"] == "connected" for one in brokers)
             return connected and sum(one["embedded"] for one in brokers) == 1
 
-        wait_until(taken_over, 20.0, "another host")
+        wait_until(taken_over, 60.0, "another host")
         file = tmp_path / "after.canvasl"
         file.write_bytes(_canvas(1))
         answer = left[0].call("sync.file", {"path": str(file), "wait": True, "timeout": 20})
         assert answer["missing"] == []
-        wait_until(lambda: _has_all(left[1], {file.name: _canvas(1)}), 20.0, "the document")
+        wait_until(lambda: _has_all(left[1], {file.name: _canvas(1)}), 60.0, "the document")

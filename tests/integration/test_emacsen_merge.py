@@ -90,7 +90,7 @@ def both_visit(
             source.write_text(canvas(lines))
             {"a": a, "b": b}[syncs].do(f'(meta-log-peer-sync-sync-file "{source}")')
             data = {name: source.read_bytes()}
-            wait_until(lambda: a.has(data) and b.has(data), 30.0, "the canvas on both sides")
+            wait_until(lambda: a.has(data) and b.has(data), 60.0, "the canvas on both sides")
             visit(a, name)
             visit(b, name)
             yield broker, a, b
@@ -125,7 +125,7 @@ def test_one_edits_without_a_broker(tmp_path: Path) -> None:
                         for one in a.do("t")["messages"]),
             60.0, "the message",
         )  # fmt: skip
-        wait_until(lambda: texts(shown(b, name)["value"])["n10"] == "of a", 30.0, "b follows")
+        wait_until(lambda: texts(shown(b, name)["value"])["n10"] == "of a", 60.0, "b follows")
         assert texts(shown(a, name)["value"])["n100"] == "unsaved "
         a.do(inside(name, "(save-buffer)"))
         wait_until(lambda: shown(a, name)["value"] == shown(b, name)["value"]
@@ -183,9 +183,9 @@ def test_both_edit_at_once(tmp_path: Path) -> None:
         b.do("""(with-current-buffer (meta-log-peer-sync-conflicts)
             (goto-char (point-min))
             (meta-log-peer-sync-conflicts-take-second) "")""")
-        wait_until(lambda: both("0"), 30.0, "settled")
+        wait_until(lambda: both("0"), 60.0, "settled")
         text = inside(name, "(buffer-string)")
-        wait_until(lambda: a.do(text)["value"] == b.do(text)["value"], 30.0, "one text")
+        wait_until(lambda: a.do(text)["value"] == b.do(text)["value"], 60.0, "one text")
         last = json.loads(a.do(text)["value"].splitlines()[-1])
         assert last["x"] in (1001, 1002)
 
@@ -204,7 +204,7 @@ def test_a_version_that_comes_while_one_edits_is_merged(tmp_path: Path, program:
             theirs = tmp_path / "x.canvasl"
             theirs.write_text(canvas(3))
             bob.call("sync.file", {"path": str(theirs)})
-            wait_until(lambda: emacs.has({"x.canvasl": theirs.read_bytes()}), 30.0, "arrival")
+            wait_until(lambda: emacs.has({"x.canvasl": theirs.read_bytes()}), 60.0, "arrival")
             visit(emacs, "x.canvasl")
             emacs.do(inside("x.canvasl", '(edit 0 "mine")'))
             theirs.write_text(canvas(3).replace('"x":2', '"x":3'))
@@ -218,7 +218,7 @@ def test_a_version_that_comes_while_one_edits_is_merged(tmp_path: Path, program:
             assert copy.read_text() == canvas(3)
             emacs.do(inside("x.canvasl", "(save-buffer)"))
             both = theirs.read_text().replace('"n0","text":""', '"n0","text":"mine"')
-            wait_until(lambda: shown(emacs, "x.canvasl")["value"] == both, 20.0, "both")
+            wait_until(lambda: shown(emacs, "x.canvasl")["value"] == both, 60.0, "both")
             assert copy.read_text() == both
-            wait_until(lambda: (bob.synced / "x.canvasl").read_text() == both, 20.0, "at bob's")
+            wait_until(lambda: (bob.synced / "x.canvasl").read_text() == both, 60.0, "at bob's")
             assert bob.call("conflicts.list")["conflicts"] == []

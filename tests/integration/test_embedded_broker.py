@@ -26,7 +26,7 @@ from tests.integration.brokers import ROOT, Amqtt, free_port, until, wait_until
 from tests.integration.embedded import gone, kind, port
 
 __all__ = ["kind", "port"]  # fixtures
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 
 async def test_start_answers_on_loopback_only_and_stop_ends_it(
@@ -200,7 +200,7 @@ def test_a_parent_killed_while_the_child_starts_leaves_nothing(kind: str, tmp_pa
             command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as owner:
             parent = psutil.Process(owner.pid)
-            wait_until(parent.children, 10, "a child has begun")
+            wait_until(parent.children, 60.0, "a child has begun")
             children = [process.pid for process in parent.children()]
             moment = time.monotonic() + delay
             wait_until(lambda moment=moment: time.monotonic() > moment)  # type: ignore[misc]

@@ -23,8 +23,8 @@ __all__ = ["both", "broker", "ours", "theirs"]  # fixtures
 pytestmark = pytest.mark.mosquitto
 
 STRANGERS = 600
-#: Seconds: served in turn, not after the flood.  How fast is measured elsewhere, not asserted.
-PATIENCE = 5.0
+#: Seconds until what nobody has acknowledged is repeated.
+AGAIN = 5.0
 
 
 def _strangers(port: int) -> list[IndependentPeer]:
@@ -57,12 +57,10 @@ def test_known_peers_are_served_under_a_flood(both: Both) -> None:
     thread = threading.Thread(target=send)
     thread.start()
     try:
-        ours.wait(lambda: ours.call("status")["refused"] > STRANGERS, 30)
+        ours.wait(lambda: ours.call("status")["refused"] > STRANGERS, 60.0)
         for number in range(5):
             _arrives(theirs, ours, f"n{number}.md")
-            start = time.monotonic()
-            ours.call("status")
-            assert time.monotonic() - start < PATIENCE
+            ours.call("status")  # served in turn: the flood does not end before
     finally:
         stop.set()
         thread.join()
@@ -88,7 +86,7 @@ def _arrives(sender: IndependentPeer, receiver: Peer, name: str) -> None:
     while not (receiver.synced / name).exists():
         assert time.monotonic() < deadline, name
         sender.sync(name, "x")
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + AGAIN
         while not (receiver.synced / name).exists() and time.monotonic() < end:
             time.sleep(0.01)
 

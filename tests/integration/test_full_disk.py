@@ -75,7 +75,7 @@ def two(disk: SmallDisk, broker: Mosquitto, tmp_path: Path) -> Iterator[tuple[Pe
         for peer in (a, b):
             peer.wait(lambda peer=peer: peer.call("status")["peers"]["connected"] == 1)  # type: ignore[misc]
         save(a, tmp_path, "c.canvasl", canvas(a=0, b=0))
-        wait_until(lambda: shown(b, "c.canvasl") == canvas(a=0, b=0), 20, "the first canvas")
+        wait_until(lambda: shown(b, "c.canvasl") == canvas(a=0, b=0), 60.0, "the first canvas")
         yield a, b
 
 
@@ -142,10 +142,10 @@ def test_an_edit_a_document_and_a_merge_while_the_disk_is_full(
     disk.clear()
     merged = canvas(a=1, b=2)
     for peer in two:
-        peer.wait(lambda peer=peer: shown(peer, "c.canvasl") == merged, 30, "the merge")  # type: ignore[misc]
+        peer.wait(lambda peer=peer: shown(peer, "c.canvasl") == merged, 60.0, "the merge")  # type: ignore[misc]
     a.wait(lambda: shown(a, "new.canvasl") == canvas(n=1), 60, "the document")
     save(a, tmp_path, "mine.canvasl", canvas(m=1))
-    b.wait(lambda: shown(b, "mine.canvasl") == canvas(m=1), 30, "what was refused before")
+    b.wait(lambda: shown(b, "mine.canvasl") == canvas(m=1), 60.0, "what was refused before")
     assert {mine, theirs} <= {row["revision"] for row in a.history("c.canvasl")}
     intact(a)
 
@@ -158,12 +158,12 @@ def test_room_for_the_store_and_none_for_the_file(
     large = canvas(**{f"n{number}": number for number in range(60)})
     disk.fill(leave=160 * 1024)
     save(b, tmp_path, "large.canvasl", large)
-    a.wait(lambda: a.history("large.canvasl"), 30, "the revision")
+    a.wait(lambda: a.history("large.canvasl"), 60.0, "the revision")
     assert not (a.synced / "large.canvasl").exists()
     assert list((a.state_dir / "tmp").iterdir()) == []
     intact(a)
     disk.clear()
-    a.wait(lambda: shown(a, "large.canvasl") == large, 30, "the file")
+    a.wait(lambda: shown(a, "large.canvasl") == large, 60.0, "the file")
 
 
 def test_a_start_without_room(two: tuple[Peer, Peer], disk: SmallDisk, tmp_path: Path) -> None:
@@ -180,5 +180,5 @@ def test_a_start_without_room(two: tuple[Peer, Peer], disk: SmallDisk, tmp_path:
     save(b, tmp_path, "c.canvasl", canvas(a=0, b=3), canvas(a=0, b=0))
     disk.clear()
     a.start()
-    a.wait(lambda: shown(a, "c.canvasl") == canvas(a=0, b=3), 30, "what came meanwhile")
+    a.wait(lambda: shown(a, "c.canvasl") == canvas(a=0, b=3), 60.0, "what came meanwhile")
     intact(a)

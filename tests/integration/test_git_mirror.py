@@ -61,7 +61,7 @@ def test_the_log_of_a_canvas_of_two(
     revisions = edit_both(one, other)
     broker.start()
     one.wait(lambda: set(states(one)) == set(states(other)) == set(revisions), 60, "all revisions")
-    one.wait(followed, 30, "the mirror")
+    one.wait(followed, 60.0, "the mirror")
     check(path, one)
     assert {*commits(path, "--format=%an")} == {"one", "two"}
 
@@ -71,7 +71,7 @@ def test_the_log_of_a_canvas_of_two(
     verb(other, "resolve", CANVAS, row["places"][0]["number"][:12], "--value", "15")
     one.start()
     one.wait(lambda: shown(one) == shown(other), 60, "the same bytes")
-    one.wait(followed, 30, "the mirror")
+    one.wait(followed, 60.0, "the mirror")
     check(path, one)
     # what joined the two has both as parents, and the work tree shows it
     (joined,) = commits(path, "--merges", "--format=%an %P")

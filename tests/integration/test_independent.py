@@ -89,7 +89,7 @@ def test_sync_publishes_exactly_one_whole_text(both: Both, tmp_path: Path) -> No
     path = write(tmp_path / "one.canvasl", b"one")
     ours.call("sync.file", {"path": path})
     ours.call("sync.file", {"path": write(tmp_path / "last.md", b"")})
-    wait_until(lambda: "last.md" in theirs.documents, 10)
+    wait_until(lambda: "last.md" in theirs.documents, 60.0)
     (message,) = theirs.documents["one.canvasl"]
     fields = set(message)
     assert ALWAYS["canvasl-sync"] <= fields
@@ -101,7 +101,7 @@ def test_sync_publishes_exactly_one_whole_text(both: Both, tmp_path: Path) -> No
 def test_our_announcements(both: Both) -> None:
     ours, theirs = both
     ours.call("peers.announce")
-    wait_until(lambda: theirs.messages(lambda topic, _: topic == ANNOUNCE), 10)
+    wait_until(lambda: theirs.messages(lambda topic, _: topic == ANNOUNCE), 60.0)
     own = ours.call("status")
     messages = theirs.messages(lambda _, one: one["type"] == "peer-announce")
     for message in messages:

@@ -58,14 +58,14 @@ def test_merged_with_our_edit(both: Both) -> None:
     ours.wait((ours.synced / "a.md").exists)
     (ours.synced / "a.md").write_bytes(b"ONE\ntwo\nthree\n")
     assert ours.call("sync.all")["imported"] == 1
-    wait_until(lambda: theirs.content("a.md") == b"ONE\ntwo\nthree\n", 10)
+    wait_until(lambda: theirs.content("a.md") == b"ONE\ntwo\nthree\n", 60.0)
     # It has not merged ours: it goes on from its own last version, again and again.
     for last in ("THREE", "THREE!", "THREE!!"):
         theirs.sync("a.md", f"one\ntwo\n{last}\n")
         merged = f"ONE\ntwo\n{last}\n".encode()
         ours.wait(lambda merged=merged: (ours.synced / "a.md").read_bytes() == merged)  # type: ignore[misc]
         # and gets what is made of both
-        wait_until(lambda merged=merged: theirs.content("a.md") == merged, 10)  # type: ignore[misc]
+        wait_until(lambda merged=merged: theirs.content("a.md") == merged, 60.0)  # type: ignore[misc]
     assert ours.call("conflicts.list")["conflicts"] == []
     # Everything is readable in the history.
     hashes = [row["content_hash"] for row in ours.history("a.md")]
@@ -90,7 +90,7 @@ def test_one_value_changed_by_both(both: Both) -> None:
     # Settling it is a version like any other, and they hear of it.
     ours.call("conflicts.resolve", {"file": "a.canvasl", "number": place["number"],
                                     "choice": "value", "value": "3"})  # fmt: skip
-    wait_until(lambda: theirs.content("a.canvasl") == b'{"id":"n","x":3}\n', 10)
+    wait_until(lambda: theirs.content("a.canvasl") == b'{"id":"n","x":3}\n', 60.0)
     assert (ours.synced / "a.canvasl").read_bytes() == b'{"id":"n","x":3}\n'
     assert ours.call("conflicts.list")["conflicts"] == []
 
@@ -123,7 +123,7 @@ def test_concurrent_with_bytes_of_ours(both: Both, tmp_path: Path) -> None:
     theirs_now = next(row["revision"] for row in conflict["versions"] if row["peer_id"] != own)
     ours.call("documents.restore", {"file": "a.md", "revision": theirs_now})
     assert ours.call("conflicts.list")["conflicts"] == []
-    wait_until(lambda: theirs.content("a.md") == b"base, theirs, more", 10)
+    wait_until(lambda: theirs.content("a.md") == b"base, theirs, more", 60.0)
     assert (ours.synced / "a.md").read_bytes() == b"base, theirs, more"
 
 
@@ -189,7 +189,7 @@ def test_seen_again_it_gets_the_newest_of_every_document(
         ours.start()
         theirs.documents.clear()
         theirs.connect()
-        wait_until(lambda: {"a.md", "b.canvasl", "third.md"} <= set(theirs.documents), 10)
+        wait_until(lambda: {"a.md", "b.canvasl", "third.md"} <= set(theirs.documents), 60.0)
         assert theirs.content("a.md") == b"a2"
         assert theirs.content("b.canvasl") == b"b"
         assert theirs.content("third.md") == b"of a third peer"
@@ -197,7 +197,7 @@ def test_seen_again_it_gets_the_newest_of_every_document(
         # Served once: heartbeats do not bring it all again.
         theirs.announce()
         ours.call("sync.file", {"path": write(tmp_path / "c.md", b"c")})
-        wait_until(lambda: "c.md" in theirs.documents, 10)
+        wait_until(lambda: "c.md" in theirs.documents, 60.0)
         assert len(theirs.documents["a.md"]) == 1
 
 
@@ -209,8 +209,8 @@ def test_a_broker_that_forgot_everything(both: Both, broker: Mosquitto, tmp_path
     broker.wipe()
     broker.start()
     ours.wait(lambda: ours.call("status")["broker"]["state"] == "connected")
-    wait_until(lambda: _announced(theirs), 20, "theirs is back")
-    wait_until(lambda: theirs.content("a.md") == b"while away", 10)
+    wait_until(lambda: _announced(theirs), 60.0, "theirs is back")
+    wait_until(lambda: theirs.content("a.md") == b"while away", 60.0)
 
 
 def _announced(theirs: IndependentPeer) -> bool:
@@ -231,14 +231,14 @@ def test_killed_it_is_offline_by_its_own_will(both: Both) -> None:
     wait_until(
         lambda: theirs.messages(
             lambda where, one: where == topic and one.get("status") == "offline"
-        ), 10, "the Last Will",
+        ), 60.0, "the Last Will",
     )  # fmt: skip
     (will,) = theirs.messages(lambda _, one: one.get("status") == "offline")
     assert verifies(will, own["public_key"])
     # Retained: who comes later sees it too.
     later = IndependentPeer(secrets.token_bytes(32), theirs.port)
     later.connect()
-    wait_until(lambda: later.heard, 10)
+    wait_until(lambda: later.heard, 60.0)
     (found,) = [(one, kept) for where, one, kept in later.heard if where == topic]
     assert found == (will, True)
     later.disconnect()
@@ -249,7 +249,7 @@ def test_stopped_it_says_offline(both: Both) -> None:
     public_key = ours.call("status")["public_key"]
     assert ours.stop() == 0
     wait_until(
-        lambda: theirs.messages(lambda _, one: one.get("status") == "offline"), 10, "goodbye"
+        lambda: theirs.messages(lambda _, one: one.get("status") == "offline"), 60.0, "goodbye"
     )
     for message in theirs.messages(lambda _, one: one.get("status") == "offline"):
         assert verifies(message, public_key)

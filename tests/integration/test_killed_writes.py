@@ -149,7 +149,7 @@ class Pair:
 
     def check_again(self) -> None:
         """``a`` runs again: it has everything, and the two agree."""
-        wait_until(self.agree, 30, "both peers agree")
+        wait_until(self.agree, 60.0, "both peers agree")
         assert [path.name for path in self.a.synced.iterdir()] == [FILE]
         assert list((self.a.state_dir / "tmp").iterdir()) == []
         held = {row["revision"] for row in self.b.history(FILE)}
@@ -167,7 +167,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
             for peer in (pair.a, pair.b):
                 peer.wait(lambda peer=peer: peer.call("status")["peers"]["connected"] == 1)  # type: ignore[misc]
             pair.save(pair.b, pair.canvas("b"))
-            wait_until(lambda: bool(pair.shown(pair.a)) and pair.agree(), 20, "the first canvas")
+            wait_until(lambda: bool(pair.shown(pair.a)) and pair.agree(), 60.0, "the first canvas")
             yield pair
 
 
@@ -257,11 +257,11 @@ def test_killed_while_it_starts_again(pair: Pair) -> None:
     """A start after a crash writes what the crash left, and may be killed itself."""
     pair.remote()
     with Strace(pair.a.pid, pair.folder / "strace", ("renameat2", 1)) as strace:
-        wait_until(lambda: strace.died() or pair.agree(), 20, "the end, or the change")
+        wait_until(lambda: strace.died() or pair.agree(), 60.0, "the end, or the change")
         first = pair.allowed[-1]
         pair.remote()
         pair.allowed.append(first)  # its file may still be on its way
-        wait_until(strace.died, 20, "the end")
+        wait_until(strace.died, 60.0, "the end")
     pair.a.kill()
     pair.check_dead()
     copy = pair.folder / "crashed"

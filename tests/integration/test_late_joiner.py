@@ -41,7 +41,9 @@ def test_a_large_document_and_its_history(broker: Mosquitto, tmp_path: Path) -> 
         wanted = [row["revision"] for row in a.history("large.canvasl")]
         with Peer(tmp_path / "b", broker.url, flags=flags) as b:
             copy = b.synced / "large.canvasl"
-            b.wait(lambda: copy.exists() and copy.read_bytes() == contents[-1], 40, "the document")
+            b.wait(
+                lambda: copy.exists() and copy.read_bytes() == contents[-1], 60.0, "the document"
+            )
             b.wait(
                 lambda: {row["revision"] for row in b.history("large.canvasl")} == set(wanted),
                 40, "its history",

@@ -53,12 +53,12 @@ def test_sidecar_ends_with_a_killed_parent(tmp_path: Path) -> None:
     )
     assert parent.stdout is not None
     sidecar = psutil.Process(int(parent.stdout.readline()))
-    wait_until(lambda: (tmp_path / "state" / "control.sock").exists(), 15.0, "ready")
+    wait_until(lambda: (tmp_path / "state" / "control.sock").exists(), 60.0, "ready")
     family = [sidecar, *sidecar.children(recursive=True)]
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    _gone, alive = psutil.wait_procs(family, timeout=3)
+    _gone, alive = psutil.wait_procs(family, timeout=30)
     assert not alive
 
 
@@ -73,7 +73,7 @@ def test_nobody_reads_the_output(tmp_path: Path, broker: Mosquitto) -> None:
     )  # fmt: skip
     try:
         lock = state / "lock"
-        wait_until(lambda: lock.exists() and "socket" in lock.read_text(), 30.0, "ready")
+        wait_until(lambda: lock.exists() and "socket" in lock.read_text(), 60.0, "ready")
         for number in range(400):
             path = _write(tmp_path / "many.canvasl", f'{{"id":{number}}}\n' * 20)
             peer.call("sync.file", {"path": path})
@@ -118,13 +118,13 @@ def test_terminated_says_offline(tmp_path: Path, broker: Mosquitto) -> None:
             row = a.peer(own)
             return bool(row and row["online"])
 
-        wait_until(online, 15.0, "b online for a")
+        wait_until(online, 60.0, "b online for a")
         assert b.stop() == 0
-        wait_until(lambda: not online(), 5.0, "b offline for a")
+        wait_until(lambda: not online(), 60.0, "b offline for a")
         b.start()
-        wait_until(online, 15.0, "b online again")
+        wait_until(online, 60.0, "b online again")
         b.kill()
-        wait_until(lambda: not online(), 5.0, "b offline by its will")
+        wait_until(lambda: not online(), 60.0, "b offline by its will")
 
 
 def test_hook_programs(tmp_path: Path, broker: Mosquitto) -> None:
@@ -144,7 +144,7 @@ def test_hook_programs(tmp_path: Path, broker: Mosquitto) -> None:
         def lines() -> list[str]:
             return [line for line in out.read_text().split("\n") if line] if out.exists() else []
 
-        wait_until(lambda: len(lines()) >= 3, 15.0, "the hooks")
+        wait_until(lambda: len(lines()) >= 3, 60.0, "the hooks")
         rows = [json.loads(line) for line in lines()]
         assert {row["file"] for row in rows} == {"h0.canvasl", "h1.canvasl", "h2.canvasl"}
         assert all(row["event"] == "document-changed" for row in rows)
@@ -159,14 +159,14 @@ def test_edited_outside_meanwhile(tmp_path: Path, broker: Mosquitto) -> None:
     ):
         first, second = '{"id":"1"}\n', '{"id":"2"}\n'
         a.call("sync.file", {"path": _write(tmp_path / "x.canvasl", first + second)})
-        wait_until(lambda: _reads(b.synced / "x.canvasl", first + second), 15.0, "arrival")
+        wait_until(lambda: _reads(b.synced / "x.canvasl", first + second), 60.0, "arrival")
         by_hand = second.replace("}", ',"by":"hand"}')
         (b.synced / "x.canvasl").write_text(first + by_hand)
         changed = first.replace("}", ',"x":1}')
         a.call("sync.file", {"path": _write(tmp_path / "x.canvasl", changed + second)})
         for one in (a, b):
             path = one.synced / "x.canvasl"
-            wait_until(partial(_reads, path, changed + by_hand), 15.0, "both are in it")
+            wait_until(partial(_reads, path, changed + by_hand), 60.0, "both are in it")
         assert len(a.history("x.canvasl")) == len(b.history("x.canvasl")) == 3
         assert a.call("conflicts.list") == b.call("conflicts.list") == {"conflicts": []}
 
@@ -178,15 +178,15 @@ def test_bytes_edited_outside_meanwhile(tmp_path: Path, broker: Mosquitto) -> No
         Peer(tmp_path / "b", broker.url, env=ANNOUNCED) as b,
     ):
         a.call("sync.file", {"path": _write(tmp_path / "x.canvasl", "one\n")})
-        wait_until(lambda: _reads(b.synced / "x.canvasl", "one\n"), 15.0, "arrival")
+        wait_until(lambda: _reads(b.synced / "x.canvasl", "one\n"), 60.0, "arrival")
         (b.synced / "x.canvasl").write_bytes(b"edited by hand\xff")
         a.call("sync.file", {"path": _write(tmp_path / "x.canvasl", "two\n")})
-        wait_until(lambda: b.call("conflicts.list")["conflicts"], 15.0, "the conflict")
+        wait_until(lambda: b.call("conflicts.list")["conflicts"], 60.0, "the conflict")
         assert (b.synced / "x.canvasl").read_bytes() == b"edited by hand\xff"
         (conflict,) = b.call("conflicts.list")["conflicts"]
         texts = {Path(one["path"]).read_bytes() for one in conflict["versions"]}
         assert texts == {b"edited by hand\xff", b"two\n"}
-        wait_until(lambda: a.call("conflicts.list")["conflicts"], 15.0, "the conflict on a")
+        wait_until(lambda: a.call("conflicts.list")["conflicts"], 60.0, "the conflict on a")
         assert (a.synced / "x.canvasl").read_text() == "two\n"
         newest = conflict["current"]
         b.call("documents.restore", {"file": "x.canvasl", "revision": newest})
@@ -207,17 +207,17 @@ def test_locked_by_an_editor(tmp_path: Path, broker: Mosquitto) -> None:
         Peer(tmp_path / "b", broker.url, env=ANNOUNCED) as b,
     ):
         a.call("sync.file", {"path": _write(tmp_path / "x.canvasl", "one\n")})
-        wait_until(lambda: _reads(b.synced / "x.canvasl", "one\n"), 15.0, "arrival")
+        wait_until(lambda: _reads(b.synced / "x.canvasl", "one\n"), 60.0, "arrival")
         lock = b.synced / ".#x.canvasl"
         lock.symlink_to("somebody@host.1:1")
         answer = a.call(
             "sync.file", {"path": _write(tmp_path / "x.canvasl", "two\n"), "wait": True}
         )
         assert answer["missing"] == []
-        wait_until(lambda: "path-local-modified" in b.log.read_text(), 10.0, "the reason")
+        wait_until(lambda: "path-local-modified" in b.log.read_text(), 60.0, "the reason")
         assert (b.synced / "x.canvasl").read_text() == "one\n"
         lock.unlink()
-        wait_until(lambda: _reads(b.synced / "x.canvasl", "two\n"), 10.0, "the file")
+        wait_until(lambda: _reads(b.synced / "x.canvasl", "two\n"), 60.0, "the file")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
@@ -246,6 +246,6 @@ def test_full_disk(tmp_path: Path, broker: Mosquitto) -> None:
             assert not (b.synced / "big.canvasl").exists()
             filler.unlink()
             b.call("sync.file", {"path": big})
-            wait_until(lambda: _reads(b.synced / "big.canvasl", text), 15.0, "recovery")
+            wait_until(lambda: _reads(b.synced / "big.canvasl", text), 60.0, "recovery")
     finally:
         subprocess.run(["umount", "-l", str(small)], check=False, capture_output=True)

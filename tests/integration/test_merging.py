@@ -115,8 +115,10 @@ def test_a_canvas_edited_on_both_sides_of_a_broken_broker(
     broker.start()
     for peer in two:
         peer.wait(lambda peer=peer: verb(peer, "conflicts")["conflicts"], 60, "the merge")  # type: ignore[misc]
-    one.wait(lambda: set(states(one)) == set(states(other)) == set(revisions), 30, "all revisions")
-    one.wait(lambda: shown(one) == shown(other), 30, "the same bytes")
+    one.wait(
+        lambda: set(states(one)) == set(states(other)) == set(revisions), 60.0, "all revisions"
+    )
+    one.wait(lambda: shown(one) == shown(other), 60.0, "the same bytes")
     lines = shown(one).decode().split("\n")
     assert lines[0] == LINES[0]
     assert '{"id": "a", "type": "text", "text": "the first", "x": 0.50, "color": "5"}' in lines
@@ -135,8 +137,8 @@ def test_a_canvas_edited_on_both_sides_of_a_broken_broker(
     assert answer["open"] == 0
     revisions[answer["revision"]] = "two"
     for peer in two:
-        peer.wait(lambda peer=peer: not verb(peer, "conflicts")["conflicts"], 30, "settled")  # type: ignore[misc]
-    one.wait(lambda: shown(one) == shown(other), 30, "the same bytes")
+        peer.wait(lambda peer=peer: not verb(peer, "conflicts")["conflicts"], 60.0, "settled")  # type: ignore[misc]
+    one.wait(lambda: shown(one) == shown(other), 60.0, "the same bytes")
     assert b'{"id": "b", "type": "text", "text": "second", "x": 15}' in shown(one)
     assert verb(one, "resolve", CANVAS, number, "a", code=1)["reason"] == "unknown-conflict"
     for peer in two:
@@ -151,7 +153,7 @@ def check_late(late: Peer, one: Peer) -> None:
     """Who comes later has the same bytes and history, also of whom it never met."""
     with late:
         late.wait(lambda: late.history(CANVAS) and states(late) == states(one), 60, "the history")
-        late.wait(lambda: shown(late) == shown(one), 30, "the same bytes")
+        late.wait(lambda: shown(late) == shown(one), 60.0, "the same bytes")
         assert verb(late, "conflicts") == {"conflicts": []}
         for revision in states(one):
             contents = []
@@ -182,5 +184,5 @@ def test_bytes_that_are_no_text_stay_side_by_side(
         }  # fmt: skip
         kept = row["current"]
     verb(other, "restore", CANVAS, kept[:12])
-    one.wait(lambda: shown(one) == b"\xfftwo", 30, "the version that was chosen")
+    one.wait(lambda: shown(one) == b"\xfftwo", 60.0, "the version that was chosen")
     assert verb(one, "conflicts") == verb(other, "conflicts") == {"conflicts": []}

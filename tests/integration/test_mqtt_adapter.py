@@ -20,7 +20,7 @@ from federation.broker_url import parse
 from .brokers import Mosquitto, until
 from .mqtt_peers import Peer, child, done, tool
 
-pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ async def test_a_silent_broker_is_given_up(tmp_path: Path) -> None:
         async with Peer(broker.url, "a", keepalive=2) as a:
             await a.up()
             broker.freeze()
-            await until(lambda: a.downs, 30)
+            await until(lambda: a.downs, 60.0)
             assert a.downs == ["the broker went silent"]
             broker.thaw()
             await a.up()
@@ -290,5 +290,5 @@ async def test_twenty_thousand_messages_in_order(broker: Mosquitto) -> None:
             if a.mqtt.waiting > 500:
                 await pending[-200]
         assert set(await asyncio.gather(*pending)) == {"ok"}
-        await until(lambda: len(b.messages) == 20_000, 20)
+        await until(lambda: len(b.messages) == 20_000, 60.0)
         assert [message[1] for message in b.messages] == [b"%d" % n for n in range(20_000)]

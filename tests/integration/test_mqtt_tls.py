@@ -18,7 +18,7 @@ from federation.broker_url import parse
 from .brokers import Mosquitto, free_port, until
 from .mqtt_peers import Peer, done, tool
 
-pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.mosquitto, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def places(peer: Peer) -> dict[str, dict[str, object]]:
 
 def same(one: Peer, other: Peer, file: str, wanted: str) -> None:
     for peer in (one, other):
-        peer.wait(lambda peer=peer: text(peer, file) == wanted, 30, f"{wanted!r}")  # type: ignore[misc]
+        peer.wait(lambda peer=peer: text(peer, file) == wanted, 60.0, f"{wanted!r}")  # type: ignore[misc]
 
 
 def test_a_side_is_chosen_on_one_peer_for_both(
@@ -69,5 +69,5 @@ def test_a_side_is_chosen_on_one_peer_for_both(
     verb(one, "resolve", BOARD, numbers[BOARD], "theirs")
     same(one, other, BOARD, BASE[BOARD].replace("words", "abcde"))
     for peer in two:
-        peer.wait(lambda peer=peer: not places(peer), 30, "settled")  # type: ignore[misc]
+        peer.wait(lambda peer=peer: not places(peer), 60.0, "settled")  # type: ignore[misc]
     assert verb(one, "resolve", NOTE, numbers[NOTE], "a", code=1)["reason"] == "unknown-conflict"

@@ -58,7 +58,7 @@ def two(broker: Mosquitto, tmp_path: Path) -> Iterator[tuple[Peer, Peer]]:
 def same(one: Peer, folders: tuple[Path, Path], files: dict[str, bytes]) -> None:
     """Wait until both folders hold exactly these files."""
     try:
-        one.wait(lambda: tree(folders[0]) == tree(folders[1]) == files, 40)
+        one.wait(lambda: tree(folders[0]) == tree(folders[1]) == files, 60.0)
     except AssertionError:
         assert tree(folders[0]) == files
         assert tree(folders[1]) == files
@@ -93,19 +93,19 @@ def test_any_program_edits_and_both_folders_are_the_same(
 
     # all of it: nothing is believed without a yes
     shell("rm -r ./*", a)
-    one.wait(lambda: space(one)["held"] == 7, 40, "the deletions are held")
+    one.wait(lambda: space(one)["held"] == 7, 60.0, "the deletions are held")
     assert tree(b) == files
     assert verb(one, "status")["held_deletions"] == 7
     verb(one, "space", "restore-held", "commons")
     same(one, folders, files)
     shell("rm -r ./*", a)
-    one.wait(lambda: space(one)["held"] == 7, 40, "the deletions are held")
+    one.wait(lambda: space(one)["held"] == 7, 60.0, "the deletions are held")
     verb(one, "space", "confirm", "commons")
-    one.wait(lambda: not tree(a), 40, "deleted where it was agreed to")
+    one.wait(lambda: not tree(a), 60.0, "deleted where it was agreed to")
 
     # nor by others: what they have waits for a yes of theirs, shown right after a restart, too
-    other.wait(lambda: not verb(other, "sync-status")["documents"], 40, "the deletions came")
-    other.wait(lambda: space(other)["held"] == len(tree(b)), 40, "what is left is held")
+    other.wait(lambda: not verb(other, "sync-status")["documents"], 60.0, "the deletions came")
+    other.wait(lambda: space(other)["held"] == len(tree(b)), 60.0, "what is left is held")
     left = len(tree(b))
     assert left >= 1  # what goes before it is many comes back with `restore-held`
     other.kill()
@@ -122,14 +122,14 @@ def test_killed_and_away_and_back(two: tuple[Peer, Peer], tmp_path: Path) -> Non
     shell('for n in 1 2 3 4 5 6; do echo "line $n" >$n.md; done', a)
     files = {f"{n}.md": f"line {n}\n".encode() for n in range(1, 7)}
     same(one, folders, files)
-    one.wait(lambda: space(one)["waiting"] == 0, 20)
+    one.wait(lambda: space(one)["waiting"] == 0, 60.0)
 
     # killed in the middle of it, and changed while it was away
     shell("echo more >>1.md", a)
     one.kill()
     shell("rm 2.md; sed -i 's/line/row/' 3.md; mv 4.md four.md", a)
     shell("echo 'of b' >>5.md; rm 6.md", b)
-    other.wait(lambda: "6.md" not in tree(other.synced), 30, "b's deletion")
+    other.wait(lambda: "6.md" not in tree(other.synced), 60.0, "b's deletion")
     one.start()
     files = {"1.md": b"line 1\nmore\n", "3.md": b"row 3\n", "four.md": b"line 4\n",
              "5.md": b"line 5\nof b\n"}  # fmt: skip
@@ -137,11 +137,11 @@ def test_killed_and_away_and_back(two: tuple[Peer, Peer], tmp_path: Path) -> Non
 
     # the whole folder is renamed (a mount that is away): nothing is deleted
     os.rename(a, tmp_path / "elsewhere")
-    one.wait(lambda: space(one)["state"] == "away", 30, "away")
+    one.wait(lambda: space(one)["state"] == "away", 60.0, "away")
     one.kill()
     shell("echo 'meanwhile' >>3.md", b)
     one.start()
-    one.wait(lambda: (one.synced / "3.md").read_bytes() == b"row 3\nmeanwhile\n", 30)
+    one.wait(lambda: (one.synced / "3.md").read_bytes() == b"row 3\nmeanwhile\n", 60.0)
     assert space(one)["state"] == "away"
     assert set(tree(b)) == set(files)
     (tmp_path / "elsewhere" / "1.md").write_bytes(b"edited elsewhere\n")
@@ -154,7 +154,7 @@ def test_killed_and_away_and_back(two: tuple[Peer, Peer], tmp_path: Path) -> Non
     shutil.rmtree(a)
     a.mkdir()
     one.start()
-    one.wait(lambda: space(one)["state"] == "away", 30, "another folder")
+    one.wait(lambda: space(one)["state"] == "away", 60.0, "another folder")
     assert space(one)["reason"] == "folder-replaced"
     assert tree(b) == files
     verb(one, "space", "leave", "commons")
@@ -185,15 +185,15 @@ def test_a_deletion_and_an_edit_at_once(
     broker.kill()
     shell("rm x.md y.md", a)
     shell("echo two >>x.md; echo two >>y.md", b)
-    one.wait(lambda: "x.md" not in tree(one.synced), 30, "deleted here")
-    other.wait(lambda: tree(other.synced)["y.md"] == b"one\ntwo\n", 30, "edited there")
+    one.wait(lambda: "x.md" not in tree(one.synced), 60.0, "deleted here")
+    other.wait(lambda: tree(other.synced)["y.md"] == b"one\ntwo\n", 60.0, "edited there")
     broker.start()
     same(one, folders, files | {"x.md": b"one\ntwo\n", "y.md": b"one\ntwo\n"})
     for peer in two:
-        peer.wait(lambda peer=peer: len(verb(peer, "conflicts")["conflicts"]) == 2, 30)  # type: ignore[misc]
+        peer.wait(lambda peer=peer: len(verb(peer, "conflicts")["conflicts"]) == 2, 60.0)  # type: ignore[misc]
     rows = {row["file"]: row["places"][0] for row in verb(one, "conflicts")["conflicts"]}
     verb(one, "resolve", "x.md", rows["x.md"]["number"], "a")
     verb(other, "resolve", "y.md", rows["y.md"]["number"], "kept")
     same(one, folders, {"keep.md": b"one\n", "y.md": b"one\ntwo\n"})
     for peer in two:
-        peer.wait(lambda peer=peer: not verb(peer, "conflicts")["conflicts"], 30)  # type: ignore[misc]
+        peer.wait(lambda peer=peer: not verb(peer, "conflicts")["conflicts"], 60.0)  # type: ignore[misc]

@@ -57,13 +57,13 @@ def numbers(peer: Peer) -> list[str]:
 
 
 def settled(peer: Peer, value: int) -> None:
-    peer.wait(lambda: x(peer) == value and not numbers(peer), 30, f"settled with {value}")
+    peer.wait(lambda: x(peer) == value and not numbers(peer), 60.0, f"settled with {value}")
 
 
 def test_auto_merge_shows_one_value_and_lists_the_other(tmp_path: Path, broker: Mosquitto) -> None:
     with clashed(tmp_path, broker, "auto_merge", "auto_merge") as (one, two):
-        one.wait(lambda: numbers(one) and numbers(one) == numbers(two), 30, "one conflict")
-        one.wait(lambda: shown(one) == shown(two), 30, "the same bytes")
+        one.wait(lambda: numbers(one) and numbers(one) == numbers(two), 60.0, "one conflict")
+        one.wait(lambda: shown(one) == shown(two), 60.0, "the same bytes")
         lost = 3 - x(one)
         verb(two, "resolve", CANVAS, numbers(two)[0][:12], "--value", str(lost))
         settled(one, lost)
@@ -74,7 +74,7 @@ def test_manual_keeps_the_own_value_until_somebody_chooses(
     tmp_path: Path, broker: Mosquitto
 ) -> None:
     with clashed(tmp_path, broker, "manual", "manual") as (one, two):
-        one.wait(lambda: numbers(one) and numbers(one) == numbers(two), 30, "one conflict")
+        one.wait(lambda: numbers(one) and numbers(one) == numbers(two), 60.0, "one conflict")
         assert (x(one), x(two)) == (1, 2)
         verb(one, "resolve", CANVAS, numbers(one)[0][:12], "theirs")
         settled(one, 2)

@@ -14,7 +14,7 @@ from federation.broker_url import BrokerUrl
 T = TypeVar("T")
 
 #: Nothing here takes this long; a test that waits has failed.
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 CONNACK_4 = b"\x20\x02\x00\x00"
 CONNACK_5 = b"\x20\x03\x00\x00\x00"
