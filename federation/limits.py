@@ -215,8 +215,7 @@ LOADED_IDENTITIES: Final = 64
 DISK_RESERVE: Final = 16 * MIB
 
 # --- shared folders -------------------------------------------------------------
-#: A file that changed within this time may be half written: longer than a program
-#: pauses between two writes, shorter than a person waits.
+#: What changed within this time may be half written: longer than a pause between two writes.
 FOLDER_SETTLE: Final = 0.5
 #: A file that never rests (a log) is read all the same; so long a missing one may be renamed.
 FOLDER_SETTLE_MAX: Final = 10.0
@@ -228,6 +227,8 @@ FOLDER_GONE: Final = 2.0
 FOLDER_OWN: Final = 1.0
 #: Whole listings: the net below events that were lost; where there are none (NFS), the only source.
 FOLDER_INTERVAL: Final = 60.0
+#: The peer's own folder is on a local disk: while it is watched, hardly an event is lost.
+HOME_INTERVAL: Final = 300.0
 #: A folder that is gone is looked for this often.
 FOLDER_AWAY: Final = 5.0
 #: Files of one shared folder: a listing stays below a second.
@@ -251,12 +252,11 @@ FOLDER_TAKE: Final = 15.0
 SPACES: Final = 64
 #: Names of held deletions that an event brings.
 HELD_SHOWN: Final = 20
-#: Changes on disk are gathered for so long: a save makes several.
-WATCH_GATHER: Final = 0.1
+#: Changes on disk are gathered for so long (a save makes several); it is looked twice as often.
+WATCH_GATHER: Final = 0.2
 #: Names with news that wait for one folder; more of them are one whole listing.
 WATCH_NAMES: Final = 10_000
-#: Folders of one shared folder that are watched; the system has room for some 100,000 of all
-#: programs.  The others are listed.
+#: Folders of one that are watched (the system has room for some 100,000); others are listed.
 WATCH_FOLDERS: Final = 8192
 #: A watch that failed is set up again after this.
 WATCH_AGAIN: Final = 5.0

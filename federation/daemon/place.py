@@ -77,9 +77,10 @@ class Place:
         store = peer.store
         root = store.root(self.key)
         self.shared = Shared(path, root)
+        self._watch: Watch | None = None
         self.folder = Folder(
             store.files_of(self.key), root, time.monotonic(),
-            auto_sync=space.auto_sync, interval=space.interval,
+            auto_sync=space.auto_sync, interval=self._interval,
             extensions=peer.options.node.extensions or DEFAULT_EXTENSIONS,
         )  # fmt: skip
         self.away = ""
@@ -100,8 +101,14 @@ class Place:
         self._fed = asyncio.Event()
         self._working = False
         self._listed = False
-        self._watch: Watch | None = None
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def _interval(self) -> float:
+        """Seconds between two looks at the whole folder."""
+        chosen = self.space.interval != limits.FOLDER_INTERVAL
+        watched = self._watch is not None and not self._watch.problem
+        return limits.HOME_INTERVAL if self.home and watched and not chosen else self.space.interval
 
     # --- life -------------------------------------------------------------------------
     def start(self) -> None:
@@ -135,7 +142,7 @@ class Place:
         """Other settings of the space."""
         before, self.space, now = self.space, space, time.monotonic()
         if space.interval != before.interval:
-            self.folder.set_interval(space.interval, now)
+            self.folder.set_interval(self._interval, now)
         if space.auto_sync != before.auto_sync:
             self.feed(self.folder.set_auto_sync(space.auto_sync, now))
         self._fed.set()
@@ -225,6 +232,7 @@ class Place:
     async def _news(self, watch: Watch) -> None:
         while True:
             names = await watch.next()
+            self.folder.set_interval(self._interval, time.monotonic())
             if names is None:
                 if self.folder.auto_sync:
                     self.feed(self.folder.look(time.monotonic()))

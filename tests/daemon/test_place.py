@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
+from federation import limits
 from tests.daemon.folders import holds, quick, shown
 from tests.daemon.running import running, until
 
@@ -103,3 +105,24 @@ async def test_a_folder_without_its_mark_gets_another(tmp_path: Path) -> None:
     async with running(tmp_path) as here:
         await until(lambda: here.peer.spaces.places("commons")[1].away == "folder-replaced")
         assert shown(here, "x.md") == b"two"
+
+
+async def test_the_home_is_looked_through_less_often_while_it_is_watched(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    async with running(tmp_path) as here:
+        front = here.front()
+        await front.call("spaces.share", path=str(folder))
+        home, shared = here.peer.spaces.places("commons")
+        await until(lambda: home._listed and shared._listed)
+        pause = home.folder.next_timer() - time.monotonic()
+        assert limits.FOLDER_INTERVAL < pause <= limits.HOME_INTERVAL
+        pause = shared.folder.next_timer() - time.monotonic()
+        assert pause <= limits.FOLDER_INTERVAL
+        assert home._watch is not None
+        home._watch._arrived(set(), "no more room for watches")
+        await until(lambda: home.folder.next_timer() <= time.monotonic() + limits.FOLDER_INTERVAL)
+        home._watch._arrived(None, "")
+        await until(lambda: home.folder._interval == limits.HOME_INTERVAL)
+        await front.call("spaces.set", interval=5)
+        await until(lambda: home.folder.next_timer() <= time.monotonic() + 5)
