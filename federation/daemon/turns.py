@@ -69,6 +69,8 @@ class Turns:
         self.perform_now: Callable[[Sequence[Effect]], None] = lambda _effects: None
         #: a turn is on its way
         self._busy = False
+        #: there was no room for the notes: until there is, they are tried alone
+        self._unnoted = False
         #: called with True when too much waits, with False when there is room again
         self.on_pressure: Callable[[bool], None] = lambda _full: None
         self._pressed = False
@@ -182,15 +184,25 @@ class Turns:
         self._wake.set()
 
     async def _turn(self) -> None:
-        batch = self._next_batch()
+        batch, noted = self._next_batch(), True
+        if self._unnoted and self._lazy:
+            notes = [*self._lazy]
+            self._lazy.clear()
+            self._unnoted = False
+            noted = await self._make(notes)
+        if not (await self._make(batch) and noted):
+            await asyncio.sleep(0.2)
+
+    async def _make(self, batch: Sequence[_Work]) -> bool:
+        """Commit a batch, and carry out what follows; whether the store took it."""
         self._bytes -= sum(work.size for work in batch)
         try:
             results, effects = self._commit(batch)
         except sqlite3.Error as error:
             self._failed(batch, error)
-            await asyncio.sleep(0.2)
-            return
-        self.failing = ""
+            return False
+        if not self._unnoted:
+            self.failing = ""
         self._put_back(batch[len(results) :])
         if any(work.parked for work in batch[: len(results)]):
             self._unpark()
@@ -207,6 +219,7 @@ class Turns:
             self.on_pressure(False)
         async with self.turned:
             self.turned.notify_all()
+        return True
 
     def _next_batch(self) -> list[_Work]:
         """What the next turn tries.
@@ -214,8 +227,9 @@ class Turns:
         What a failed turn left goes alone, in order and before what came after
         it: whatever it was that failed then holds up nothing else.
         """
-        batch = [*self._lazy, *self._asked]
-        self._lazy.clear()
+        batch = [*([] if self._unnoted else self._lazy), *self._asked]
+        if not self._unnoted:
+            self._lazy.clear()
         self._asked.clear()
         if self._again:
             return batch or [self._again.popleft()]
@@ -232,6 +246,7 @@ class Turns:
         self._bytes += sum(work.size for work in others)
 
     def _note_again(self, works: Sequence[_Work]) -> None:
+        """What was noted last time, or was to be, comes before what is asked."""
         if works:
             self._lazy.extendleft(reversed(works))
             asyncio.get_running_loop().call_later(limits.LAZY, self._wake.set)
@@ -282,7 +297,9 @@ class Turns:
         for work in batch:
             _settle(work.future, refusal)
         if is_passing(error):
-            self._note_again([work for work in batch if work.note])
+            notes = [work for work in batch if work.note]
+            self._note_again(notes)
+            self._unnoted = self._unnoted or bool(notes)
             left = [work for work in batch if work.future is None and not work.note]
             for work in left:
                 work.tries += 1

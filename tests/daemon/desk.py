@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from federation.adapters.disk import Disk
 from federation.adapters.store import SqliteStore
 from federation.daemon.turns import Turns
+from federation.errors import Refusal
 from federation.events import Effect, Instant, Publish
 from federation.node.context import NodeSettings
 from federation.node.router import Node
-from tests.daemon.running import key_of
+from tests.daemon.running import key_of, soon
 
 
 class Desk:
@@ -67,3 +71,27 @@ class Desk:
         """How large the store may grow: as it is now, or so many pages."""
         (count,) = self.store._db.execute("PRAGMA page_count").fetchone()
         self.store._db.execute(f"PRAGMA max_page_count={pages or count}")
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    made = Desk(tmp_path / "store.db")
+    task = asyncio.ensure_future(made.turns.run())
+    yield made
+    made.turns.stop()
+    await soon(task)
+    made.store.close()
+
+
+def broken(_now: Instant) -> None:
+    raise RuntimeError("a defect")
+
+
+def refused(_now: Instant) -> None:
+    raise Refusal("unknown-document", "x.md")
+
+
+async def reason(future: asyncio.Future[Any]) -> str:
+    with pytest.raises(Refusal) as caught:
+        await soon(future)
+    return caught.value.reason

@@ -8,9 +8,9 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,32 +18,10 @@ from federation import limits
 from federation.daemon.turns import instant
 from federation.errors import Refusal
 from federation.events import Effect, Instant, Publish
-from tests.daemon.desk import Desk
+from tests.daemon.desk import Desk, broken, desk, reason, refused
 from tests.daemon.running import soon, until
 
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    made = Desk(tmp_path / "store.db")
-    task = asyncio.ensure_future(made.turns.run())
-    yield made
-    made.turns.stop()
-    await soon(task)
-    made.store.close()
-
-
-def broken(_now: Instant) -> None:
-    raise RuntimeError("a defect")
-
-
-def refused(_now: Instant) -> None:
-    raise Refusal("unknown-document", "x.md")
-
-
-async def reason(future: asyncio.Future[Any]) -> str:
-    with pytest.raises(Refusal) as caught:
-        await soon(future)
-    return caught.value.reason
+__all__ = ["desk"]  # a fixture
 
 
 async def test_the_answer_comes_when_it_is_durable_and_before_it_the_effects(desk: Desk) -> None:
@@ -263,44 +241,37 @@ async def test_what_is_asked_never_overtakes_a_note(
 ) -> None:
     """What was written is known before it is asked what was made from it."""
     order: list[str] = []
+    monkeypatch.setattr(limits, "TURN", 0.0 if why == "no time" else limits.TURN)
 
-    def note(name: str) -> Callable[[Instant], None]:
-        def run(now: Instant) -> None:
-            order.append(name)
-            desk.note(name)(now)
+    def note(name: str, now: Instant) -> None:
+        order.append(name)
+        desk.note(name, "x" * 200_000)(now)
 
-        return run
-
-    if why == "no time":
-        monkeypatch.setattr(limits, "TURN", 0.0)
-    else:
-        desk.limit()
-    desk.turns.post_lazily(note("first"))
-    desk.turns.post_lazily(note("second"))
-    large = desk.turns.ask(desk.note("large", "x" * 500_000))
+    for name in ("first", "second"):
+        desk.turns.post_lazily(partial(note, name))
     if why == "no room":
-        assert await reason(large) == "disk-full"
+        desk.limit()
+        assert await reason(desk.turns.ask(desk.note("small"))) == "disk-full"
+        assert await soon(desk.turns.ask(lambda _now: "what only reads needs no room"))
+        assert desk.turns.failing
         desk.limit(1_000_000)
         order.clear()
-    asked = desk.turns.ask(lambda _now: order.append("asked"))
-    await soon(asked)
-    assert order == ["first", "second", "asked"]
+    await soon(desk.turns.ask(lambda _now: order.append("asked")))
+    assert order[-3:] == ["first", "second", "asked"]
+    assert desk.durable("second")
+    assert desk.turns.failing == ""
 
 
-async def test_notes_that_found_no_time_do_not_wait_for_other_work(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("turn", [0.0, limits.TURN])
+async def test_lazy_notes_do_not_wait_for_ever(
+    desk: Desk, turn: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "TURN", 0.0)
-    for number in range(3):
-        desk.turns.post_lazily(desk.note(f"{number}"))
-    assert await desk.turns.wait_for(lambda: desk.durable("2"), 60)
-
-
-async def test_lazy_notes_do_not_wait_for_ever(desk: Desk) -> None:
+    monkeypatch.setattr(limits, "TURN", turn)
     noted: list[float] = []
     start = asyncio.get_running_loop().time()
-    desk.turns.post_lazily(lambda now: noted.append(now.mono))
-    assert await desk.turns.wait_for(lambda: bool(noted), 60)
+    for _ in range(3):
+        desk.turns.post_lazily(lambda now: noted.append(now.mono))
+    assert await desk.turns.wait_for(lambda: len(noted) == 3, 60)
     assert noted[0] - start >= limits.LAZY * 0.9
 
 
@@ -345,9 +316,8 @@ async def test_waiting_for_a_state(desk: Desk) -> None:
     assert not waiting.done()
     await soon(desk.turns.ask(desk.note("b")))
     assert await soon(waiting) is True
-    assert await desk.turns.wait_for(lambda: False, 0) is False
-    assert await desk.turns.wait_for(lambda: True, 0) is True
-    assert await desk.turns.wait_for(lambda: False, 0.01) is False
+    for reached, seconds in ((False, 0), (True, 0), (False, 0.01)):
+        assert await desk.turns.wait_for(lambda: reached, seconds) is reached  # noqa: B023
 
 
 async def test_the_nodes_timer_makes_a_turn(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,21 +375,15 @@ async def test_what_only_reads_is_done_at_once_and_overtakes_nothing(desk: Desk)
 
 
 async def test_a_refusal_at_once_leaves_nothing_behind(desk: Desk) -> None:
-    def work(_now: Instant) -> str:
-        raise Refusal("document-not-open")
-
     with pytest.raises(Refusal):
-        desk.turns.at_once(work)
+        desk.turns.at_once(refused)
     assert desk.turns.at_once(lambda _now: 1) == 1
 
 
 async def test_what_is_read_waits_for_no_turn_and_for_none_of_its_files(desk: Desk) -> None:
     written = asyncio.Event()
 
-    async def perform(_effects: Sequence[Effect]) -> None:
-        await soon(written.wait())
-
-    desk.turns._perform = perform
+    desk.turns._perform = lambda _effects: soon(written.wait())
     future = desk.turns.ask(desk.note("a", "value"))
     await until(lambda: desk.durable("a"))
     assert desk.turns.read(lambda: desk.store.meta("a")) == "value"
@@ -432,6 +396,5 @@ async def test_a_store_that_cannot_be_read_is_a_refusal(desk: Desk) -> None:
     def work() -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(Refusal, match="disk"):
         desk.turns.read(work)
-    assert caught.value.reason == "disk-full"

@@ -103,7 +103,8 @@ class Folder:
         self._names = Names(extensions)
         self._deletions = Deletions()
         self._restless: dict[str, _Restless] = {}
-        self._reading: set[str] = set()
+        #: what is being read, as it looked when it rested
+        self._reading: dict[str, _Restless] = {}
         #: our own writes make events, too: name -> until when they say nothing
         self._own: dict[str, float] = {}
 
@@ -161,7 +162,8 @@ class Folder:
         for name, look in seen.items():
             if not (self.auto_sync or name in self._reading or name in self._restless):
                 continue
-            self._reading.discard(name)
+            if one := self._reading.pop(name, None):
+                self._restless.setdefault(name, one)
             if self.state is State.AWAY:
                 self._look_by(now)  # something stirs where nothing was
             elif look is not None:
@@ -194,10 +196,15 @@ class Folder:
         return effects + self._reads(now)
 
     def receive_read(self, name: str, known: Known, now: float) -> list[Effect]:
-        """A file was read: what it holds, and what it looked like before and after."""
+        """A file was read: what it holds, and what it looked like before and after.
+
+        One that does not look as it did when it rested is being written, and may
+        be half there: it is read again once it rests.
+        """
         if self.state is State.AWAY:
             return []
-        self._reading.discard(name)
+        if self._stirs(name, known.seen, now):
+            return self._reads(now)
         before = self.known.get(name)
         effect: Effect
         if before is not None and before.digest == known.digest:
@@ -213,7 +220,7 @@ class Folder:
 
     def receive_refused(self, name: str, reason: str, seen: Seen, now: float) -> list[Effect]:
         """A file could not be read; it is tried again when it looks different."""
-        self._reading.discard(name)
+        self._reading.pop(name, None)
         return [*self._names.refuse(name, reason, seen), *self._reads(now)]
 
     # --- what we did ourselves ------------------------------------------------------------
@@ -278,10 +285,24 @@ class Folder:
             self._disturb(name, look, now)
         return reports
 
+    def _stirs(self, name: str, seen: Seen, now: float) -> bool:
+        """Whether a file that was read is being written; what never rests may be read so."""
+        one = self._reading.pop(name, None)
+        waits = self._restless.get(name, one)
+        if waits is None or (waits is one and one.seen == seen):
+            return False
+        if seen.size and now >= waits.first + limits.FOLDER_SETTLE_MAX:
+            waits.first, waits.due = now, now + limits.FOLDER_SETTLE
+            return False
+        self._restless[name] = waits
+        self._disturb(name, seen, now)
+        return True
+
     def _disturb(self, name: str, look: Seen, now: float) -> None:
         one = self._restless.setdefault(name, _Restless(look, now, now))
-        one.seen = look
-        one.due = min(now + limits.FOLDER_SETTLE, one.first + limits.FOLDER_SETTLE_MAX)
+        one.seen, one.due = look, now + limits.FOLDER_SETTLE
+        if look.size:  # what never rests is read all the same, but not what a program has emptied
+            one.due = min(one.due, one.first + limits.FOLDER_SETTLE_MAX)
 
     def _reads(self, now: float) -> list[Effect]:
         """Read what rests, some files at a time."""
@@ -289,8 +310,7 @@ class Folder:
         # no further than needed: there may be many, and this comes after each that was read
         names = list(islice(resting, max(limits.FOLDER_READS - len(self._reading), 0)))
         for name in names:
-            del self._restless[name]
-        self._reading.update(names)
+            self._reading[name] = self._restless.pop(name)
         return [Read(name) for name in names]
 
     def _look_through(self, listing: Listing, now: float) -> list[Effect]:

@@ -9,6 +9,7 @@ import pytest
 
 from federation import limits
 from federation.machines.folder import (
+    Effect,
     TABLE,
     Adopt,
     Away,
@@ -80,6 +81,44 @@ def test_a_file_that_never_rests_is_read_now_and_then() -> None:
         one.happened("x.md")
         one.run(0.3)
     assert 2 <= len(one.read) <= 30.0 / limits.FOLDER_SETTLE_MAX
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_file_that_is_written_to_while_it_is_read_is_read_again_when_it_rests(told: bool) -> None:
+    one = live({"x.md": "X"})
+    one.files["x.md"] = "rests"
+    one.happened("x.md")
+    one.slow = True
+    assert one.run(SETTLE) == []
+    one.files["x.md"] = "ha"
+    if told:
+        one.happened("x.md")
+    one.slow = False
+    assert one.do(one.folder.receive_read("x.md", one.known_now("x.md"), one.now)) == []
+    one.files["x.md"] = "half and half"
+    one.happened("x.md")
+    before = one.folder.known["x.md"]
+    assert one.run(5.0) == [Take("x.md", one.folder.known["x.md"], before)]
+    assert one.folder.known["x.md"].digest == digest("half and half")
+    assert one.run(5.0) == []
+
+
+def test_what_a_program_has_emptied_is_taken_only_when_it_rests() -> None:
+    """A program that saves again and again empties the file first."""
+    one = live({"x.md": "X"})
+    taken: list[Effect] = []
+    one.slow = True
+    for number in range(100):
+        one.files["x.md"] = f"text {number}"
+        one.happened("x.md")
+        one.run(0.3)
+        one.files["x.md"] = ""
+        one.happened("x.md")
+        taken += one.folder.receive_read("x.md", one.known_now("x.md"), one.now)
+    assert taken == []
+    one.slow = False
+    assert [type(each) for each in one.run(5.0)] == [Take]
+    assert one.folder.known["x.md"].digest == digest("")
 
 
 def test_what_a_listing_sees_first_is_read_too() -> None:
