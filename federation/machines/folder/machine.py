@@ -287,10 +287,12 @@ class Folder:
 
     def _stirs(self, name: str, seen: Seen, now: float) -> bool:
         """Whether a file that was read is being written; what never rests may be read so."""
-        one = self._reading.pop(name, None)
-        waits = self._restless.get(name, one)
-        if waits is None or (waits is one and one.seen == seen):
-            return False
+        asked = self._reading.pop(name, None)
+        waits = self._restless.get(name)
+        if waits is None:
+            if asked is None or asked.seen == seen:
+                return False
+            waits = asked
         if seen.size and now >= waits.first + limits.FOLDER_SETTLE_MAX:
             waits.first, waits.due = now, now + limits.FOLDER_SETTLE
             return False

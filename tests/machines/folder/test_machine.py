@@ -9,11 +9,11 @@ import pytest
 
 from federation import limits
 from federation.machines.folder import (
-    Effect,
     TABLE,
     Adopt,
     Away,
     Delete,
+    Effect,
     Event,
     Held,
     Known,
