@@ -12,13 +12,14 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from operator import sub
-from typing import Final, cast
-
-import loro
+from typing import TYPE_CHECKING, Final, cast
 
 from federation import limits
-from federation.replica.merge.crdt import new_document
+from federation.replica.merge.crdt import join, new_document
 from federation.replica.merge.pairing import Pairs
+
+if TYPE_CHECKING:
+    import loro
 
 #: A slot of the merged order: entry number of the base, or of one side.
 Slot = tuple[str, int]
@@ -200,7 +201,7 @@ def _merge(
         keeps = {number_of[slot] for slot in wanted if slot in stays}
         _apply(one.get_movable_list("order"), len(base), numbers, keeps)
         one.commit()
-    document.import_(other.export(loro.ExportMode.Updates(document.oplog_vv)))
+    join(document, other)
     merged = [slots[number] for number in cast("list[int]", order.get_value())]
     return [slot for slot in merged if slot[0] != BASE or slot[1] in alive]
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
-
-import regex
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from federation.replica.alignment import Region
 from federation.replica.merge.changes import changes, common, joined
 from federation.replica.merge.work import Work
 
-_CLUSTER: Final = regex.compile(r"\X")
+if TYPE_CHECKING:
+    import regex
+
 #: between two of these a cluster always ends
 _PLAIN: Final = re.compile(r"[ -~]")
 _WORD: Final = re.compile(r"\w+|\s+|.", re.DOTALL)
@@ -32,11 +33,19 @@ _BOTH: Final = 2
 Hunk = tuple[int, int, Sequence[str]]
 
 
+@cache
+def _clusters() -> regex.Pattern[str]:
+    """Loaded by the first text that needs it."""
+    import regex
+
+    return regex.compile(r"\X")
+
+
 def clusters(text: str) -> Sequence[str]:
     """The grapheme clusters of a text; of ASCII without CR the text itself."""
     if text.isascii() and "\r" not in text:
         return text
-    found: list[str] = _CLUSTER.findall(text)
+    found: list[str] = _clusters().findall(text)
     return found
 
 

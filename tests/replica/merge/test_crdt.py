@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import loro
-
-from federation.replica.merge.crdt import new_document
+from federation.replica.merge.crdt import join, new_document
 
 
 def test_two_sides_of_one_list_converge() -> None:
@@ -20,7 +18,7 @@ def test_two_sides_of_one_list_converge() -> None:
     other.get_movable_list("order").insert(1, 9)
     one.commit()
     other.commit()
-    one.import_(other.export(loro.ExportMode.Updates(one.oplog_vv)))
-    other.import_(one.export(loro.ExportMode.Updates(other.oplog_vv)))
+    join(one, other)
+    join(other, one)
     assert order.get_value() == other.get_movable_list("order").get_value()
     assert sorted(map(str, order.to_vec())) == ["0", "1", "2", "3", "9"]
