@@ -11,20 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
-
-from jsonrpcserver.async_main import dispatch_to_serializable
-from jsonrpcserver.result import Error, Result, Success
+from typing import TYPE_CHECKING, Any, Protocol
 
 from federation import limits
 from federation.errors import Refusal
 from federation.rpc import requests
 from federation.rpc.framing import FrameDecoder, encode
-from federation.rpc.methods import METHODS, Method
+
+if TYPE_CHECKING:
+    from federation.adapters.doors.dispatch import Call
 
 log = logging.getLogger(__name__)
 #: a method of the peer: the front end and the checked parameters -> the answer
@@ -51,7 +49,8 @@ class FrontEnd:
 
     def __init__(self, writer: Writer, handlers: Mapping[str, Handler]) -> None:
         self._writer = writer
-        self._methods = {name: _adapt(METHODS[name], handler) for name, handler in handlers.items()}
+        self._handlers = handlers
+        self._calls: dict[str, Call] = {}
         self._decoder = FrameDecoder()
         self._responses: deque[bytes] = deque()
         self._events: deque[tuple[str, bytes]] = deque()
@@ -142,20 +141,10 @@ class FrontEnd:
             identifier = value.get("id") if isinstance(value, dict) else None
             known = isinstance(identifier, str | int) and not isinstance(identifier, bool)
             return _error(refusal, identifier if known else None)
-        response = await dispatch_to_serializable(
-            "",
-            methods=self._methods,
-            context=self,
-            deserializer=lambda _text: request,
-            validator=lambda checked: checked,
-        )
-        if not isinstance(response, dict):
-            return None
-        error = response.get("error")
-        if isinstance(error, dict) and not isinstance(error.get("data"), dict):
-            reason = _STANDARD.get(error["code"], "internal-error")
-            return _error(Refusal(reason, str(error.get("data", ""))), response.get("id"))
-        return response
+        from federation.adapters.doors import dispatch
+
+        self._calls = self._calls or dispatch.adapt(self._handlers)
+        return await dispatch.dispatch(request, self._calls, self)
 
     # --- out -------------------------------------------------------------------------
     def _refuse(self, refusal: Refusal) -> None:
@@ -255,27 +244,3 @@ def _error(refusal: Refusal, identifier: object) -> dict[str, object]:
     """The response to a request that was no good; the log says so too."""
     log.info("a request was refused: %s", refusal)
     return requests.error_response(refusal, identifier)
-
-
-_STANDARD = {-32601: "rpc-method-not-found", -32602: "rpc-invalid-params"}
-
-
-def _adapt(method: Method, handler: Handler) -> Callable[..., Awaitable[Result]]:
-    """A handler in the form that jsonrpcserver calls."""
-
-    async def call(front_end: FrontEnd, **given: object) -> Result:
-        try:
-            return Success(await handler(front_end, requests.convert(method.params, given)))
-        except Refusal as refusal:
-            log.info("%s refused: %s %s", method.name, refusal.reason, refusal.detail)
-            data = {"reason": refusal.reason, "hint": refusal.hint}
-            return Error(refusal.code, refusal.message, data)
-        except Exception:
-            log.exception("a defect in %s", method.name)
-            defect = Refusal("internal-error", method.name)
-            data = {"reason": defect.reason, "hint": defect.hint}
-            return Error(defect.code, defect.message, data)
-
-    # the dispatcher asks for it in every call, and working it out costs more than most calls
-    call.__signature__ = inspect.signature(call)  # type: ignore[attr-defined]
-    return call
