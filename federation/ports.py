@@ -60,8 +60,8 @@ class DocumentStore(Protocol):
         """The document of this name."""
         ...
 
-    def documents(self) -> list[Document]:
-        """All documents, the deleted ones too, by name."""
+    def documents(self, *, unsettled: bool = False) -> list[Document]:
+        """All by name, or those whose file lags behind, or may have had versions side by side."""
         ...
 
     def count_documents(self) -> int:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
@@ -66,6 +67,8 @@ def _prepare(context: Context) -> Path:
 
 def _run(context: Context, state_dir: Path, mode: Literal["stdio", "bot"]) -> int:
     settings = context.settings(state_dir)
+    # What a start makes stays: looking for garbage in it takes a tenth of the time.
+    gc.disable()
     # Everything that a peer needs is loaded here and nowhere earlier.
     from federation import daemon
 

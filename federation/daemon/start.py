@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -136,6 +137,8 @@ async def _serve(
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, peer.stopping.set)
     peer.ready()
+    gc.freeze()  # all of it is in use, and is not looked through again
+    gc.enable()
     stdio: asyncio.Task[None] | None = None
     if mode == "stdio":
         stdio = asyncio.ensure_future(doors.serve_stdio())

@@ -26,6 +26,12 @@ _HEADS = (
     "r.number IN (SELECT s.number FROM heads h JOIN revisions s ON "
     f"{is_id('s.revision', 'packed(h.revision)')} WHERE h.file=?) ORDER BY r.number"
 )
+#: written and current are what the file holds and what it is to hold
+_UNSETTLED = (
+    "WHERE written IS NOT current "
+    "OR file IN (SELECT file FROM heads GROUP BY file HAVING count(*) > 1) OR file IN (SELECT "
+    "n.name FROM revisions r JOIN names n ON n.number=r.file GROUP BY r.file HAVING count(*) > 2)"
+)
 _CURRENT = is_id("r.revision", "packed(d.current)")
 
 
@@ -49,9 +55,14 @@ class DocumentTables:
             known[file] = None if row is None else _document(row)
         return known[file]
 
-    def documents(self) -> list[Document]:
-        """All documents, the deleted ones too, by name."""
-        rows = self._db.execute("SELECT * FROM documents ORDER BY file")
+    def documents(self, *, unsettled: bool = False) -> list[Document]:
+        """All documents, the deleted ones too, by name.
+
+        ``unsettled``: whose file lags behind, or that may have had versions side
+        by side: with what settled them, these are three revisions.
+        """
+        where = _UNSETTLED if unsettled else ""
+        rows = self._db.execute(f"SELECT * FROM documents {where} ORDER BY file")
         return [_document(row) for row in rows]
 
     def count_documents(self) -> int:

@@ -58,7 +58,9 @@ class SpaceTables:
         rows = self._db.execute(
             "SELECT name, digest, size, mtime_ns, inode FROM files WHERE place=?", (place,)
         )
-        return {name: Known(digest, Seen(*seen)) for name, digest, *seen in rows}
+        return {
+            name: Known(digest, Seen(size, time, inode)) for name, digest, size, time, inode in rows
+        }
 
     def put_file(self, place: str, name: str, known: Known) -> None:
         """Remember what a file holds."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
 
@@ -253,7 +253,7 @@ class Folder:
         self.known.pop(effect.name, None)
         if before is not None:
             name = effect.old if isinstance(effect, Move) else effect.name
-            self.known[name] = replace(before, seen=replace(before.seen, size=-1))
+            self.known[name] = before._replace(seen=before.seen._replace(size=-1))
         self._look_by(now + limits.WRITE_AGAIN)
 
     # --- time -----------------------------------------------------------------------------

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+# Of these two there are thousands, made at every start and by every look: tuples are
+# made in a third of the time.
+class Seen(NamedTuple):
     """What a file looks like without reading it."""
 
     size: int
@@ -19,8 +21,7 @@ class Seen:
     inode: int
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What a file was last known to hold, and what it looked like then."""
 
     digest: str

@@ -70,6 +70,23 @@ def test_heads(store: SqliteStore) -> None:
     assert store.heads("z.md") == []
 
 
+def test_documents_that_a_start_looks_at(store: SqliteStore) -> None:
+    """One that is settled, lags behind, was never written, has two heads, had two versions."""
+    shape = {"settled": (1, "r0", 1), "behind": (2, "r0", 1), "never": (1, None, 1),
+             "heads": (2, "r1", 2), "joined": (3, "r2", 1)}  # fmt: skip
+    for name, (count, written, heads) in shape.items():
+        file = f"{name}.md"
+        ids = [f"{name}-r{number}" for number in range(count)]
+        for number, one in enumerate(ids):
+            store.add_revision(revision(one, file, seq=number), name.encode())
+        store.set_heads(file, ids[-heads:])
+        found = f"{name}-{written}" if written else None
+        store.put_document(Document(file, "text", ids[-1], found, deleted=False))
+    files = [one.file for one in store.documents(unsettled=True)]
+    assert files == ["behind.md", "heads.md", "joined.md", "never.md"]
+    assert len(store.documents()) == len(shape)
+
+
 def test_history_is_in_the_order_of_recording(store: SqliteStore) -> None:
     for name, seq in (("b", 5), ("a", 9), ("c", 1)):
         store.add_revision(revision(name, seq=seq), b"text")
