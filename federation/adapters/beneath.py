@@ -12,6 +12,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from federation.errors import Refusal, io_refusal
@@ -115,6 +116,21 @@ def rename(old_folder: int, old: str, folder: int, name: str, flags: int) -> boo
     if code in _UNABLE:
         return False
     raise OSError(code, os.strerror(code), name)
+
+
+def put_back(swap: Callable[[], bytes | None], ours: bytes, theirs: bytes) -> tuple[bytes, ...]:
+    """Exchange what was displaced (``theirs``) with ``ours`` again, until that is what comes out.
+
+    ``swap`` exchanges, and says what lies beside then (None: nothing).  Who saved
+    once more meanwhile meant what was saved last: that stays in place, and is the
+    first of the answer; the second is what it was saved over, if it was.
+    """
+    answer: tuple[bytes, ...] = (theirs,)
+    found = swap()
+    while found is not None and found != ours:
+        ours, answer = answer[0], (found, answer[0])
+        found = swap()
+    return answer
 
 
 def is_locked(folder: int, name: str) -> bool:

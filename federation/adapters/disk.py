@@ -34,6 +34,7 @@ from federation.adapters.beneath import (
     is_locked,
     make_folder,
     open_below,
+    put_back,
     rename,
     seen_of,
     write_file,
@@ -163,7 +164,7 @@ class Disk:
 
         ``known`` is the hash of what was last written there.  A file that
         holds anything else was edited meanwhile: it stays, and is returned.
-        So is what somebody wrote in the very moment of the exchange.
+        So does what somebody wrote in the very moment of the exchange.
         What is ``staged`` already is only put in place: durable once its
         folder is (``fsync_folders``).
         Raises Refusal; ``path-local-modified`` while an editor has it locked.
@@ -183,9 +184,13 @@ class Disk:
                 return Modified(present)
             flags = NOREPLACE if present is None else EXCHANGE
             seen = staged.seen if staged is not None else _stage(beside, content, file)
-            displaced = self._put(beside, folder, file, flags, wait=staged is None)
+            late = self._put(beside, folder, file, flags, wait=staged is None)
             self._remember(folder, file)
-        return Known(digest, seen) if displaced in (None, present) else Modified(displaced or b"")
+            if late is None or late == present:
+                return Known(digest, seen)
+            if flags == EXCHANGE:
+                late, *_ = put_back(lambda: self._put(beside, folder, file, flags), content, late)
+        return Modified(late)
 
     def stage(self, file: str, content: bytes) -> Staged:
         """Write what a file is to hold beside it; some threads may do that at a time."""

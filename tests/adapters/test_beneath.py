@@ -69,3 +69,28 @@ def test_an_editor_that_is_gone_holds_nothing(root: int, tmp_path: Path) -> None
         lock.unlink()
     lock.write_bytes(b"")
     assert beneath.is_locked(root, "x.md")
+
+
+@pytest.mark.parametrize(
+    ("saves", "answer"),
+    [
+        ([], (b"first",)),
+        ([b"second"], (b"second", b"first")),
+        ([b"second", b"third"], (b"third", b"second")),
+        ([b"ours"], (b"first",)),
+        ([None], (b"first",)),
+    ],
+)
+def test_what_was_displaced_is_put_back_or_what_was_saved_since(
+    saves: list[bytes | None], answer: tuple[bytes, ...]
+) -> None:
+    place: list[bytes | None] = [b"ours", b"first"]  # in place, beside
+
+    def swap() -> bytes | None:
+        if saves:
+            place[0] = saves.pop(0)
+        place.reverse()
+        return place[1]
+
+    assert beneath.put_back(swap, b"ours", b"first") == answer
+    assert place[0] == answer[0]

@@ -15,11 +15,11 @@ import itertools
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from federation.adapters.beneath import is_locked, seen_of, write_file
+from federation.adapters.beneath import is_locked, put_back, seen_of, write_file
 from federation.adapters.watch import rooted
 from federation.adapters.watch.scan import MARKER, list_folder, root_of
 from federation.errors import Refusal, io_refusal
@@ -35,7 +35,7 @@ _LEFT = 3600.0
 class Modified:
     """The file holds something that was not known: it stays.  ``content``: what it holds.
 
-    ``other`` was there for a moment before that; None nearly always.
+    ``other`` was there for a moment before that, saved over or put aside; None nearly always.
     """
 
     content: bytes
@@ -155,12 +155,21 @@ class Shared:
             os.fsync(folder)
             if present is None:
                 return known
-            late = _late(folder, beside, present, lambda: rooted.exchange(folder, beside, name))
-            if late is None:
+
+            def swap() -> bytes | None:
+                rooted.exchange(folder, beside, name)
+                return _content(folder, beside)
+
+            try:
+                late = _content(folder, beside)
+            except (OSError, Refusal):  # a link, a device, a giant: whatever it is, it stays
+                rooted.exchange(folder, beside, name)
+                raise
+            if late is None or late == present:
                 return known
+            found = Modified(*put_back(swap, content, late))
             os.fsync(folder)
-            ours = _content(folder, beside)
-            return Modified(late, None if ours == content else ours)
+            return found
 
     def delete(self, file: str, known: str) -> Modified | None:
         """Delete a file, if it holds what is ``known``; folders that are empty then go, too."""
@@ -189,11 +198,17 @@ class Shared:
             except FileNotFoundError:
                 return None
             try:
-                late = _late(folder, beside, present, lambda: rooted.put(folder, beside, name))
-            except FileExistsError:
-                return Modified(rooted.read_file(folder, name)[0], _content(folder, beside))
+                late = _content(folder, beside)
+            except (OSError, Refusal):  # whatever it is, it stays
+                rooted.put(folder, beside, name)
+                raise
+            if late is not None and late != present:
+                try:
+                    rooted.put(folder, beside, name)
+                except FileExistsError:
+                    return Modified(rooted.read_file(folder, name)[0], late)
             os.fsync(folder)
-            return None if late is None else Modified(late)
+            return None if late in (None, present) else Modified(late)
 
     def _remove_empty(self, file: str) -> None:
         """Remove the folders of a deleted file, as far as nothing is in them."""
@@ -245,19 +260,6 @@ def _put(folder: int, beside: str, name: str, *, new: bool) -> None:
             new = True
     if new:
         rooted.put(folder, beside, name)
-
-
-def _late(folder: int, beside: str, present: bytes, undo: Callable[[], None]) -> bytes | None:
-    """What somebody saved in the very moment, back in its place; None if nobody did."""
-    try:
-        found = _content(folder, beside)
-    except (OSError, Refusal):  # a link, a device, a giant: whatever it is, it stays
-        undo()
-        raise
-    if found in (present, None):
-        return None
-    undo()
-    return found
 
 
 def _present(folder: int, name: str) -> tuple[bytes | None, os.stat_result | None]:
