@@ -9,7 +9,6 @@ place, and each folder is fsynced when that is done.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections import deque
@@ -26,6 +25,7 @@ from federation.errors import Fault, Refusal
 from federation.events import DropConflicts, Effect, Notice, WriteConflict, WriteFile
 from federation.machines.folder import Known
 from federation.node.router import Node
+from federation.replica.records import Document
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,8 @@ class Files:
         self.may_import: Callable[[str], bool] = lambda _file: True
         #: a document shows another version now
         self.changed: Callable[[str], None] = lambda _file: None
+        #: a document's file holds what nobody has recorded
+        self.edited: Callable[[str], None] = lambda _file: None
         #: a document's file holds its newest version (what, and its look), or is gone with it
         self.wrote: Callable[[str, Known | None], None] = lambda _file, _known: None
         self._later: dict[str, WriteFile] = {}
@@ -161,7 +163,9 @@ class Files:
         try:
             if isinstance(staged, Refusal):
                 raise staged
-            return self._change(plan, plan.known, staged)
+            if plan.content is None:
+                return self._disk.remove_synced(plan.effect.file, plan.known)
+            return self._disk.write_synced(plan.effect.file, plan.content, plan.known, staged)
         except Refusal as refusal:
             return refusal
 
@@ -180,8 +184,6 @@ class Files:
             return None
         if revision.deleted and not self.may_remove(effect.file):
             return None
-        before = self._store.revision(document.written) if document.written else None
-        known = before.content_hash if before and not before.deleted else None
         try:
             if not self.may_write(effect.file):
                 raise Refusal("path-local-modified", effect.file)
@@ -192,31 +194,29 @@ class Files:
         except Fault as fault:
             log.error("a file could not be written: %s", fault)
             return None
-        return _Plan(effect, content, known)
+        return _Plan(effect, content, self._held(document))
 
-    def _change(
-        self, plan: _Plan, known: str | None, staged: Staged | None = None
-    ) -> Known | Modified | None:
-        file, content = plan.effect.file, plan.content
-        if content is None:
-            return self._disk.remove_synced(file, known)
-        return self._disk.write_synced(file, content, known, staged)
+    def _held(self, document: Document) -> str | None:
+        """The hash of what the file held when that was last recorded or written; None: nothing.
+
+        Only that may be written over: an older version is there because somebody went back to it.
+        """
+        row = self._store.synced_from(self._disk.synced_path(document.file))
+        name = row[1] if row is not None and row[0] == document.file else document.written
+        before = self._store.revision(name) if name else None
+        return before.content_hash if before and not before.deleted else None
 
     def _ended(self, plan: _Plan, outcome: _Outcome) -> None:
         """Note what became of a file, unless it holds what nobody has recorded yet."""
         effect = plan.effect
-        if isinstance(outcome, Modified):
-            digest = hashlib.sha256(outcome.content).hexdigest()
-            try:
-                if self._store.has_content(effect.file, digest):
-                    # a crash came between writing the file and noting it
-                    outcome = self._change(plan, digest)
-            except Refusal as refusal:
-                outcome = refusal
         if isinstance(outcome, Refusal):
             self._write_later(effect, outcome)
         elif isinstance(outcome, Modified):
-            self._edited_outside(effect)
+            # That is recorded once it rests (it may be half written), by who watches the
+            # folder; what comes of that is written then, or this again.
+            log.info("edited outside meanwhile", extra={"file": effect.file})
+            self._write_later(effect, Refusal("path-local-modified", effect.file))
+            self.edited(effect.file)
         else:
             self._later.pop(effect.file, None)
             self.wrote(effect.file, outcome)
@@ -224,30 +224,6 @@ class Files:
                 self.turns.post_lazily(
                     lambda now: self._node.receive_written(effect.file, effect.revision, now)
                 )
-
-    def _edited_outside(self, effect: WriteFile) -> None:
-        """Somebody changed the file meanwhile: that is a version of its own.
-
-        What it holds is read again in the turn: it may have been recorded since, and changed.
-        """
-        if not self.may_import(effect.file):
-            self._write_later(effect, Refusal("path-local-modified", effect.file))
-            return
-        log.info("edited outside meanwhile; both versions are kept", extra={"file": effect.file})
-        file, node = effect.file, self._node
-
-        def record() -> None:
-            content = self._disk.read_synced(file)
-            if content is not None:  # who watches the folder sees what is gone
-                node.sync_content(file, content, self._disk.synced_path(file))
-
-        def recorded(done: asyncio.Future[None]) -> None:
-            error = None if done.cancelled() else done.exception()
-            if isinstance(error, Refusal):
-                self._write_later(effect, error)
-
-        if self.turns is not None:
-            self.turns.ask(lambda now: node.at(now, record)).add_done_callback(recorded)
 
     # --- again -----------------------------------------------------------------------
     def _write_later(self, effect: WriteFile, refusal: Refusal) -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from federation import limits
 from federation.adapters.watch import Shared, Watch
-from federation.daemon.placetaking import Changed, read, record
+from federation.daemon.placetaking import Changed, note, read, record
 from federation.daemon.placewriting import write
 from federation.errors import Refusal
 from federation.events import Notice, WriteFile
@@ -209,6 +209,11 @@ class Place:
         self.feed(self.folder.written(name, known, time.monotonic()))
         self.peer.turns.post_lazily(lambda _now: store.put_file(key, name, known))
 
+    def edited(self, name: str) -> None:
+        """A file holds what nobody has recorded: look into it once it rests."""
+        seen = self.shared.look([name])
+        self.feed(self.folder.receive_edited(name, seen[name], time.monotonic()))
+
     # --- loops ------------------------------------------------------------------------
     def feed(self, effects: Collection[Effect | Changed]) -> None:
         """Do this, in order, soon."""
@@ -291,7 +296,7 @@ class Place:
         elif writes:
             await write(self, writes)
         elif notes:
-            await self._note_files(notes)
+            await note(self, notes)
         else:
             await self._do_one(effects[0])
 
@@ -346,18 +351,6 @@ class Place:
             elif document is not None:
                 self.peer.outlet.settle([WriteFile(document.file, document.current)])
 
-    async def _note_files(self, effects: Sequence[Note]) -> None:
-        """What these files look like now, that hold what is recorded."""
-        store, key, left = self.peer.store, self.key, self.unrecorded
-        noted = [one for one in effects if left.get(one.name) != one.known.digest]
-
-        def note() -> None:
-            for one in noted:
-                store.put_file(key, one.name, one.known)
-
-        if noted:
-            await self.peer.turns.ask(lambda _now: note())
-
     async def _note(self, effect: Held | Away | Adopt | Report) -> None:
         store, turns, key = self.peer.store, self.peer.turns, self.key
         if isinstance(effect, Adopt):
@@ -383,8 +376,8 @@ class Place:
         self.peer.outlet.notice(Notice(event, body))
 
     def report(self, name: str, reason: str) -> None:
-        """A file is not synced, and why; below ``synced/`` there may be anything."""
-        if self.home:
+        """A file is not synced, and why; below ``synced/`` there may be more than documents."""
+        if self.home and self.peer.store.document(self.file_of(name)) is None:
             log.info("a file is not synced", extra={"file": self.path_of(name), "reason": reason})
             return
         about = {"revision": None, "peer_id": None, "reason": reason}

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 from federation import limits
 from federation.adapters.watch import Shared
+from federation.daemon.placewriting import held_at
 from federation.errors import Refusal
 from federation.events import Instant
-from federation.machines.folder import Delete, Effect, Known, Move, Read, Seen, Take
+from federation.machines.folder import Delete, Effect, Known, Move, Note, Read, Seen, Take
 from federation.replica.names import kind_of
 from federation.replica.soundness import Fault, new_faults
 from federation.wire import timestamps
@@ -142,6 +143,31 @@ async def record(place: Place, changes: Sequence[Changed]) -> None:
         _warn(place, await asyncio.to_thread(_broken, canvases))
 
 
+async def note(place: Place, notes: Sequence[Note]) -> None:
+    """What these files look like now, that hold what is recorded."""
+    store, left = place.peer.store, place.unrecorded
+    noted = [one for one in notes if left.get(one.name) != one.known.digest]
+
+    def put() -> list[str]:
+        doubted: list[str] = []
+        for one in noted:
+            held = held_at(store, place.path_of(one.name))
+            if held is not None and held.content_hash == one.known.digest:
+                store.put_file(place.key, one.name, one.known)
+            else:  # something else was recorded since, and somebody went back to this
+                doubted.append(one.name)
+        return doubted
+
+    if not noted:
+        return
+    for name in await place.peer.turns.ask(lambda _now: put()):
+        place.folder.doubt(name, time.monotonic())
+    place.feed(())
+    if not place.home:
+        for one in noted:
+            place.show(one.name)
+
+
 def _broken(canvases: Sequence[tuple[str, bytes, bytes]]) -> list[tuple[str, Fault]]:
     """In a thread: the canvases that were not broken so before, with the first new fault."""
     found = [(name, new_faults(kind_of(name), old, new)) for name, old, new in canvases]
@@ -184,7 +210,6 @@ def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> _Done
     if not isinstance(effect, Delete):
         if place.shared.look([effect.name])[effect.name] != effect.known.seen:
             return None
-        _find_base(place, effect.name)
         file, path = place.file_of(effect.name), place.path_of(effect.name)
         if kind_of(file) != "text" and len(content) <= limits.CHECK_CANVAS:
             before = _held(place, effect.old if isinstance(effect, Move) else effect.name)
@@ -192,8 +217,8 @@ def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> _Done
         store.put_file(place.key, effect.name, effect.known)
     if not isinstance(effect, Take):
         gone = effect.old if isinstance(effect, Move) else effect.name
-        # a file that is known again was written since: what was deleted is older
-        if gone not in place.folder.known:
+        # a file that is known again, or there, was written since: what was deleted is older
+        if gone not in place.folder.known and place.shared.look([gone])[gone] is None:
             deleted = node.delete(place.file_of(gone), place.path_of(gone))
             changed = changed or deleted is not None
             store.drop_file(place.key, gone)
@@ -206,19 +231,8 @@ def _change(place: Place, effect: Take | Move | Delete, content: bytes) -> _Done
 def _held(place: Place, name: str) -> bytes | None:
     """What a file held when it was read or written last; None where that was dropped."""
     store = place.peer.store
-    known = store.synced_from(place.path_of(name))
-    revision = store.revision(known[1]) if known is not None else None
+    revision = held_at(store, place.path_of(name))
     try:
         return store.content(revision.content_hash) if revision is not None else b""
     except Refusal:  # what an old version was like is worth no line in the log
         return None
-
-
-def _find_base(place: Place, name: str) -> None:
-    """A file of a home holds what was written last, also where the state directory was moved."""
-    store, path = place.peer.store, place.path_of(name)
-    document = store.document(place.file_of(name))
-    if not place.home or document is None or document.written is None:
-        return
-    if store.synced_from(path) is None:
-        store.set_synced_from(path, document.file, document.written)

@@ -8,7 +8,6 @@ and not in the place of a file that is missing for a reason not known yet.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from federation.machines.folder import Known, State
 from federation.replica.records import Revision
 
 if TYPE_CHECKING:
+    from federation.adapters.store import SqliteStore
     from federation.daemon.place import Place
 
 #: what a file was found to hold: what we wrote, something else, nothing any more, or no
@@ -34,13 +34,13 @@ _AWAY = frozenset({"file-not-found", "folder-replaced"})
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A file that is to show a revision, now that it may hold one of ``digests``."""
+    """A file that is to show a revision; ``digest``: of what it may hold now (None: nothing)."""
 
     name: str
     revision: Revision
     #: None: the file goes
     content: bytes | None
-    digests: tuple[str | None, ...]
+    digest: str | None
 
 
 async def write(place: Place, names: Sequence[str]) -> None:
@@ -83,7 +83,8 @@ async def _write(place: Place, plans: list[_Plan]) -> None:
         elif isinstance(found, Modified):
             # somebody wrote it: that is recorded first, and then this is done again
             seen = await asyncio.to_thread(place.shared.look, [plan.name])
-            place.feed(place.folder.receive_paths(seen, time.monotonic()))
+            now = time.monotonic()
+            place.feed(place.folder.receive_edited(plan.name, seen[plan.name], now))
         else:
             written.append((plan, found))
     if written:
@@ -104,13 +105,17 @@ def _plan(place: Place, name: str) -> _Plan | None:
         return None
     if place.is_missing(name) or (revision.deleted and place.peer.spaces.is_held(revision.file)):
         return None
-    recorded = known is not None and known.digest != place.unrecorded.get(name)
-    digests = [known.digest if known is not None and recorded else None]
-    before = store.revision(row[1]) if row is not None else None
-    if before is not None and not before.deleted:
-        digests.append(before.content_hash)
+    # An older version is there because somebody went back to it.
+    held = held_at(store, place.path_of(name))
     content = None if revision.deleted else store.content(revision.content_hash)
-    return _Plan(name, revision, content, tuple(digests))
+    digest = held.content_hash if held is not None and not held.deleted else None
+    return _Plan(name, revision, content, digest)
+
+
+def held_at(store: SqliteStore, path: str) -> Revision | None:
+    """What a file held when that was last recorded or written; None: nothing that is known."""
+    row = store.synced_from(path)
+    return None if row is None else store.revision(row[1])
 
 
 async def _carry_out(shared: Shared, plans: Sequence[_Plan]) -> list[_Outcome]:
@@ -124,21 +129,13 @@ async def _carry_out(shared: Shared, plans: Sequence[_Plan]) -> list[_Outcome]:
 
 
 def _change(shared: Shared, plan: _Plan) -> _Outcome:
-    """Write the file or remove it; what it may hold is one of the plan's digests."""
-    found: Known | Modified | None = None
+    """Write the file or remove it, if it holds what the plan says."""
     try:
-        for digest in plan.digests:
-            if plan.content is not None:
-                found = shared.write(plan.name, plan.content, digest)
-            else:
-                found = shared.delete(plan.name, digest or "")
-            if not isinstance(found, Modified):
-                break
-            if hashlib.sha256(found.content).hexdigest() not in plan.digests:
-                break
+        if plan.content is not None:
+            return shared.write(plan.name, plan.content, plan.digest)
+        return shared.delete(plan.name, plan.digest or "")
     except Refusal as refusal:
         return refusal
-    return found
 
 
 async def _note(place: Place, written: Sequence[tuple[_Plan, Known | None]]) -> None:
@@ -158,7 +155,11 @@ async def _note(place: Place, written: Sequence[tuple[_Plan, Known | None]]) -> 
             else:
                 store.drop_file(place.key, plan.name)
 
-    await place.peer.turns.ask(lambda _now: note())
+    try:
+        await place.peer.turns.ask(lambda _now: note())
+    except Refusal:  # the disk is full: noted before anything else that is asked
+        place.peer.turns.post_lazily(lambda _now: note())
+        raise
 
 
 def _later(place: Place, name: str, refusal: Refusal) -> None:

@@ -66,9 +66,7 @@ class Readback:
         return {
             file: seen[file]
             for file, text in noted.items()
-            if file in seen
-            and seen[file].text != text
-            and (waiting or peer.outlet.files.may_import(file))
+            if file in seen and seen[file].text != text and (waiting or peer.spaces.takes(file))
         }
 
     async def _take(self, files: Mapping[str, Stamp]) -> int:
@@ -99,8 +97,6 @@ class Readback:
         content = peer.disk.read_synced(file)
         if content is None or document is None or document.written is None:
             return False
-        if store.synced_from(path) is None:  # the state directory was moved
-            store.set_synced_from(path, file, document.written)
         changed = peer.node.import_changed(file, content, path)
         if not _is_young(seen):
             store.set_stamp(file, seen.text)

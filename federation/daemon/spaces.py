@@ -51,11 +51,11 @@ class Spaces:
                 self._open(space)
         peer.outlet.files.changed = self._changed
         peer.outlet.files.wrote = self._wrote
+        peer.outlet.files.edited = lambda file: self._home(file, lambda p, n: p.edited(n))
         peer.outlet.files.may_write = lambda file: (
             not self._home(file, lambda p, n: p.is_missing(n))
         )
         peer.outlet.files.may_remove = self._removals.may_remove
-        peer.outlet.files.may_import = lambda file: self._space_of(file).auto_sync
 
     def start(self) -> None:
         """Begin to watch."""
@@ -133,6 +133,10 @@ class Spaces:
     def _space_of(self, file: str) -> Space:
         space = parts_of(file)[0]
         return self._spaces.get(space, Space(space, "local"))
+
+    def takes(self, file: str) -> bool:
+        """Whether what somebody writes into a document's file is recorded without a word."""
+        return self._space_of(file).auto_sync
 
     def _home(self, file: str, ask: Callable[[Place, str], T]) -> T | None:
         space, name = parts_of(file)

@@ -57,8 +57,10 @@ class Library:
         Its base is the revision last synced from that path, else the current
         head; ``opened``, the hash of the content that an editor began with (or
         several, oldest first), says better.  ``apart``: what comes from a path
-        that nothing was synced from was made from nothing that is here.
-        Content that the base or the head has already is no change.
+        that nothing was synced from was made from nothing that is here, unless
+        it is an earlier version; so is what lies where the synced file was
+        never written.  Content that the base, the head or the path has
+        already is no change.
         """
         context = self._context
         store = context.store
@@ -71,16 +73,17 @@ class Library:
         replaces = None
         if document is not None:
             current = self.heads.get(document.current)
-            known = store.synced_from(path) if path else None
-            last = store.revision(known[1]) if known is not None and known[0] == file else None
+            last = self._last(document, path)
             base = self._base(current, last, opened)
             digest = _digest(content)
+            known: list[Revision | None] = [current, *base, last]
             if current.deleted and not apart and base and base[0].content_hash == digest:
-                base = [current]  # the same again, after it was deleted
-            found = (one for one in (current, *base) if one.content_hash == digest)
-            same = next((one for one in found if not one.deleted), None)
+                base, known = [current], []  # the same again, after it was deleted
+            apart = apart or path == context.files.synced_path(file)
             if apart and last is None and not current.deleted:
-                base = []
+                base, known = [], [current, store.with_content(file, digest)]
+            found = (one for one in known if one is not None and one.content_hash == digest)
+            same = next((one for one in found if not one.deleted), None)
             if same is not None:
                 self._unchanged(same, path, current)
                 return Recorded(same, "unchanged")
@@ -92,6 +95,14 @@ class Library:
             as_saved = shown if shown.content_hash == _digest(content) else recorded.revision
             store.set_synced_from(path, file, as_saved.revision)
         return replace(recorded, replaces=replaces)
+
+    def _last(self, document: Document, path: str | None) -> Revision | None:
+        """What a path held when that was last recorded, or written there by us."""
+        store, files = self._context.store, self._context.files
+        known = store.synced_from(path) if path else None
+        if known is None and document.written and path == files.synced_path(document.file):
+            known = (document.file, document.written)  # the state directory was moved
+        return store.revision(known[1]) if known and known[0] == document.file else None
 
     def _write_saved(self, file: str, content: bytes, base: Sequence[Revision]) -> Recorded:
         """Record what the user saved; see ``node.manual`` for what that may leave out."""

@@ -317,40 +317,107 @@ async def test_an_edit_that_cannot_be_recorded_is_not_overwritten(
     here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "WRITE_AGAIN", 0.01)
-    friend = await here.known()
+    friend, path = await here.known(), here.peer.disk.synced / "a.md"
     await friend.sync("a.md", "one\ntwo\nthree\n")
     await until(lambda: written(here, "a.md"))
-    record = here.peer.node.sync_content
+    record = here.peer.node.import_changed
 
-    def refuse(*_given: object) -> Any:
+    def refuse(*_given: object, **_named: object) -> Any:
         raise Refusal("file-too-large", "a.md")
 
-    monkeypatch.setattr(here.peer.node, "sync_content", refuse)
-    (here.peer.disk.synced / "a.md").write_text("edited\ntwo\nthree\n")
+    monkeypatch.setattr(here.peer.node, "import_changed", refuse)
+    path.write_text("edited\ntwo\nthree\n")
     await friend.sync("a.md", "one\ntwo\nnewer\n", vector={friend.peer_id: 1})
     await until(lambda: of(told, "sync-failed"))
     assert here.synced("a.md") == b"edited\ntwo\nthree\n"
-    monkeypatch.setattr(here.peer.node, "sync_content", record)
+    monkeypatch.setattr(here.peer.node, "import_changed", record)
+    path.write_text("edited, too\ntwo\nthree\n")
     await until(lambda: len(here.peer.store.heads("a.md")) == 2 and written(here, "a.md"))
-    assert here.synced("a.md") == b"edited\ntwo\nnewer\n"
+    assert here.synced("a.md") == b"edited, too\ntwo\nnewer\n"
+
+
+async def test_who_goes_back_to_an_older_version_while_a_newer_one_comes_is_not_undone(
+    here: Running,
+) -> None:
+    friend = await here.known()
+    await friend.sync("a.md", "one\ntwo\nthree\n")
+    await friend.sync("a.md", "ONE\ntwo\nthree\n", vector={friend.peer_id: 1})
+    await until(lambda: written(here, "a.md"))
+    (here.peer.disk.synced / "a.md").write_bytes(b"one\ntwo\nthree\n")
+    await friend.sync("a.md", "ONE\ntwo\nthree\nfour\n", vector={friend.peer_id: 2})
+    await until(lambda: here.synced("a.md") == b"one\ntwo\nthree\nfour\n")
+    await until(lambda: written(here, "a.md"))
+
+
+async def test_who_goes_back_at_once_from_what_is_recorded_is_not_undone(
+    here: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version that was written last is there again, but another one was recorded since."""
+    await (await here.known()).sync("a.md", "one\n")
+    await until(lambda: written(here, "a.md"))
+    path = here.peer.disk.synced / "a.md"
+    real = here.peer.outlet.files.write_all
+
+    async def late(effects: Sequence[Any]) -> None:
+        if path.read_bytes() == b"two\n":
+            path.write_bytes(b"one\n")
+        await real(effects)
+
+    monkeypatch.setattr(here.peer.outlet.files, "write_all", late)
+    path.write_bytes(b"two\n")
+    await here.front().call("sync.file", path=str(path))
+    assert here.synced("a.md") == b"one\n"
+    await until(lambda: written(here, "a.md"))
+    contents = [here.peer.store.content(one.content_hash)
+                for one in here.peer.store.revisions("a.md")]  # fmt: skip
+    assert contents == [b"one\n", b"two\n", b"one\n"]
+
+
+async def test_what_is_half_written_when_a_newer_version_comes_is_no_edit(here: Running) -> None:
+    """A program empties the file, and fills it a moment later, in place."""
+    friend = await here.known()
+    await friend.sync("a.md", "one\n")
+    await until(lambda: written(here, "a.md"))
+    with (here.peer.disk.synced / "a.md").open("wb") as stream:
+        await friend.sync("a.md", "one\ntwo\n", vector={friend.peer_id: 1})
+        await here.turn()
+        stream.write(b"mine\none\n")
+    await until(lambda: here.synced("a.md") == b"mine\none\ntwo\n")
+    own = [one for one in here.peer.store.revisions("a.md", signed=True)
+           if one.author != friend.peer_id]  # fmt: skip
+    assert [here.peer.store.content(one.content_hash) for one in own] == [b"mine\none\n"]
+
+
+async def test_a_file_that_is_there_before_the_document_is_not_made_from_it(
+    here: Running,
+) -> None:
+    friend = await here.known()
+    (here.peer.disk.synced / "a.md").write_bytes(b"mine\n")
+    await friend.sync("a.md", "theirs\n")
+    await until(lambda: written(here, "a.md"))
+    assert sorted(here.synced("a.md").splitlines()) == [b"mine", b"theirs"]
 
 
 async def test_a_crash_between_writing_and_noting_makes_no_conflict(
-    here: Running, told: list[Row], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    friend = await here.known()
-    await friend.sync("a.md", "one")
-    await until(lambda: written(here, "a.md"))
-    with monkeypatch.context() as patch:
-        patch.setattr(here.peer.turns, "post_lazily", lambda _run: None)  # the note is lost
+    async with running(tmp_path) as here:
+        friend = await here.known()
+        await friend.sync("a.md", "one")
+        await until(lambda: written(here, "a.md"))
+        # the note is lost
+        monkeypatch.setattr(here.peer.turns, "post_lazily", lambda _run: None)
         await friend.sync("a.md", "two", vector={friend.peer_id: 1})
-    assert here.synced("a.md") == b"two"
-    assert not written(here, "a.md")
-    await friend.sync("a.md", "three", vector={friend.peer_id: 2})
-    await until(lambda: written(here, "a.md"))
-    assert here.synced("a.md") == b"three"
-    assert len(here.peer.store.heads("a.md")) == 1
-    assert not of(told, "conflict-detected")
+        assert here.synced("a.md") == b"two"
+        assert not written(here, "a.md")
+    async with running(tmp_path) as here:
+        friend._running = here
+        await friend.sync("a.md", "three", vector={friend.peer_id: 2})
+        await until(lambda: written(here, "a.md"))
+        assert here.synced("a.md") == b"three"
+        assert len(here.peer.store.heads("a.md")) == 1
+        assert len(here.peer.store.revisions("a.md")) == 3
+        assert not (await here.front().call("conflicts.list"))["conflicts"]
 
 
 async def test_what_was_recorded_and_not_written_is_written_at_the_next_start(
@@ -358,7 +425,6 @@ async def test_what_was_recorded_and_not_written_is_written_at_the_next_start(
 ) -> None:
     async with running(tmp_path) as here:
         here.peer.disk.write_synced = lambda *_given: Modified(b"")  # type: ignore[method-assign]
-        here.peer.outlet.files._edited_outside = lambda *_given: None  # type: ignore[method-assign]
         await here.sync("a.md", "text")
         assert not (here.peer.disk.synced / "a.md").exists()
     async with running(tmp_path) as here:

@@ -191,6 +191,9 @@ async def test_a_deletion_does_not_take_what_was_written_since(tmp_path: Path) -
         assert shown(here, "a.md") == b"one"
         home.folder.removed("b.md")
         await record(home, [Changed(Delete("b.md", known))])
+        assert shown(here, "b.md") == here.synced("b.md") == b"one", "it is there again"
+        (here.peer.disk.synced / "b.md").unlink()
+        await record(home, [Changed(Delete("b.md", known))])
         assert shown(here, "b.md") is None
 
 
@@ -212,8 +215,10 @@ async def test_an_edit_that_is_merged_while_it_is_read_is_not_recorded_once_more
         home = here.peer.spaces.places("commons")[0]
         await until(lambda: home._listed and home.quiet and here.synced("a.md") == b"one\n")
         monkeypatch.setattr(placetaking, "_look_into", slow)
-        (here.peer.disk.synced / "a.md").write_bytes(b"zero\none\n")
+        path = here.peer.disk.synced / "a.md"
+        path.write_bytes(b"zero\none\n")
         await until(read.is_set)
+        await here.front().call("sync.file", path=str(path))
         await friend.sync("a.md", "one\ntwo\n", vector={friend.peer_id: 1})
         await until(lambda: here.synced("a.md") == b"zero\none\ntwo\n")
         go.set()

@@ -176,6 +176,13 @@ class Folder:
                     self._deletions.miss(name, now)
         return effects + self.handle_timer(now)
 
+    def receive_edited(self, name: str, look: Seen | None, now: float) -> list[Effect]:
+        """We found that somebody changed a file: what rests already goes on resting."""
+        one = self._restless.get(name)
+        if name in self._reading or (one is not None and one.seen == look):
+            return []
+        return self.receive_paths({name: look}, now)
+
     def receive_listing(self, listing: Listing | Gone, now: float) -> list[Effect]:
         """What the whole folder looks like, or that it is gone."""
         self._look_at = now + self._interval if self.auto_sync else float("inf")
@@ -255,6 +262,12 @@ class Folder:
             name = effect.old if isinstance(effect, Move) else effect.name
             self.known[name] = before._replace(seen=before.seen._replace(size=-1))
         self._look_by(now + limits.WRITE_AGAIN)
+
+    def doubt(self, name: str, now: float) -> None:
+        """What this file was known to hold is not what was recorded of it: it is taken again."""
+        if name in self.known:
+            self.known[name] = Known("", replace(self.known[name].seen, size=-1))
+            self._look_by(now)
 
     # --- time -----------------------------------------------------------------------------
     def next_timer(self) -> float:
