@@ -77,6 +77,10 @@ class Files:
         """How many files could not be written, and are tried again."""
         return len(self._later)
 
+    def waits(self, file: str) -> bool:
+        """Whether a version of this document waits until it can be written."""
+        return file in self._later
+
     def close(self) -> None:
         """Write nothing more; what is under way is put right at the next start."""
         if self._retry is not None:

@@ -376,8 +376,8 @@ class Place:
         self.peer.outlet.notice(Notice(event, body))
 
     def report(self, name: str, reason: str) -> None:
-        """A file is not synced, and why; below ``synced/`` there may be more than documents."""
-        if self.home and self.peer.store.document(self.file_of(name)) is None:
+        """A file is not synced, and why; below ``synced/`` there may be anything."""
+        if self.home and not self.peer.outlet.files.waits(self.file_of(name)):
             log.info("a file is not synced", extra={"file": self.path_of(name), "reason": reason})
             return
         about = {"revision": None, "peer_id": None, "reason": reason}

@@ -249,3 +249,59 @@ async def test_what_may_not_be_recorded_is_not_written_over(
         await (await here.known()).sync("x.md", "two\n", **seen)
         await write(place, ["x.md"])
         assert holds(folder / "x.md", b"much\n")
+
+
+async def test_who_goes_back_to_an_older_version_while_a_newer_one_comes_is_not_undone(
+    tmp_path: Path,
+) -> None:
+    """What was recorded last is what may be written over, also if `sync` recorded it."""
+    async with shared(tmp_path, "x.md") as (here, place, folder):
+        (folder / "x.md").write_bytes(b"zero\none\n")
+        await here.front().call("sync.file", path=str(folder / "x.md"))
+        friend, (own,) = await here.known(), here.peer.store.heads("x.md")
+        seen = {"vector": dict(own.vector) | {own.author: own.seq}, "parents": [own.revision]}
+        await friend.sync("x.md", "zero\none\ntwo\n", **seen)
+        (folder / "x.md").write_bytes(b"one\n")
+        await write(place, ["x.md"])
+        assert holds(folder / "x.md", b"one\n")
+        place.start()
+        await until(lambda: holds(folder / "x.md", b"one\ntwo\n"))
+        await until(lambda: here.synced("x.md") == b"one\ntwo\n")
+
+
+async def test_an_edit_that_was_taken_back_keeps_no_version_from_being_shown(
+    tmp_path: Path,
+) -> None:
+    async with shared(tmp_path, "x.md") as (here, place, folder):
+        (folder / "x.md").write_bytes(b"zero\none\n")
+        friend, (first,) = await here.known(), here.peer.store.heads("x.md")
+        seen = {"vector": {first.author: first.seq}, "parents": [first.revision]}
+        await friend.sync("x.md", "one\ntwo\n", **seen)
+        await write(place, ["x.md"])
+        (folder / "x.md").write_bytes(b"one\n")
+        place._shows.clear()
+        place.start()
+        await until(lambda: holds(folder / "x.md", b"one\ntwo\n"))
+
+
+async def test_what_was_written_is_noted_before_what_is_asked_though_the_disk_was_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shared(tmp_path, "x.md") as (here, place, folder):
+        (first,) = here.peer.store.heads("x.md")
+        seen = {"vector": {first.author: first.seq}, "parents": [first.revision]}
+        await (await here.known()).sync("x.md", "one\ntwo\n", **seen)
+        ask, turns = here.peer.turns.ask, here.peer.turns
+
+        def full(_run: object) -> asyncio.Future[None]:
+            monkeypatch.setattr(turns, "ask", ask)
+            refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            refused.set_exception(Refusal("disk-full"))
+            return refused
+
+        monkeypatch.setattr(turns, "ask", full)
+        with pytest.raises(Refusal):
+            await write(place, ["x.md"])
+        (folder / "x.md").write_bytes(b"zero\none\ntwo\n")
+        await here.front().call("sync.file", path=str(folder / "x.md"))
+        assert len(here.peer.store.heads("x.md")) == 1, "it was made from what was written"

@@ -132,3 +132,23 @@ async def test_the_document_that_a_file_is(tmp_path: Path) -> None:
         assert spaces.document_of(synced / "a" / "x.md") == "a/x.md"
         assert spaces.document_of(alias / "x.md") == "x.md"
         assert spaces.document_of(alias / "a" / "x.md") == "a/x.md"
+
+
+async def test_a_folder_that_is_shared_again_takes_nothing_back(tmp_path: Path) -> None:
+    """What it holds are earlier versions; what changed there meanwhile is merged."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    async with running(tmp_path) as here:
+        friend, front = await here.known(), here.front()
+        for name in ("x.md", "y.md"):
+            await friend.sync(name, "one\ntwo\n")
+        await front.call("spaces.share", path=str(folder))
+        await until(lambda: all(holds(folder / n, b"one\ntwo\n") for n in ("x.md", "y.md")))
+        await front.call("spaces.leave", space="commons")
+        await friend.sync("x.md", "two\n", vector={friend.peer_id: 1})
+        (folder / "y.md").write_bytes(b"one\ntwo\nthree\n")
+        await front.call("spaces.share", path=str(folder))
+        await until(lambda: holds(folder / "x.md", b"two\n"))
+        await until(lambda: here.synced("y.md") == b"one\ntwo\nthree\n")
+        await until(lambda: here.peer.spaces.places("commons")[1].quiet)
+        assert shown(here, "x.md") == here.synced("x.md") == b"two\n"

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+
 import pytest
 
 from federation.errors import Refusal
 from federation.events import WriteFile
 from federation.node.context import NodeSettings
+from federation.node.heads import Recorded
 from federation.node.packing import is_text
 from tests.node.network import key_of
 from tests.node.world import SimPeer, World
@@ -31,6 +35,13 @@ def apart(count: int = 2, base: bytes = b"base") -> tuple[World, list[SimPeer]]:
     return world, peers
 
 
+def shown(peer: SimPeer) -> bytes:
+    """What x.md shows."""
+    document = peer.store.document("x.md")
+    assert document is not None
+    return peer.content(document.current)
+
+
 def test_text_is_utf8_without_nul() -> None:
     assert is_text(b"")
     assert is_text("é\n".encode())
@@ -46,6 +57,43 @@ def test_the_same_content_is_no_change() -> None:
     elsewhere = a.sync("x.md", b"text", "/other/x.md")
     assert (first.place, again.place, elsewhere.place) == ("current", "unchanged", "unchanged")
     assert len(a.store.revisions("x.md")) == 1
+
+
+def test_what_a_path_was_known_to_hold_is_no_change_whatever_an_editor_began_with() -> None:
+    """Who watches the folder was faster than the editor, and others sent something since."""
+    world, (a, b) = apart(base=b"base\n")
+    b.sync("x.md", b"base\ntheirs\n", "/1/x.md")
+    a.sync("x.md", b"mine\nbase\n", "/0/x.md")
+    for peer in (a, b):
+        peer.go_online()
+    world.run(30)
+    assert shown(a) == b"mine\nbase\ntheirs\n"
+    count, began = len(a.store.revisions("x.md")), hashlib.sha256(b"base\n").hexdigest()
+    again = a.do(lambda: a.node.sync_content("x.md", b"mine\nbase\n", "/0/x.md", began))
+    assert isinstance(again, Recorded)
+    assert again.place == "unchanged"
+    assert len(a.store.revisions("x.md")) == count
+
+
+def test_what_lies_where_nothing_was_written_yet_is_made_from_nothing() -> None:
+    a = one_peer()
+    a.sync("x.md", b"one\n", "/home/x.md")
+    a.sync("x.md", b"two\n", "/home/x.md")
+    home = a.node.context.files.synced_path("x.md")
+
+    def forget() -> None:
+        document = a.store.document("x.md")
+        assert document is not None
+        a.store.put_document(replace(document, written=None))
+        a.store.set_synced_from(home, "another.md", "0" * 64)
+
+    a.do(lambda: None)  # what was written is noted
+    a.do(forget)
+    assert a.sync("x.md", b"one\n", home).place == "unchanged", "it is an earlier version"
+    a.do(lambda: None)
+    a.do(forget)
+    assert a.sync("x.md", b"mine\n", home).place == "merged"
+    assert sorted(shown(a).splitlines()) == [b"mine", b"two"]
 
 
 def test_another_path_edits_what_is_there_now() -> None:

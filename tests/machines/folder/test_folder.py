@@ -175,6 +175,27 @@ def test_an_effect_that_failed_is_past_where_we_have_written_since(change: str) 
     assert one.folder.known["x.md"] == ours
 
 
+def test_what_was_recorded_elsewhere_since_is_taken_again_though_it_looks_the_same() -> None:
+    one = live({"x.md": "X", "y.md": "Y"})
+    before = one.folder.known["x.md"]
+    one.folder.doubt("none.md", one.now)
+    one.folder.doubt("x.md", one.now)
+    effects = one.run(100.0)
+    assert [effect for effect in effects if isinstance(effect, Take)] == [Take("x.md", before, ANY)]
+    assert one.folder.known["x.md"] == before
+
+
+def test_what_rests_goes_on_resting_when_it_is_found_to_be_changed() -> None:
+    one = live({"x.md": "X", "y.md": "Y"})
+    one.files["x.md"] = "edited"
+    seen = one.known_now("x.md").seen
+    for _ in range(20):
+        one.do(one.folder.receive_edited("x.md", seen, one.now))
+        one.run(limits.FOLDER_SETTLE / 4)
+    assert one.folder.known["x.md"] == one.known_now("x.md")
+    assert one.folder.receive_edited("y.md", one.known_now("y.md").seen, one.now) == []
+
+
 def test_looks_are_asked_for_one_at_a_time() -> None:
     folder = Folder({}, None, 5.0)
     assert folder.next_timer() == 5.0
