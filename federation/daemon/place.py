@@ -99,7 +99,7 @@ class Place:
         self.locked: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._fed = asyncio.Event()
-        self._working = False
+        self._working = self._closing = False
         self._listed = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -113,6 +113,7 @@ class Place:
     # --- life -------------------------------------------------------------------------
     def start(self) -> None:
         """Begin to watch."""
+        self._closing = False
         self._watch = Watch(self.path)
         parts: tuple[Coroutine[object, object, None], ...] = (
             self._work(), self._timers(), self._news(self._watch),
@@ -122,10 +123,16 @@ class Place:
             self._reconcile(())  # nobody looks, but what others wrote is to be seen
 
     async def close(self) -> None:
-        """Watch no more."""
-        for task in self._tasks:
+        """Watch no more, once what is being written now is noted."""
+        self._closing = True
+        self._wake.set()
+        for task in self._tasks[0 if not self._working else 1 :]:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            async with asyncio.timeout(limits.SHUTDOWN):
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+        except TimeoutError:
+            log.warning("a folder does not answer", extra={"folder": self.key})
         if self._watch is not None:
             await self._watch.close()
 
@@ -249,7 +256,7 @@ class Place:
         if not self.home:
             await asyncio.to_thread(self.shared.tidy)
         while True:
-            while self._todo or self._shows:
+            while (self._todo or self._shows) and not self._closing:
                 effects = self._next()
                 self._working = True
                 try:
@@ -260,6 +267,8 @@ class Place:
                     log.exception("a shared folder met a defect; it goes on")
                 finally:
                     self._working = False
+            if self._closing:
+                return
             self._wake.clear()
             self._fed.set()
             await self._wake.wait()

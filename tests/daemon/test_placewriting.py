@@ -305,3 +305,29 @@ async def test_what_was_written_is_noted_before_what_is_asked_though_the_disk_wa
         (folder / "x.md").write_bytes(b"zero\none\ntwo\n")
         await here.front().call("sync.file", path=str(folder / "x.md"))
         assert len(here.peer.store.heads("x.md")) == 1, "it was made from what was written"
+
+
+async def test_who_leaves_a_folder_while_it_is_written_notes_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the next start it would be no version that is known, and made from an old one."""
+    real, reached, go = Shared.write, threading.Event(), threading.Event()
+
+    def slow(folder: Shared, file: str, content: bytes, known: str | None) -> object:
+        reached.set()
+        go.wait(60)
+        return real(folder, file, content, known)
+
+    async with shared(tmp_path) as (here, place, folder):
+        monkeypatch.setattr(Shared, "write", slow)
+        await (await here.known()).sync("x.md", "one\n")
+        place.start()
+        await until(reached.is_set)
+        closing = asyncio.ensure_future(place.close())
+        await here.turn()
+        go.set()
+        await soon(closing)
+        assert holds(folder / "x.md", b"one\n")
+        (head,) = here.peer.store.heads("x.md")
+        assert here.peer.store.synced_from(str(folder / "x.md")) == ("x.md", head.revision)
+        assert "x.md" in here.peer.store.files_of(place.key)
