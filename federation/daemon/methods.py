@@ -198,7 +198,8 @@ class Methods:
         """``sync.file``."""
         peer, node = self._peer, self._node
         path = user_path(given.path)
-        file = peer.spaces.document_of(path) or path.name
+        ours = peer.spaces.document_of(path)
+        file = ours or path.name
         most = peer.options.node.max_document
 
         def record() -> tuple[Recorded, bytes] | None:
@@ -206,7 +207,8 @@ class Methods:
             if peer.spaces.is_writing(path):
                 return None
             content = read_user_file(path, most)
-            return node.sync_content(file, content, str(path), given.base), content
+            apart = ours is not None
+            return node.sync_content(file, content, str(path), given.base, apart=apart), content
 
         until = time.monotonic() + limits.FOLDER_TAKE
         while (done := await peer.turns.ask(lambda now: node.at(now, record))) is None:

@@ -263,7 +263,9 @@ class Spaces:
         mark = secrets.token_hex(16)
 
         def note() -> Place:
-            self._peer.store.drop_place(str(folder))
+            root = self._peer.store.root(str(folder))
+            if root is None or not root.marker or not Shared(folder).is_still(root):
+                self._peer.store.drop_place(str(folder))  # else it is shared again
             self._adopt(folder, mark)
             self._peer.store.put_space(shared)
             return Place(self._peer, shared, folder, home=False)
@@ -298,7 +300,10 @@ class Spaces:
 
         def forget() -> None:
             for place in left:
-                self._peer.store.drop_place(place.key)
+                if space.kind == "open":
+                    self._peer.store.leave_place(place.key)
+                else:
+                    self._peer.store.drop_place(place.key)
             if space.kind == "open":
                 self._peer.store.put_space(replace(space, folder=None))
             else:

@@ -80,7 +80,7 @@ class Library:
             if current.deleted and not apart and base and base[0].content_hash == digest:
                 base, known = [current], []  # the same again, after it was deleted
             apart = apart or path == context.files.synced_path(file)
-            if apart and last is None and not current.deleted:
+            if apart and last is None and opened is None and not current.deleted:
                 base, known = [], [current, store.with_content(file, digest)]
             found = (one for one in known if one is not None and one.content_hash == digest)
             same = next((one for one in found if not one.deleted), None)

@@ -109,14 +109,17 @@ class Node:
         content: bytes,
         path: str | None,
         opened: str | Sequence[str] | None = None,
+        *,
+        apart: bool = False,
     ) -> Recorded:
         """Import what the user has, and publish the newest version.
 
         ``opened``: the hash of the content that it was made from, if known, or
         several, oldest first, of which the newest counts that is recorded.
+        ``apart``: a file that was never synced is beside a document of its name.
         """
         self.live.checkpoint(file)
-        recorded = self.library.import_content(file, content, path, opened)
+        recorded = self.library.import_content(file, content, path, opened, apart=apart)
         if recorded.revision.author == self.context.peer_id:
             self._publish(recorded, whole=True)
         return recorded

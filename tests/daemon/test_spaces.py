@@ -134,8 +134,9 @@ async def test_the_document_that_a_file_is(tmp_path: Path) -> None:
         assert spaces.document_of(alias / "a" / "x.md") == "a/x.md"
 
 
-async def test_a_folder_that_is_shared_again_takes_nothing_back(tmp_path: Path) -> None:
-    """What it holds are earlier versions; what changed there meanwhile is merged."""
+@pytest.mark.parametrize("told", [False, True])
+async def test_a_folder_that_is_shared_again_takes_nothing_back(tmp_path: Path, told: bool) -> None:
+    """What it holds was made from what was written there before it was left."""
     folder = tmp_path / "mine"
     folder.mkdir()
     async with running(tmp_path) as here:
@@ -146,9 +147,35 @@ async def test_a_folder_that_is_shared_again_takes_nothing_back(tmp_path: Path) 
         await until(lambda: all(holds(folder / n, b"one\ntwo\n") for n in ("x.md", "y.md")))
         await front.call("spaces.leave", space="commons")
         await friend.sync("x.md", "two\n", vector={friend.peer_id: 1})
+        await friend.sync("y.md", "two\n", vector={friend.peer_id: 2})
         (folder / "y.md").write_bytes(b"one\ntwo\nthree\n")
         await front.call("spaces.share", path=str(folder))
+        if told:
+            await front.call("sync.file", path=str(folder / "y.md"))
         await until(lambda: holds(folder / "x.md", b"two\n"))
-        await until(lambda: here.synced("y.md") == b"one\ntwo\nthree\n")
+        await until(lambda: here.synced("y.md") == b"two\nthree\n")
         await until(lambda: here.peer.spaces.places("commons")[1].quiet)
+        assert shown(here, "x.md") == here.synced("x.md") == b"two\n"
+
+
+@pytest.mark.parametrize("told", [False, True])
+async def test_a_copy_of_a_folder_that_is_shared_takes_nothing_back(
+    tmp_path: Path, told: bool
+) -> None:
+    """What it holds are earlier versions, and files that were made from nothing that is here."""
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    (folder / "x.md").write_bytes(b"one\ntwo\n")
+    (folder / "y.md").write_bytes(b"mine\n")
+    async with running(tmp_path) as here:
+        friend, front = await here.known(), here.front()
+        await friend.sync("x.md", "one\ntwo\n")
+        await friend.sync("y.md", "theirs\n")
+        await friend.sync("x.md", "two\n", vector={friend.peer_id: 2})
+        await front.call("spaces.share", path=str(folder))
+        if told:
+            for name in ("x.md", "y.md"):
+                await front.call("sync.file", path=str(folder / name))
+        await until(lambda: holds(folder / "x.md", b"two\n"))
+        await until(lambda: {*here.synced("y.md").splitlines()} == {b"mine", b"theirs"})
         assert shown(here, "x.md") == here.synced("x.md") == b"two\n"

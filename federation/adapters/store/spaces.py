@@ -74,6 +74,10 @@ class SpaceTables:
         """A file is there no more."""
         self._db.execute("DELETE FROM files WHERE place=? AND name=?", (place, name))
 
+    def leave_place(self, place: str) -> None:
+        """Forget what the files of a place look like; what was synced from there stays known."""
+        self._db.execute("DELETE FROM files WHERE place=?", (place,))
+
     def drop_place(self, place: str) -> None:
         """Forget a place with all of its files, and what was synced from there."""
         self._db.execute("DELETE FROM roots WHERE place=?", (place,))

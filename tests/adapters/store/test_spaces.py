@@ -37,6 +37,10 @@ def test_a_place_and_its_files() -> None:
     assert store.files_of("/a") == {"x.md": two}
     for path in ("/a/x.md", "/a/d/y.md", "/ab/x.md"):
         store.set_synced_from(path, "x.md", "f" * 64)
+    store.leave_place("/ab")
+    assert store.files_of("/ab") == {}
+    assert store.synced_from("/ab/x.md") == ("x.md", "f" * 64), "it may be shared again"
+    store.put_file("/ab", "y.md", one)
     store.drop_place("/a")
     assert store.root("/a") is None
     assert store.files_of("/a") == {}
