@@ -40,6 +40,8 @@ class Spaces:
         #: space -> its home, and the folder that it shares, if it does
         self._places: dict[str, list[Place]] = {}
         self._running = False
+        #: one change of the settings at a time: each begins with what the one before it left
+        self._changing = asyncio.Lock()
         self._removals = Removals(peer)
 
     # --- life -------------------------------------------------------------------------
@@ -239,41 +241,43 @@ class Spaces:
     # --- what the user wants -------------------------------------------------------------
     async def create(self, name: str) -> None:
         """Make a local space."""
-        check_space(name)
-        if name in self._spaces:
-            raise Refusal("space-exists", name)
-        if len(self._spaces) >= limits.SPACES:
-            raise Refusal("queue-full", f"{limits.SPACES} spaces")
-        space = Space(name, "local")
+        async with self._changing:
+            check_space(name)
+            if name in self._spaces:
+                raise Refusal("space-exists", name)
+            if len(self._spaces) >= limits.SPACES:
+                raise Refusal("queue-full", f"{limits.SPACES} spaces")
+            space = Space(name, "local")
 
-        def make() -> None:
-            self._peer.store.put_space(space)
-            self._open(space)
+            def make() -> None:
+                self._peer.store.put_space(space)
+                self._open(space)
 
-        await self._peer.turns.ask(lambda _now: make())
-        self._start_new(name)
+            await self._peer.turns.ask(lambda _now: make())
+            self._start_new(name)
 
     async def share(self, folder: Path, name: str) -> None:
         """Show the documents of a space in a folder, and take what changes there."""
-        space = self.require(name)
-        if space.folder is not None:
-            raise Refusal("space-shared", space.folder)
-        folder = self._check_folder(folder)
-        shared = replace(space, folder=str(folder))
-        mark = secrets.token_hex(16)
+        async with self._changing:
+            space = self.require(name)
+            if space.folder is not None:
+                raise Refusal("space-shared", space.folder)
+            folder = self._check_folder(folder)
+            shared = replace(space, folder=str(folder))
+            mark = secrets.token_hex(16)
 
-        def note() -> Place:
-            root = self._peer.store.root(str(folder))
-            if root is None or not root.marker or not Shared(folder).is_still(root):
-                self._peer.store.drop_place(str(folder))  # else it is shared again
-            self._adopt(folder, mark)
-            self._peer.store.put_space(shared)
-            return Place(self._peer, shared, folder, home=False)
+            def note() -> Place:
+                root = self._peer.store.root(str(folder))
+                if root is None or not root.marker or not Shared(folder).is_still(root):
+                    self._peer.store.drop_place(str(folder))  # else it is shared again
+                self._adopt(folder, mark)
+                self._peer.store.put_space(shared)
+                return Place(self._peer, shared, folder, home=False)
 
-        place = await self._peer.turns.ask(lambda _now: note())
-        self._spaces[name] = shared
-        self._places[name].append(place)
-        place.start()
+            place = await self._peer.turns.ask(lambda _now: note())
+            self._spaces[name] = shared
+            self._places[name].append(place)
+            place.start()
 
     def _check_folder(self, folder: Path) -> Path:
         """The real path of a folder that may be shared."""
@@ -292,43 +296,45 @@ class Spaces:
 
     async def leave(self, name: str) -> None:
         """Share no folder any more; a local space without one is forgotten. Files stay."""
-        space = self.require(name)
-        places = self._places[name]
-        left = places[1:] if space.kind == "open" else places
-        for place in left:
-            await place.close()
-
-        def forget() -> None:
+        async with self._changing:
+            space = self.require(name)
+            places = self._places[name]
+            left = places[1:] if space.kind == "open" else places
             for place in left:
-                if space.kind == "open":
-                    self._peer.store.leave_place(place.key)
-                else:
-                    self._peer.store.drop_place(place.key)
-            if space.kind == "open":
-                self._peer.store.put_space(replace(space, folder=None))
-            else:
-                self._peer.store.drop_space(name)
+                await place.close()
 
-        await self._peer.turns.ask(lambda _now: forget())
-        if space.kind == "open":
-            self._spaces[name] = replace(space, folder=None)
-            self._places[name] = places[:1]
-        else:
-            del self._spaces[name], self._places[name]
+            def forget() -> None:
+                for place in left:
+                    if space.kind == "open":
+                        self._peer.store.leave_place(place.key)
+                    else:
+                        self._peer.store.drop_place(place.key)
+                if space.kind == "open":
+                    self._peer.store.put_space(replace(space, folder=None))
+                else:
+                    self._peer.store.drop_space(name)
+
+            await self._peer.turns.ask(lambda _now: forget())
+            if space.kind == "open":
+                self._spaces[name] = replace(space, folder=None)
+                self._places[name] = places[:1]
+            else:
+                del self._spaces[name], self._places[name]
 
     async def configure(self, name: str, *, auto_sync: bool | None = None,
                         interval: float | None = None) -> Space:  # fmt: skip
         """Change the settings of a space."""
-        space = self.require(name)
-        if auto_sync is not None:
-            space = replace(space, auto_sync=auto_sync)
-        if interval is not None:
-            space = replace(space, interval=interval)
-        await self._peer.turns.ask(lambda _now: self._peer.store.put_space(space))
-        self._spaces[name] = space
-        for place in self._places[name]:
-            place.configure(space)
-        return space
+        async with self._changing:
+            space = self.require(name)
+            if auto_sync is not None:
+                space = replace(space, auto_sync=auto_sync)
+            if interval is not None:
+                space = replace(space, interval=interval)
+            await self._peer.turns.ask(lambda _now: self._peer.store.put_space(space))
+            self._spaces[name] = space
+            for place in self._places[name]:
+                place.configure(space)
+            return space
 
     async def decide(self, name: str, *, delete: bool) -> int:
         """What is held is deleted, or comes back; how many files."""

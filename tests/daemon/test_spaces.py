@@ -179,3 +179,23 @@ async def test_a_copy_of_a_folder_that_is_shared_takes_nothing_back(
         await until(lambda: holds(folder / "x.md", b"two\n"))
         await until(lambda: {*here.synced("y.md").splitlines()} == {b"mine", b"theirs"})
         assert shown(here, "x.md") == here.synced("x.md") == b"two\n"
+
+
+async def test_settings_that_are_changed_at_once_come_one_after_the_other(tmp_path: Path) -> None:
+    """Else one would write again what the folder was before the other."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    async with running(tmp_path) as here:
+        front = here.front()
+        await front.call("spaces.share", path=str(folder))
+        for on in (False, True):
+            one, other = here.front(), here.front()
+            await asyncio.gather(
+                front.call("spaces.leave", space="commons"),
+                one.call("spaces.set", auto_sync=on),
+                other.call("spaces.share", path=str(folder)),
+            )
+        (row, *_) = (await front.call("spaces.list"))["spaces"]
+        assert (row["folder"], row["auto_sync"]) == (str(folder), True)
+        (folder / "x.md").write_bytes(b"one\n")
+        await until(lambda: shown(here, "x.md") == b"one\n")
