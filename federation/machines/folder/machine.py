@@ -266,7 +266,7 @@ class Folder:
     def doubt(self, name: str, now: float) -> None:
         """What this file was known to hold is not what was recorded of it: it is taken again."""
         if name in self.known:
-            self.known[name] = Known("", replace(self.known[name].seen, size=-1))
+            self.known[name] = Known("", self.known[name].seen._replace(size=-1))
             self._look_by(now)
 
     # --- time -----------------------------------------------------------------------------
