@@ -10,6 +10,7 @@ documents, made from what each file held.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -126,13 +127,11 @@ class Place:
         """Watch no more, once what is being written now is noted."""
         self._closing = True
         self._wake.set()
-        for task in self._tasks[0 if not self._working else 1 :]:
+        for task in self._tasks[self._working :]:
             task.cancel()
-        try:
+        with contextlib.suppress(TimeoutError):  # it does not answer: nothing more is known
             async with asyncio.timeout(limits.SHUTDOWN):
                 await asyncio.gather(*self._tasks, return_exceptions=True)
-        except TimeoutError:
-            log.warning("a folder does not answer", extra={"folder": self.key})
         if self._watch is not None:
             await self._watch.close()
 
@@ -218,8 +217,8 @@ class Place:
 
     def edited(self, name: str) -> None:
         """A file holds what nobody has recorded: look into it once it rests."""
-        seen = self.shared.look([name])
-        self.feed(self.folder.receive_edited(name, seen[name], time.monotonic()))
+        seen, now = self.shared.look([name])[name], time.monotonic()
+        self.feed(self.folder.receive_edited(name, seen, now))
 
     # --- loops ------------------------------------------------------------------------
     def feed(self, effects: Collection[Effect | Changed]) -> None:
@@ -255,7 +254,7 @@ class Place:
     async def _work(self) -> None:
         if not self.home:
             await asyncio.to_thread(self.shared.tidy)
-        while True:
+        while not self._closing:
             while (self._todo or self._shows) and not self._closing:
                 effects = self._next()
                 self._working = True
@@ -267,11 +266,10 @@ class Place:
                     log.exception("a shared folder met a defect; it goes on")
                 finally:
                     self._working = False
-            if self._closing:
-                return
             self._wake.clear()
             self._fed.set()
-            await self._wake.wait()
+            if not self._closing:
+                await self._wake.wait()
 
     # --- what the machine asks for -------------------------------------------------------
     def _next(self) -> list[Effect | Changed | Write]:

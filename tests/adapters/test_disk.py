@@ -175,23 +175,6 @@ def test_what_is_saved_in_the_very_moment_is_not_lost(
     assert list((disk.synced.parent / "tmp").iterdir()) == []
 
 
-def test_of_what_is_saved_twice_in_the_very_moment_the_last_stays(
-    disk: Disk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    disk.write_synced("x.md", b"one", None)
-    saves, path = [b"first", b"second"], Path(disk.synced_path("x.md"))
-
-    def save() -> None:
-        if saves:
-            path.with_name("new").write_bytes(saves.pop(0))
-            path.with_name("new").rename(path)
-
-    in_the_moment_of_renaming(monkeypatch, save)
-    assert disk.write_synced("x.md", b"theirs", digest(b"one")) == Modified(b"second")
-    assert disk.read_synced("x.md") == b"second"
-    assert list((disk.synced.parent / "tmp").iterdir()) == []
-
-
 def test_a_file_that_vanishes_in_the_very_moment_is_written(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

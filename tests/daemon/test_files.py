@@ -336,68 +336,6 @@ async def test_an_edit_that_cannot_be_recorded_is_not_overwritten(
     assert here.synced("a.md") == b"edited, too\ntwo\nnewer\n"
 
 
-async def test_who_goes_back_to_an_older_version_while_a_newer_one_comes_is_not_undone(
-    here: Running,
-) -> None:
-    friend = await here.known()
-    await friend.sync("a.md", "one\ntwo\nthree\n")
-    await friend.sync("a.md", "ONE\ntwo\nthree\n", vector={friend.peer_id: 1})
-    await until(lambda: written(here, "a.md"))
-    (here.peer.disk.synced / "a.md").write_bytes(b"one\ntwo\nthree\n")
-    await friend.sync("a.md", "ONE\ntwo\nthree\nfour\n", vector={friend.peer_id: 2})
-    await until(lambda: here.synced("a.md") == b"one\ntwo\nthree\nfour\n")
-    await until(lambda: written(here, "a.md"))
-
-
-async def test_who_goes_back_at_once_from_what_is_recorded_is_not_undone(
-    here: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The version that was written last is there again, but another one was recorded since."""
-    await (await here.known()).sync("a.md", "one\n")
-    await until(lambda: written(here, "a.md"))
-    path = here.peer.disk.synced / "a.md"
-    real = here.peer.outlet.files.write_all
-
-    async def late(effects: Sequence[Any]) -> None:
-        if path.read_bytes() == b"two\n":
-            path.write_bytes(b"one\n")
-        await real(effects)
-
-    monkeypatch.setattr(here.peer.outlet.files, "write_all", late)
-    path.write_bytes(b"two\n")
-    await here.front().call("sync.file", path=str(path))
-    assert here.synced("a.md") == b"one\n"
-    await until(lambda: written(here, "a.md"))
-    contents = [here.peer.store.content(one.content_hash)
-                for one in here.peer.store.revisions("a.md")]  # fmt: skip
-    assert contents == [b"one\n", b"two\n", b"one\n"]
-
-
-async def test_what_is_half_written_when_a_newer_version_comes_is_no_edit(here: Running) -> None:
-    """A program empties the file, and fills it a moment later, in place."""
-    friend = await here.known()
-    await friend.sync("a.md", "one\n")
-    await until(lambda: written(here, "a.md"))
-    with (here.peer.disk.synced / "a.md").open("wb") as stream:
-        await friend.sync("a.md", "one\ntwo\n", vector={friend.peer_id: 1})
-        await here.turn()
-        stream.write(b"mine\none\n")
-    await until(lambda: here.synced("a.md") == b"mine\none\ntwo\n")
-    own = [one for one in here.peer.store.revisions("a.md", signed=True)
-           if one.author != friend.peer_id]  # fmt: skip
-    assert [here.peer.store.content(one.content_hash) for one in own] == [b"mine\none\n"]
-
-
-async def test_a_file_that_is_there_before_the_document_is_not_made_from_it(
-    here: Running,
-) -> None:
-    friend = await here.known()
-    (here.peer.disk.synced / "a.md").write_bytes(b"mine\n")
-    await friend.sync("a.md", "theirs\n")
-    await until(lambda: written(here, "a.md"))
-    assert sorted(here.synced("a.md").splitlines()) == [b"mine", b"theirs"]
-
-
 async def test_a_crash_between_writing_and_noting_makes_no_conflict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

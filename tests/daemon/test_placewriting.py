@@ -51,8 +51,8 @@ async def test_a_file_of_one_folder_is_in_the_other(tmp_path: Path) -> None:
         await b.front().call("documents.restore", file="sub/x.md", revision=second.revision)
         await until(lambda: holds(fa / "sub/x.md", b"one\ntwo\n"))
         (fa / "sub/x.md").unlink()
-        await until(lambda: not (fb / "sub/x.md").exists())
-        (fb / "sub").mkdir(exist_ok=True)
+        await until(lambda: not (fb / "sub").exists())  # it goes right after its last file
+        (fb / "sub").mkdir()
         (fb / "sub/x.md").write_bytes(b"anew")
         await until(lambda: holds(fa / "sub/x.md", b"anew"))
 
