@@ -37,7 +37,7 @@ async def test_start_answers_on_loopback_only_and_stop_ends_it(
     assert await broker.start(port, tmp_path)
     assert await broker.start(port, tmp_path), "a second start is harmless"
     assert [broker.kind] == [kind]
-    assert await answers(BrokerUrl("mqtt", "127.0.0.1", port), 1)
+    assert await answers(BrokerUrl("mqtt", "127.0.0.1", port), 60)
     pid = broker.pid
     assert pid is not None
     listening = [
@@ -49,7 +49,7 @@ async def test_start_answers_on_loopback_only_and_stop_ends_it(
     await broker.stop()
     assert gone(pid)
     assert (broker.pid, broker.kind) == (None, None)
-    assert not await answers(BrokerUrl("mqtt", "127.0.0.1", port), 1)
+    assert not await answers(BrokerUrl("mqtt", "127.0.0.1", port), 60)
     await broker.stop()
 
 
@@ -106,7 +106,7 @@ async def test_of_several_that_race_one_wins_and_all_have_a_broker(
     )
     assert sorted(results) == [False, False, False, True]
     assert [broker.running for broker in brokers] == results
-    assert await answers(BrokerUrl("mqtt", "127.0.0.1", port), 1)
+    assert await answers(BrokerUrl("mqtt", "127.0.0.1", port), 60)
     for broker in brokers:
         await broker.stop()
 
