@@ -253,7 +253,7 @@ SPACES: Final = 64
 #: Names of held deletions that an event brings.
 HELD_SHOWN: Final = 20
 #: Changes on disk are gathered for so long (a save makes several); it is looked twice as often.
-WATCH_GATHER: Final = 0.2
+WATCH_GATHER: Final = 0.3
 #: Names with news that wait for one folder; more of them are one whole listing.
 WATCH_NAMES: Final = 10_000
 #: Folders of one that are watched (the system has room for some 100,000); others are listed.
