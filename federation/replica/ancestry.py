@@ -26,7 +26,8 @@ class Ancestry:
 
     What is not here and not ``missing`` either is gone for good, like a beginning;
     without ``missing``, all may still come.  ``guessed`` tells whether an answer
-    depends on what may come, ``broken`` whether a walk ended where the history does.
+    depends on what may come, ``broken`` whether a walk ended where the history does, and
+    ``ends`` where those of both sides did: (document, revision that is not here).
     With ``walks``, what was walked is remembered when all else is forgotten.
     """
 
@@ -44,6 +45,7 @@ class Ancestry:
         self._behind: dict[str, tuple[set[str], dict[str, int]] | None] = {}
         self._looks = 0
         self.guessed = False
+        self.ends: set[tuple[str, str]] = set()
 
     def forget(self) -> None:
         """Begin anew, with an empty memory."""
@@ -54,6 +56,7 @@ class Ancestry:
         self._looks = 0
         self.guessed = False
         self.broken = False
+        self.ends.clear()
 
     def contains(self, newer: Revision, older: Revision) -> bool:
         """Whether the author of ``newer`` had seen ``older``."""
@@ -192,6 +195,7 @@ class Ancestry:
                     waiting.append(parent)
                 elif parent is None and name not in seen:
                     absent[name] = revision.file
+        self.ends.update((absent[name], name) for name in absent.keys() & both)
         # what the others have, too, leads nowhere else
         for name in absent.keys() - both:
             self.broken = True

@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import Final
 
 from federation import limits
@@ -125,12 +126,17 @@ class Viewer:
 
         Several such versions are merged themselves.
         """
-        self.ancestry.broken = False
+        ancestry, guessed = self.ancestry, self.ancestry.guessed
+        ancestry.broken = ancestry.guessed = False
+        ancestry.ends.clear()
         found = self.common(taken, head)
         # after a deletion, both began anew
         common = [one for one in found if not one.deleted]
+        # what both were made from may still come: until then, nothing that either has goes
+        waits = ancestry.guessed or any(starmap(ancestry.expects, () if found else ancestry.ends))
+        ancestry.guessed = guessed or waits
         if not common or depth >= limits.MERGE_BASES:
-            return None, self.ancestry.broken and not found
+            return None, ancestry.broken and not found and not waits
         gone = [one.revision for one in common if self._content(one) is None]
         self._lacking.update(dict.fromkeys(gone))
         if gone:

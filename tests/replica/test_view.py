@@ -70,6 +70,27 @@ def test_a_lost_base_is_no_base() -> None:
     assert history.viewer.merged("x.canvasl", "canvasl", [one, other]) is not None
 
 
+@pytest.mark.parametrize("missing", ["2", "1 2", "3", "2 3", "1 2 3"])
+def test_over_a_gap_nothing_is_lost_and_nothing_is_there_twice(missing: str) -> None:
+    """What both were made from is on its way; whoever saves meanwhile saves what is shown."""
+    history = History()
+    history.add("1", "a", 1, b"base\n")
+    history.add("2", "a", 2, b"base\nA\n", "1")
+    history.add("3", "b", 1, b"B\nbase\n", "1")
+    left = history.add("4", "a", 3, b"left\nB\nbase\nA\n", "2", "3")
+    right = history.add("5", "b", 2, b"B\nbase\nA\nright\n", "2", "3")
+    whole = history.viewer.merged("x.md", "text", [left, right])
+    for name in missing.split():
+        del history.revisions[name]
+    view = history.viewer.merged("x.md", "text", [left, right])
+    assert whole is not None
+    assert view is not None
+    assert view.content == whole.content == b"left\nB\nbase\nA\nright\n"
+    assert view.conflicts == ()
+    assert whole.whole
+    assert not view.whole or "2 3" not in missing
+
+
 def test_ids() -> None:
     assert view_id(["a", "b"], "c") == view_id(["b", "a"], "c") != view_id(["a"], "c")
     assert dataclasses.is_dataclass(Revision)

@@ -19,7 +19,7 @@ from federation.replica.merge.changes import common
 from federation.replica.merge.entries import ListMerge, Row
 from federation.replica.merge.entry import Entry
 from federation.replica.merge.links import Links, needed_with
-from federation.replica.merge.text import merge_apart, merge_text
+from federation.replica.merge.text import merge_apart, merge_text, shared
 from federation.replica.merge.tree import Value
 from federation.replica.merge.value import Clash, Frame, Path, Report, ValueMerge
 from federation.replica.merge.work import Work
@@ -89,8 +89,11 @@ def _by_lines(one: _Merge, base: str | None, a: str, b: str, *, as_entries: bool
     lines = ["" if text is None or around is None else ends.bare(text, around, joined=joined)
              for text, around in zip((base, a, b), (old, ours, theirs), strict=True)]  # fmt: skip
     around = ends.merged(old, ours, theirs)
-    merge_lines = one.lines if as_entries else one.text
-    text = ends.dressed(merge_lines(*lines), around, joined=joined)
+    if as_entries:
+        merged = one.lines(*lines)
+    else:
+        merged = one.text(None if base is None else lines[0], *lines[1:])
+    text = ends.dressed(merged, around, joined=joined)
     end = around.end if joined and around.end == "\r\n" else "\n"
     shown = (_shown(clash, text, end, as_entries=as_entries) for clash in one.conflicts)
     return Merged(text.encode(), tuple(shown))
@@ -161,10 +164,12 @@ class _Merge:
         return list(map(pool.__getitem__, texts))
 
     # --- CanvasL ---------------------------------------------------------------
-    def text(self, base: str, a: str, b: str) -> str:
+    def text(self, base: str | None, a: str, b: str) -> str:
         """The merged lines of a text."""
         if self._lost:
             return merge_apart(a, b, self.report, self.work)
+        if base is None:  # what both have is there once, and what either has stays
+            base = shared(a, b, self.work)
         return merge_text(base, a, b, self.report, self.work)
 
     def lines(self, base: str, a: str, b: str) -> str:

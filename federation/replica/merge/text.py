@@ -230,6 +230,17 @@ def merge_text(
     return TextMerge(base, a, b, report or (lambda _clash: None), work or Work()).merged()
 
 
+def shared(a: str, b: str, work: Work | None = None) -> str:
+    """The lines that both versions have, in their order."""
+    ours = lines_of(a)
+    out: list[str] = []
+    at = 0
+    for one in regions(ours, lines_of(b), work or Work()):
+        out += ours[at : one.start]
+        at = one.end
+    return "".join(ended([*out, *ours[at:]], _line_end(ours[:1])))
+
+
 def merge_apart(
     a: str, b: str, report: Callable[[Clash], None] | None = None, work: Work | None = None
 ) -> str:

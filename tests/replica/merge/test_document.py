@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from federation.replica.merge.document import is_canvasl, merge, split_lines
+from federation.replica.merge.document import Merged, is_canvasl, merge, split_lines
 from tests.replica.merge.canvases import Maker, check
 
 KINDS = ("canvasl", "json-canvas")
@@ -46,6 +46,12 @@ def test_documents_that_began_apart(kind: str) -> None:
     assert merged is not None
     assert b'"a"' in merged.content
     assert b'"b"' in merged.content
+
+
+def test_what_two_texts_that_began_apart_have_in_common_is_there_once() -> None:
+    merged = merge("text", None, b"mine\r\nbase\r\nx\r\n", b"base\r\nx\r\nyours\r\n")
+    assert merged == Merged(b"mine\r\nbase\r\nx\r\nyours\r\n")
+    assert merge("text", None, b"a\n", b"b\n") == Merged(b"a\nb\n")
 
 
 def test_yaml_that_calls_itself_canvasl_is_text() -> None:
