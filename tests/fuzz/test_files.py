@@ -37,6 +37,11 @@ ROUNDS = 6
 MOMENT = threading.RLock()
 
 
+def mark(number: int) -> str:
+    """A line: one character of its own; lines that are alike may count as one that was changed."""
+    return chr(0x4E00 + number)
+
+
 class World:
     """A peer with a shared folder, a friend of it, and a user who edits with any program."""
 
@@ -66,8 +71,8 @@ class World:
         self.friend.say = keep  # type: ignore[method-assign, assignment]
         for name in names:
             self.sent += 1
-            self.theirs[name] += f"theirs {self.sent}\n"
-            self.lines[name][f"theirs {self.sent}"] += 1
+            self.theirs[name] += f"{mark(self.sent)}\n"
+            self.lines[name][mark(self.sent)] += 1
             seen = {"vector": {self.friend.peer_id: self.sent - 1}} if self.sent > 1 else {}
             if name not in self.friend._newest:
                 seen = {}
@@ -93,9 +98,9 @@ class World:
         beside = path.with_name(f"{path.name}.new~")
         # nobody puts a file in place meanwhile: that would be written over by this one
         with self.here.peer.disk._lock:
-            beside.write_bytes(f"mine {self.sent}\n".encode() + path.read_bytes())
+            beside.write_bytes(f"{mark(self.sent)}\n".encode() + path.read_bytes())
             beside.rename(path)
-        self.lines[name][f"mine {self.sent}"] += 1
+        self.lines[name][mark(self.sent)] += 1
 
     def _change(self, change: Callable[[Path, list[str]], list[str]]) -> None:
         """The user changes a file, and knows what it holds at that moment."""
@@ -108,7 +113,7 @@ class World:
             before = path.read_bytes()
             old = before.decode().splitlines()
             new = change(path, list(old))
-            if new == [f"mine {self.sent}", *old]:
+            if new == [mark(self.sent), *old]:
                 self.lines[name][new[0]] += 1
             else:
                 self.free.update({*old} ^ {*new})
@@ -123,7 +128,7 @@ class World:
 
     def add(self) -> None:
         """The user adds a line, at any moment but that in which an exchange is undone."""
-        self._change(lambda _path, lines: [f"mine {self.sent}", *lines])
+        self._change(lambda _path, lines: [mark(self.sent), *lines])
 
     def cut(self) -> None:
         """The user takes a line out."""
