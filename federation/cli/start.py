@@ -69,10 +69,13 @@ def _run(context: Context, state_dir: Path, mode: Literal["stdio", "bot"]) -> in
     settings = context.settings(state_dir)
     # What a start makes stays: looking for garbage in it takes a tenth of the time.
     gc.disable()
-    # Everything that a peer needs is loaded here and nowhere earlier.
-    from federation import daemon
+    try:
+        # Everything that a peer needs is loaded here and nowhere earlier.
+        from federation import daemon
 
-    return daemon.run(settings, state_dir, mode=mode, embedded=not settings.broker_configured)
+        return daemon.run(settings, state_dir, mode=mode, embedded=not settings.broker_configured)
+    finally:
+        gc.enable()  # a relay to another peer may follow, and last
 
 
 def _relay(state_dir: Path) -> int | None:

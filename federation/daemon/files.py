@@ -58,8 +58,6 @@ class Files:
         self.may_write: Callable[[str], bool] = lambda _file: True
         #: whether the file of a document that is deleted may go now
         self.may_remove: Callable[[str], bool] = lambda _file: True
-        #: whether what somebody wrote into a file is recorded now
-        self.may_import: Callable[[str], bool] = lambda _file: True
         #: a document shows another version now
         self.changed: Callable[[str], None] = lambda _file: None
         #: a document's file holds what nobody has recorded

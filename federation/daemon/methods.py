@@ -198,16 +198,16 @@ class Methods:
         """``sync.file``."""
         peer, node = self._peer, self._node
         path = user_path(given.path)
-        ours = peer.spaces.document_of(path)
-        file = ours or path.name
+        found = peer.spaces.place_of(path)
+        file = path.name if found is None else found[0].file_of(found[1])
         most = peer.options.node.max_document
 
         def record() -> tuple[Recorded, bytes] | None:
             # Read in the turn: what was last written there is the base of what is there now.
-            if peer.spaces.is_writing(path):
+            if found is not None and found[1] in found[0].writing:
                 return None
             content = read_user_file(path, most)
-            apart = ours is not None
+            apart = found is not None
             return node.sync_content(file, content, str(path), given.base, apart=apart), content
 
         until = time.monotonic() + limits.FOLDER_TAKE

@@ -157,15 +157,10 @@ class Spaces:
     # --- questions ---------------------------------------------------------------------
     def document_of(self, path: Path) -> str | None:
         """The document that a file of a folder of ours is; None outside of all."""
-        found = self._find(path)
+        found = self.place_of(path)
         return None if found is None else found[0].file_of(found[1])
 
-    def is_writing(self, path: Path) -> bool:
-        """Whether this file is being written now: what it holds is not noted yet."""
-        found = self._find(path)
-        return found is not None and found[1] in found[0].writing
-
-    def _find(self, path: Path) -> tuple[Place, str] | None:
+    def place_of(self, path: Path) -> tuple[Place, str] | None:
         """The folder of ours that a file lies in, and its name there."""
         ways = (path, Path(os.path.realpath(path.parent)) / path.name)
         for place in sorted(self._all(), key=lambda one: -len(one.key)):
@@ -304,15 +299,14 @@ class Spaces:
                 await place.close()
 
             def forget() -> None:
+                store, stays = self._peer.store, space.kind == "open"
+                forget_place = store.leave_place if stays else store.drop_place
                 for place in left:
-                    if space.kind == "open":
-                        self._peer.store.leave_place(place.key)
-                    else:
-                        self._peer.store.drop_place(place.key)
-                if space.kind == "open":
-                    self._peer.store.put_space(replace(space, folder=None))
+                    forget_place(place.key)
+                if stays:
+                    store.put_space(replace(space, folder=None))
                 else:
-                    self._peer.store.drop_space(name)
+                    store.drop_space(name)
 
             await self._peer.turns.ask(lambda _now: forget())
             if space.kind == "open":

@@ -186,10 +186,8 @@ class Turns:
     async def _turn(self) -> None:
         batch, noted = self._next_batch(), True
         if self._unnoted and self._lazy:
-            notes = [*self._lazy]
-            self._lazy.clear()
             self._unnoted = False
-            noted = await self._make(notes)
+            noted = await self._make(self._take_notes())
         if not (await self._make(batch) and noted):
             await asyncio.sleep(0.2)
 
@@ -227,14 +225,17 @@ class Turns:
         What a failed turn left goes alone, in order and before what came after
         it: whatever it was that failed then holds up nothing else.
         """
-        batch = [*([] if self._unnoted else self._lazy), *self._asked]
-        if not self._unnoted:
-            self._lazy.clear()
+        batch = [*([] if self._unnoted else self._take_notes()), *self._asked]
         self._asked.clear()
         if self._again:
             return batch or [self._again.popleft()]
         count = min(len(self._queue), limits.BATCH)
         return batch + [self._queue.popleft() for _ in range(count)]
+
+    def _take_notes(self) -> list[_Work]:
+        notes = [*self._lazy]
+        self._lazy.clear()
+        return notes
 
     def _put_back(self, works: Sequence[_Work]) -> None:
         """What the turn had no time for comes first in the next one."""

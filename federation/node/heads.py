@@ -337,14 +337,17 @@ class Heads:
         """What a crash may have left: files that lag behind, and conflicts not shown or settled."""
         store = self._context.store
         counts = store.count_revisions()
+        versions: dict[str, list[str]] = {}
+        for file, revision in store.all_heads():
+            versions.setdefault(file, []).append(revision)
         effects: list[Effect] = []
         for one in store.documents(unsettled=True):
             if one.written != one.current:
                 effects.append(WriteFile(one.file, one.current))
-            heads = store.heads(one.file)
+            heads = versions.get(one.file, [])
             if len(heads) > 1 or counts.get(one.file, 0) >= 3:
-                found = heads if len(heads) > 1 else []
-                merged = one.current not in {head.revision for head in heads}
+                found = [self.get(head) for head in heads] if len(heads) > 1 else []
+                merged = one.current not in heads
                 alike = len({(head.content_hash, head.deleted) for head in found}) == 1
                 others = tuple(
                     head.revision

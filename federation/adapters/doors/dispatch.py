@@ -10,18 +10,16 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from jsonrpcserver.async_main import dispatch_to_serializable
 from jsonrpcserver.result import Error, Result, Success
 
+from federation.adapters.doors.frontend import FrontEnd, Handler, refused
 from federation.errors import Refusal
 from federation.rpc import requests
 from federation.rpc.methods import METHODS, Method
 
 log = logging.getLogger(__name__)
-#: a front end and the checked parameters -> the answer
-Handler = Callable[[Any, Any], Awaitable[dict[str, object]]]
 #: a handler in the form that jsonrpcserver calls
 Call = Callable[..., Awaitable[Result]]
 _STANDARD = {-32601: "rpc-method-not-found", -32602: "rpc-invalid-params"}
@@ -48,14 +46,12 @@ async def dispatch(
     error = response.get("error")
     if isinstance(error, dict) and not isinstance(error.get("data"), dict):
         reason = _STANDARD.get(error["code"], "internal-error")
-        refusal = Refusal(reason, str(error.get("data", "")))
-        log.info("a request was refused: %s", refusal)
-        return requests.error_response(refusal, response.get("id"))
+        return refused(Refusal(reason, str(error.get("data", ""))), response.get("id"))
     return response
 
 
 def _adapt(method: Method, handler: Handler) -> Call:
-    async def call(front_end: object, **given: object) -> Result:
+    async def call(front_end: FrontEnd, **given: object) -> Result:
         try:
             return Success(await handler(front_end, requests.convert(method.params, given)))
         except Refusal as refusal:

@@ -140,7 +140,7 @@ class FrontEnd:
         except Refusal as refusal:
             identifier = value.get("id") if isinstance(value, dict) else None
             known = isinstance(identifier, str | int) and not isinstance(identifier, bool)
-            return _error(refusal, identifier if known else None)
+            return refused(refusal, identifier if known else None)
         from federation.adapters.doors import dispatch
 
         self._calls = self._calls or dispatch.adapt(self._handlers)
@@ -148,7 +148,7 @@ class FrontEnd:
 
     # --- out -------------------------------------------------------------------------
     def _refuse(self, refusal: Refusal) -> None:
-        self._respond(_error(refusal, None))
+        self._respond(refused(refusal, None))
 
     def _respond(self, value: object) -> None:
         self._responses.append(encode(requests.encode(value)))
@@ -240,7 +240,7 @@ class FrontEnd:
             self.on_gone()
 
 
-def _error(refusal: Refusal, identifier: object) -> dict[str, object]:
+def refused(refusal: Refusal, identifier: object) -> dict[str, object]:
     """The response to a request that was no good; the log says so too."""
     log.info("a request was refused: %s", refusal)
     return requests.error_response(refusal, identifier)

@@ -15,7 +15,7 @@ import itertools
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,11 +160,7 @@ class Shared:
                 rooted.exchange(folder, beside, name)
                 return _content(folder, beside)
 
-            try:
-                late = _content(folder, beside)
-            except (OSError, Refusal):  # a link, a device, a giant: whatever it is, it stays
-                rooted.exchange(folder, beside, name)
-                raise
+            late = _displaced(folder, beside, lambda: rooted.exchange(folder, beside, name))
             if late is None or late == present:
                 return known
             found = Modified(*put_back(swap, content, late))
@@ -197,11 +193,7 @@ class Shared:
                 rooted.put(folder, name, beside)
             except FileNotFoundError:
                 return None
-            try:
-                late = _content(folder, beside)
-            except (OSError, Refusal):  # whatever it is, it stays
-                rooted.put(folder, beside, name)
-                raise
+            late = _displaced(folder, beside, lambda: rooted.put(folder, beside, name))
             if late is not None and late != present:
                 try:
                     rooted.put(folder, beside, name)
@@ -260,6 +252,15 @@ def _put(folder: int, beside: str, name: str, *, new: bool) -> None:
             new = True
     if new:
         rooted.put(folder, beside, name)
+
+
+def _displaced(folder: int, beside: str, undo: Callable[[], None]) -> bytes | None:
+    """What was in the place; back in it, if that is nothing to be read."""
+    try:
+        return _content(folder, beside)
+    except (OSError, Refusal):  # a link, a device, a giant: whatever it is, it stays
+        undo()
+        raise
 
 
 def _present(folder: int, name: str) -> tuple[bytes | None, os.stat_result | None]:
